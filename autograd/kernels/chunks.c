@@ -1,0 +1,36 @@
+#include "autograd/kernels/chunks.h"
+
+#include "autograd/kernels/pool.h"
+
+#define CHUNK 4096
+
+typedef struct summing {
+    agk_partial *partial;
+    const void  *context;
+    int64_t      n;
+    ag_real     *scratch;
+} summing;
+
+static void some_chunks(void *context, int64_t begin, int64_t end)
+{
+    const summing *s = context;
+    for (int64_t c = begin; c < end; c++) {
+        int64_t last = (c + 1) * CHUNK;
+        s->scratch[c] = s->partial(s->context, c * CHUNK, last < s->n ? last : s->n);
+    }
+}
+
+int64_t agk_chunks(int64_t n)
+{
+    return (n + CHUNK - 1) / CHUNK;
+}
+
+ag_real agk_sum_chunks(int64_t n, agk_partial *partial, const void *context, ag_real *scratch)
+{
+    summing s = {partial, context, n, scratch};
+    agk_parallel(agk_chunks(n), 2, some_chunks, &s);
+    double total = 0;
+    for (int64_t c = 0; c < agk_chunks(n); c++)
+        total += (double)scratch[c];
+    return (ag_real)total;
+}

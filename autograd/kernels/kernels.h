@@ -1,0 +1,82 @@
+/* The table of kernels, and the choice of instruction set. Internal: ops and optimisers call kernels, users do not. */
+#ifndef AG_KERNELS_H
+#define AG_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autograd/real.h"
+
+/* Element (i, j) of a matrix is data[i * row + j * col]. */
+typedef struct agk_matrix {
+    const ag_real *data;
+    int64_t        row, col;
+} agk_matrix;
+
+/* What the optimiser updates need, per step. */
+typedef struct agk_sgd {
+    ag_real lr, momentum, dampening, weight_decay;
+    bool    nesterov, first; /* first: the velocity starts as the gradient */
+} agk_sgd;
+
+typedef struct agk_adam {
+    ag_real step_size;       /* lr / (1 - beta1^t) */
+    ag_real root_correction; /* 1 / sqrt(1 - beta2^t) */
+    ag_real beta1, beta2, eps;
+    ag_real weight_decay;    /* L2: added to the gradient */
+    ag_real keep;            /* AdamW: the parameters are multiplied by 1 - lr decay first; Adam: 1 */
+} agk_adam;
+
+typedef struct agk_adagrad {
+    ag_real lr, eps, weight_decay;
+} agk_adagrad;
+
+typedef struct agk_rmsprop {
+    ag_real lr, alpha, eps, weight_decay, momentum;
+    bool    centered;
+} agk_rmsprop;
+
+/* Random draws are made in groups of this many elements. */
+#define AGK_RANDOM_GROUP 64
+
+/* The lines of elementwise.def, counted by kind. */
+enum {
+#define UNARY(name, domain, y, dx) AGK_UNARY_##name,
+#include "autograd/kernels/elementwise.def"
+    AGK_UNARY_COUNT
+};
+enum {
+#define BINARY(name, domain, y, da, db) AGK_BINARY_##name,
+#include "autograd/kernels/elementwise.def"
+    AGK_BINARY_COUNT
+};
+enum {
+#define LOSS(name, domain, y, da, db) AGK_LOSS_##name,
+#include "autograd/kernels/elementwise.def"
+    AGK_LOSS_COUNT
+};
+
+typedef struct agk_table {
+    const char *name; /* "avx512", "avx2", "neon", "portable" */
+#define KERNEL(result, name, arguments) result(*name) arguments;
+#include "autograd/kernels/kernels.def"
+#undef KERNEL
+} agk_table;
+
+/* The table in use. The first call chooses: HOURGLASS_ISA if it names one that this CPU has, else the best. */
+const agk_table *agk(void);
+
+/* The table of an instruction set, or NULL when it is not in this build or this CPU has it not. */
+const agk_table *agk_find(const char *name);
+
+/* The tables of this build, best first, whether or not the CPU has them; NULL past the end. */
+const char *agk_name(int index);
+
+/* Makes a table the one in use. */
+void agk_use(const agk_table *table);
+
+/* The matrix product of kernels.def, its output split among the threads. */
+void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
+              ag_real *c, int64_t ldc);
+
+#endif

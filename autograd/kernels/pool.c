@@ -1,0 +1,219 @@
+/* The thread pool: workers that wait for the next piece of work, first awake, then asleep. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "autograd/kernels/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "autograd/runtime.h"
+
+#define SPINS 2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
+
+typedef struct job {
+    agk_body *body;
+    void     *context;
+    int64_t   n, part; /* items in all and per thread */
+} job;
+
+static struct pool {
+    pthread_mutex_t owner;    /* held by the thread whose work runs */
+    pthread_mutex_t sleep;    /* guards going to sleep */
+    pthread_cond_t  wake;
+    pthread_t       worker[AG_MAX_THREADS];
+    int             workers;  /* running, beside the caller */
+    int             spins;
+    bool            fork_watched;
+    job             job;
+    atomic_bool     stop;
+    atomic_uint     turn;     /* grows with each job */
+    atomic_int      pending;  /* workers that have not finished it */
+    atomic_int      asleep;
+    atomic_int      threads;  /* wanted; 0 until first asked */
+} pool = {.owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool in_body;
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int cpus(void)
+{
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > AG_MAX_THREADS ? AG_MAX_THREADS : (int)n;
+}
+
+int agk_threads_from(const char *text)
+{
+    char *end;
+    long  n = strtol(text, &end, 10);
+    return *text && !*end && n >= 1 && n <= AG_MAX_THREADS ? (int)n : 0;
+}
+
+int ag_threads(void)
+{
+    int n = atomic_load(&pool.threads);
+    if (n > 0)
+        return n;
+    const char *text = getenv("HOURGLASS_THREADS");
+    n = text ? agk_threads_from(text) : 0;
+    if (n == 0)
+        n = cpus();
+    if (n > AG_MAX_THREADS)
+        n = AG_MAX_THREADS;
+    atomic_store(&pool.threads, n);
+    return n;
+}
+
+static void run_part(const job *j, int index)
+{
+    int64_t begin = j->part * index, end = begin + j->part < j->n ? begin + j->part : j->n;
+    if (begin < end)
+        j->body(j->context, begin, end);
+}
+
+/* Returns when a turn later than `seen` is there. */
+static unsigned wait_for_turn(unsigned seen)
+{
+    for (int i = 0; i < pool.spins; i++, relax())
+        if (atomic_load_explicit(&pool.turn, memory_order_acquire) != seen)
+            return atomic_load(&pool.turn);
+    pthread_mutex_lock(&pool.sleep);
+    atomic_fetch_add(&pool.asleep, 1);
+    while (atomic_load(&pool.turn) == seen)
+        pthread_cond_wait(&pool.wake, &pool.sleep);
+    atomic_fetch_sub(&pool.asleep, 1);
+    pthread_mutex_unlock(&pool.sleep);
+    return atomic_load(&pool.turn);
+}
+
+/* A new turn; `pending` and the job are set. */
+static void next_turn(void)
+{
+    atomic_fetch_add(&pool.turn, 1);
+    if (atomic_load(&pool.asleep) > 0) {
+        pthread_mutex_lock(&pool.sleep);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.sleep);
+    }
+}
+
+static void *worker_main(void *index)
+{
+    in_body = true;
+    for (unsigned turn = 0;;) {
+        turn = wait_for_turn(turn);
+        if (atomic_load(&pool.stop))
+            return NULL;
+        run_part(&pool.job, (int)(intptr_t)index);
+        atomic_fetch_sub_explicit(&pool.pending, 1, memory_order_release);
+    }
+}
+
+static void stop_workers(void)
+{
+    if (pool.workers > 0) {
+        atomic_store(&pool.stop, true);
+        next_turn();
+        for (int i = 0; i < pool.workers; i++)
+            pthread_join(pool.worker[i], NULL);
+    }
+    pool.workers = 0;
+    atomic_store(&pool.stop, false);
+    atomic_store(&pool.turn, 0);
+}
+
+/* A forked child has no workers; it starts its own when it needs them. */
+static void forget_workers(void)
+{
+    pthread_mutex_init(&pool.owner, NULL);
+    pthread_mutex_init(&pool.sleep, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pool.workers = 0;
+    atomic_store(&pool.turn, 0);
+    atomic_store(&pool.asleep, 0);
+    in_body = false;
+}
+
+/* As many workers as there can be, up to what is wanted. */
+static void start_workers(void)
+{
+    int wanted = ag_threads() - 1;
+    if (pool.workers == wanted)
+        return;
+    stop_workers();
+    if (!pool.fork_watched)
+        pool.fork_watched = pthread_atfork(NULL, NULL, forget_workers) == 0;
+    pool.spins = wanted < cpus() ? SPINS : 0;
+    while (pool.workers < wanted &&
+           pthread_create(&pool.worker[pool.workers], NULL, worker_main, (void *)(intptr_t)(pool.workers + 1)) == 0)
+        pool.workers++;
+    if (pool.workers < wanted)
+        atomic_store(&pool.threads, pool.workers + 1);
+}
+
+bool ag_set_threads(int n)
+{
+    if (n < 1 || n > AG_MAX_THREADS)
+        return false;
+    pthread_mutex_lock(&pool.owner);
+    atomic_store(&pool.threads, n);
+    start_workers();
+    pthread_mutex_unlock(&pool.owner);
+    return true;
+}
+
+static void run_on_all(int64_t n, int parts, agk_body *body, void *context)
+{
+    int64_t part = (n + parts - 1) / parts;
+    if (part >= 64)
+        part = (part + 63) / 64 * 64;
+    pool.job = (job){body, context, n, part};
+    atomic_store_explicit(&pool.pending, pool.workers, memory_order_relaxed);
+    next_turn();
+    in_body = true;
+    run_part(&pool.job, 0);
+    in_body = false;
+    for (int i = 0; atomic_load_explicit(&pool.pending, memory_order_acquire) > 0; i++)
+        if (i < pool.spins)
+            relax();
+        else
+            sched_yield();
+}
+
+void agk_parallel(int64_t n, int64_t grain, agk_body *body, void *context)
+{
+    int64_t parts = n / (grain > 0 ? grain : 1);
+    if (parts < 2 || in_body || ag_threads() == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+        body(context, 0, n);
+        return;
+    }
+    start_workers();
+    if (parts > pool.workers + 1)
+        parts = pool.workers + 1;
+    run_on_all(n, (int)parts, body, context);
+    pthread_mutex_unlock(&pool.owner);
+}
+
+/* The process ends, or the library is unloaded. */
+__attribute__((destructor)) static void end_pool(void)
+{
+    if (pthread_mutex_trylock(&pool.owner) != 0)
+        return;
+    stop_workers();
+    pthread_mutex_unlock(&pool.owner);
+}

@@ -1,0 +1,248 @@
+/* The loops of the elementwise ops. elementwise.def gives the formulas, the loops stand here once; each op's function
+ * hands its formula to a loop, into which the compiler inlines it. */
+#include "autograd/kernels/simd/math.h"
+
+typedef struct operands {
+    const ag_real *a, *b, *y, *g;
+    ag_real        p, q;
+} operands;
+
+/* A formula: the result, or a derivative, at one element. */
+typedef ag_real formula(ag_real a, ag_real b, ag_real y, ag_real g, ag_real p, ag_real q);
+
+/* out[i] = f(...), or += with `add`. sa, sb, sg are 0 or 1; arrays that f does not use may be NULL. */
+INLINE void map(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool use_y, bool add, ag_real *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        ag_real v = f(o.a[i * sa], o.b ? o.b[i * sb] : 0, use_y ? o.y[i] : 0, o.g ? o.g[i * sg] : 0, o.p, o.q);
+        out[i] = add ? out[i] + v : v;
+    }
+}
+
+/* The sum of f over all elements, in LANES partial sums. */
+INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool use_y)
+{
+    ag_real lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int64_t l = i; l < i + LANES; l++)
+            lane[l - i] += f(o.a[l * sa], o.b ? o.b[l * sb] : 0, use_y ? o.y[l] : 0, o.g ? o.g[l * sg] : 0, o.p, o.q);
+    for (int64_t l = i; l < n; l++)
+        lane[l - i] += f(o.a[l * sa], o.b ? o.b[l * sb] : 0, use_y ? o.y[l] : 0, o.g ? o.g[l * sg] : 0, o.p, o.q);
+    return lanes_total(lane);
+}
+
+/* ---- Formulas, one function each, from the table. ---- */
+
+#define FORMULA(name, expression)                                                                     \
+    INLINE ag_real name(ag_real a, ag_real b, ag_real y, ag_real g, ag_real p, ag_real q)             \
+    {                                                                                                 \
+        (void)a, (void)b, (void)y, (void)g, (void)p, (void)q;                                         \
+        return expression;                                                                            \
+    }
+#define FORMULA_X(name, expression)                                                                   \
+    INLINE ag_real name(ag_real x, ag_real b, ag_real y, ag_real g, ag_real p, ag_real q)             \
+    {                                                                                                 \
+        (void)x, (void)b, (void)y, (void)g, (void)p, (void)q;                                         \
+        return expression;                                                                            \
+    }
+#define UNARY(name, domain, y, dx) FORMULA_X(name##_y, y) FORMULA_X(name##_dx, dx)
+#define BINARY(name, domain, y, da, db) FORMULA(name##_y, y) FORMULA(name##_da, da) FORMULA(name##_db, db)
+#define LOSS                            BINARY
+#include "autograd/kernels/elementwise.def"
+
+/* ---- Unary ops. ---- */
+
+typedef void unary_fn(int64_t n, operands o, ag_real *y);
+typedef void unary_backward_fn(int64_t n, operands o, bool add, ag_real *dx);
+
+INLINE void unary_loop_backward(formula *f, int64_t n, operands o, bool add, ag_real *dx)
+{
+    if (add)
+        map(f, n, o, 1, 0, 1, true, true, dx);
+    else
+        map(f, n, o, 1, 0, 1, true, false, dx);
+}
+
+#define UNARY(name, domain, y, dx)                                                                    \
+    static void name##_unary(int64_t n, operands o, ag_real *out)                                     \
+    {                                                                                                 \
+        map(name##_y, n, o, 1, 0, 0, false, false, out);                                              \
+    }                                                                                                 \
+    static void name##_unary_backward(int64_t n, operands o, bool add, ag_real *out)                  \
+    {                                                                                                 \
+        unary_loop_backward(name##_dx, n, o, add, out);                                               \
+    }
+#include "autograd/kernels/elementwise.def"
+
+void AGK(unary)(int op, int64_t n, const ag_real *x, const ag_real *pq, ag_real *y)
+{
+#define UNARY(name, domain, y, dx) name##_unary,
+    static unary_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = x, .p = pq[0], .q = pq[1]}, y);
+}
+
+void AGK(unary_backward)(int op, int64_t n, const ag_real *x, const ag_real *y, const ag_real *g, const ag_real *pq,
+                         bool add, ag_real *dx)
+{
+#define UNARY(name, domain, y, dx) name##_unary_backward,
+    static unary_backward_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = x, .y = y, .g = g, .p = pq[0], .q = pq[1]}, add, dx);
+}
+
+/* ---- Binary ops: each operand is an array or one value for all. ---- */
+
+typedef void binary_fn(int64_t n, operands o, int sa, int sb, ag_real *y);
+typedef void binary_backward_fn(int64_t n, operands o, int sa, int sb, bool add, ag_real *d);
+
+INLINE void binary_loop(formula *f, int64_t n, operands o, int sa, int sb, ag_real *y)
+{
+    if (sa && sb)
+        map(f, n, o, 1, 1, 0, false, false, y);
+    else if (sa)
+        map(f, n, o, 1, 0, 0, false, false, y);
+    else
+        map(f, n, o, 0, sb, 0, false, false, y);
+}
+
+/* `own` is the stride of the operand whose gradient this is. */
+INLINE void binary_loop_backward(formula *f, int64_t n, operands o, int sa, int sb, int own, bool add, ag_real *d)
+{
+    if (!own)
+        d[0] += map_sum(f, n, o, sa, sb, 1, true);
+    else if (!sa || !sb)
+        map(f, n, o, sa, sb, 1, true, add, d);
+    else if (add)
+        map(f, n, o, 1, 1, 1, true, true, d);
+    else
+        map(f, n, o, 1, 1, 1, true, false, d);
+}
+
+#define BINARY(name, domain, y, da, db)                                                               \
+    static void name##_binary(int64_t n, operands o, int sa, int sb, ag_real *out)                    \
+    {                                                                                                 \
+        binary_loop(name##_y, n, o, sa, sb, out);                                                     \
+    }                                                                                                 \
+    static void name##_binary_a(int64_t n, operands o, int sa, int sb, bool add, ag_real *d)          \
+    {                                                                                                 \
+        binary_loop_backward(name##_da, n, o, sa, sb, sa, add, d);                                    \
+    }                                                                                                 \
+    static void name##_binary_b(int64_t n, operands o, int sa, int sb, bool add, ag_real *d)          \
+    {                                                                                                 \
+        binary_loop_backward(name##_db, n, o, sa, sb, sb, add, d);                                    \
+    }
+#include "autograd/kernels/elementwise.def"
+
+void AGK(binary)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, ag_real *y)
+{
+#define BINARY(name, domain, y, da, db) name##_binary,
+    static binary_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b}, sa, sb, y);
+}
+
+void AGK(binary_backward_a)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, const ag_real *y,
+                            const ag_real *g, bool add, ag_real *da)
+{
+#define BINARY(name, domain, y, da, db) name##_binary_a,
+    static binary_backward_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b, .y = y, .g = g}, sa, sb, add, da);
+}
+
+void AGK(binary_backward_b)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, const ag_real *y,
+                            const ag_real *g, bool add, ag_real *db)
+{
+#define BINARY(name, domain, y, da, db) name##_binary_b,
+    static binary_backward_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b, .y = y, .g = g}, sa, sb, add, db);
+}
+
+/* ---- Losses: two operands of one shape; the weight multiplies the incoming gradient. ---- */
+
+typedef void    loss_fn(int64_t n, operands o, ag_real *y);
+typedef ag_real loss_sum_fn(int64_t n, operands o);
+typedef void    loss_backward_fn(int64_t n, operands o, int sg, bool add, ag_real *d);
+
+/* One gradient for all elements (sg 0: mean and sum) is weighted once; else element by element. */
+INLINE void loss_loop_backward(formula *f, int64_t n, operands o, int sg, bool add, ag_real *d)
+{
+    const ag_real weighted = o.g[0] * o.p;
+    if (sg) {
+        for (int64_t i = 0; i < n; i++) {
+            ag_real v = f(o.a[i], o.b[i], 0, o.g[i] * o.p, 0, 0);
+            d[i] = add ? d[i] + v : v;
+        }
+        return;
+    }
+    o.g = &weighted;
+    if (add)
+        map(f, n, o, 1, 1, 0, false, true, d);
+    else
+        map(f, n, o, 1, 1, 0, false, false, d);
+}
+
+#define LOSS(name, domain, y, da, db)                                                                 \
+    static void name##_loss(int64_t n, operands o, ag_real *out)                                      \
+    {                                                                                                 \
+        map(name##_y, n, o, 1, 1, 0, false, false, out);                                              \
+    }                                                                                                 \
+    static ag_real name##_loss_sum(int64_t n, operands o)                                             \
+    {                                                                                                 \
+        return map_sum(name##_y, n, o, 1, 1, 0, false);                                               \
+    }                                                                                                 \
+    static void name##_loss_a(int64_t n, operands o, int sg, bool add, ag_real *d)                    \
+    {                                                                                                 \
+        loss_loop_backward(name##_da, n, o, sg, add, d);                                              \
+    }                                                                                                 \
+    static void name##_loss_b(int64_t n, operands o, int sg, bool add, ag_real *d)                    \
+    {                                                                                                 \
+        loss_loop_backward(name##_db, n, o, sg, add, d);                                              \
+    }
+#include "autograd/kernels/elementwise.def"
+
+void AGK(loss)(int op, int64_t n, const ag_real *a, const ag_real *b, ag_real *y)
+{
+#define LOSS(name, domain, y, da, db) name##_loss,
+    static loss_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b}, y);
+}
+
+ag_real AGK(loss_sum)(int op, int64_t n, const ag_real *a, const ag_real *b)
+{
+#define LOSS(name, domain, y, da, db) name##_loss_sum,
+    static loss_sum_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    return functions[op](n, (operands){.a = a, .b = b});
+}
+
+void AGK(loss_backward_a)(int op, int64_t n, const ag_real *a, const ag_real *b, const ag_real *g, int sg,
+                          ag_real weight, bool add, ag_real *da)
+{
+#define LOSS(name, domain, y, da, db) name##_loss_a,
+    static loss_backward_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b, .g = g, .p = weight}, sg, add, da);
+}
+
+void AGK(loss_backward_b)(int op, int64_t n, const ag_real *a, const ag_real *b, const ag_real *g, int sg,
+                          ag_real weight, bool add, ag_real *db)
+{
+#define LOSS(name, domain, y, da, db) name##_loss_b,
+    static loss_backward_fn *const functions[] = {
+#include "autograd/kernels/elementwise.def"
+    };
+    functions[op](n, (operands){.a = a, .b = b, .g = g, .p = weight}, sg, add, db);
+}

@@ -1,0 +1,310 @@
+/* Functions of one real, for loops that the compiler vectorises: no branches, no calls in float.
+ *
+ * In double they are libm's. In float they are the project's own, so that every instruction set and compiler gives the
+ * same bits. The polynomials are minimax fits; tools/fit_math.py makes them. Largest errors over all floats are
+ * tested in tests/kernels/math.c and stated here in ulp. */
+#ifndef AGK_MATH_H
+#define AGK_MATH_H
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/kernels/simd/isa.h"
+
+INLINE ag_real r_abs(ag_real x)
+{
+    return x < 0 ? -x : x + 0; /* + 0 makes -0 positive */
+}
+
+INLINE ag_real r_sign(ag_real x)
+{
+    return x > 0 ? 1 : x < 0 ? -1 : x; /* NaN and 0 as they are */
+}
+
+INLINE ag_real r_max(ag_real a, ag_real b)
+{
+    return a > b || a != a ? a : b;
+}
+
+INLINE ag_real r_min(ag_real a, ag_real b)
+{
+    return a < b || a != a ? a : b;
+}
+
+#ifdef AG_DOUBLE
+
+#define r_sqrt  sqrt
+#define r_exp   exp
+#define r_expm1 expm1
+#define r_log   log
+#define r_log1p log1p
+#define r_tanh  tanh
+#define r_erf   erf
+#define r_pow   pow
+
+/* cos(2 pi t) and sin(2 pi t), t in [0, 1). */
+INLINE void r_cos_sin_turn(ag_real t, ag_real *c, ag_real *s)
+{
+    const double turn = 6.283185307179586476925;
+    *c = cos(turn * t);
+    *s = sin(turn * t);
+}
+
+#else
+
+INLINE uint32_t float_bits(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+INLINE float bits_float(uint32_t u)
+{
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+INLINE int32_t as_signed(uint32_t u)
+{
+    int32_t i;
+    memcpy(&i, &u, sizeof i);
+    return i;
+}
+
+/* 2^k for -126 <= k <= 127. */
+INLINE float power_of_two(int32_t k)
+{
+    return bits_float(((uint32_t)k + 127u) << 23);
+}
+
+#define r_sqrt __builtin_sqrtf
+
+/* x = k ln 2 + r with |r| <= ln(2) / 2; returns e^r - 1. Adding 1.5 * 2^23 rounds to an integer. */
+INLINE float exp_reduce(float x, int32_t *k)
+{
+    const float magic = 12582912.0f;
+    float shifted = r_fma(x, 1.44269504f, magic), whole = shifted - magic;
+    float r = r_fma(whole, -0.693359375f, x);
+    r = r_fma(whole, 2.12194440e-4f, r);
+    *k = as_signed(float_bits(shifted) - float_bits(magic));
+    float q = r_fma(1.979000390e-04f, r, 1.394500681e-03f);
+    q = r_fma(q, r, 8.333499174e-03f);
+    q = r_fma(q, r, 4.166629033e-02f);
+    q = r_fma(q, r, 1.666666585e-01f);
+    q = r_fma(q, r, 5.000000069e-01f);
+    return r_fma(r * r, q, r);
+}
+
+/* At most 1 ulp, denormal results included. */
+INLINE float r_exp(float x)
+{
+    float c = x < -104.0f ? -104.0f : x;
+    c = c > 89.0f ? 89.0f : c;
+    int32_t k;
+    float   e = 1 + exp_reduce(c, &k);
+    int32_t half = k >> 1;
+    return e * power_of_two(half) * power_of_two(k - half);
+}
+
+/* At most 2 ulp. */
+INLINE float r_expm1(float x)
+{
+    float c = x < -30.0f ? -30.0f : x;
+    c = c > 89.0f ? 89.0f : c;
+    int32_t k;
+    float   e = exp_reduce(c, &k);
+    float   s = power_of_two(k - 1);
+    float   y = 2 * r_fma(s, e, s - 0.5f);
+    return x == 0 ? x : y;
+}
+
+/* At most 1 ulp. */
+INLINE float r_log(float x)
+{
+    const float least = 1.17549435e-38f;
+    float    scaled = x < least ? x * 8388608.0f : x;
+    uint32_t u = float_bits(scaled), from_root_half = u - 0x3f3504f3u;
+    int32_t  e = as_signed(from_root_half) >> 23;
+    float    f = bits_float(u - ((uint32_t)e << 23)) - 1; /* 1 + f in [sqrt(1/2), sqrt(2)) */
+    float    k = (float)e - (x < least ? 23.0f : 0.0f);
+    float    p = r_fma(6.746601327e-02f, f, -1.167564130e-01f);
+    p = r_fma(p, f, 1.188817460e-01f);
+    p = r_fma(p, f, -1.240559142e-01f);
+    p = r_fma(p, f, 1.421955091e-01f);
+    p = r_fma(p, f, -1.666799567e-01f);
+    p = r_fma(p, f, 2.000211873e-01f);
+    p = r_fma(p, f, -2.500000960e-01f);
+    p = r_fma(p, f, 3.333331260e-01f);
+    float r = f * f * r_fma(f, p, -0.5f);
+    r = r_fma(k, -2.12194440e-4f, r) + f;
+    r = r_fma(k, 0.693359375f, r);
+    r = x == 0 ? -INFINITY : r;
+    r = x < 0 ? NAN : r;
+    return x < INFINITY ? r : x; /* infinity and NaN as they are */
+}
+
+/* At most 2 ulp. Kahan's correction for the rounding of 1 + x. */
+INLINE float r_log1p(float x)
+{
+    float u = 1 + x, y = r_log(u);
+    float corrected = y + (x - (u - 1)) / u;
+    return u > 0 && u < INFINITY ? corrected : y;
+}
+
+/* At most 2 ulp. */
+INLINE float r_tanh(float x)
+{
+    float a = x < 0 ? -x : x, s = x * x;
+    float p = r_fma(-5.704978373e-03f, s, 2.063907874e-02f);
+    p = r_fma(p, s, -5.373971216e-02f);
+    p = r_fma(p, s, 1.333144216e-01f);
+    p = r_fma(p, s, -3.333328194e-01f);
+    float small = r_fma(x * s, p, x);
+    float big = 1 - 2 / (r_exp(2 * a) + 1);
+    big = x < 0 ? -big : big;
+    return a < 0.625f ? small : big;
+}
+
+/* At most 2 ulp. Near zero x (1 + P(x^2)); farther out 1 - exp(Q(x)). */
+INLINE float r_erf(float x)
+{
+    float a = x < 0 ? -x : x, s = x * x;
+    float p = r_fma(-5.953739238e-04f, s, 4.985940065e-03f);
+    p = r_fma(p, s, -2.676171946e-02f);
+    p = r_fma(p, s, 1.128168253e-01f);
+    p = r_fma(p, s, -3.761248110e-01f);
+    p = r_fma(p, s, 1.283791477e-01f);
+    float small = r_fma(x, p, x);
+    float t = a > 4.0f ? 4.0f : a;
+    float q = r_fma(-2.109505149e-05f, t, 4.344626302e-04f);
+    q = r_fma(q, t, -4.171063093e-03f);
+    q = r_fma(q, t, 2.511942755e-02f);
+    q = r_fma(q, t, -1.082800897e-01f);
+    q = r_fma(q, t, -6.333469061e-01f);
+    q = r_fma(q, t, -1.129514931e+00f);
+    q = r_fma(q, t, 1.746844489e-04f);
+    float big = 1 - r_exp(q);
+    big = x < 0 ? -big : big;
+    big = x != x ? x : big;
+    return a < 0.93f ? small : big;
+}
+
+/* cos(2 pi t) and sin(2 pi t), t in [0, 1). The nearest quarter turn comes off exactly. */
+INLINE void r_cos_sin_turn(float t, float *c, float *s)
+{
+    const float magic = 12582912.0f;
+    float    shifted = r_fma(t, 4.0f, magic), r = r_fma(t, 4.0f, -(shifted - magic)), z = r * r;
+    uint32_t quarter = float_bits(shifted) & 3u;
+    float sine = r_fma(1.581950775e-04f, z, -4.681260629e-03f);
+    sine = r_fma(sine, z, 7.969258184e-02f);
+    sine = r_fma(sine, z, -6.459640961e-01f);
+    sine = r_fma(sine, z, 1.570796327e+00f) * r;
+    float cosine = r_fma(9.033629757e-04f, z, -2.085993603e-02f);
+    cosine = r_fma(cosine, z, 2.536691826e-01f);
+    cosine = r_fma(cosine, z, -1.233700540e+00f);
+    cosine = r_fma(cosine, z, 9.999999999e-01f);
+    float u = quarter & 1u ? sine : cosine, v = quarter & 1u ? cosine : sine;
+    *c = ((quarter + 1u) & 2u) ? -u : u;
+    *s = (quarter & 2u) ? -v : v;
+}
+
+/* log2 |x| and 2^y in double arithmetic, good to 1e-13: enough for a float power within 1 ulp. */
+INLINE double log2_wide(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    int64_t  e = (int64_t)(u - 0x3fe6a09e667f3bcdu) >> 52;
+    uint64_t mantissa = u - ((uint64_t)e << 52);
+    double   m;
+    memcpy(&m, &mantissa, sizeof m);
+    double t = (m - 1) / (m + 1), s = t * t;
+    double p = __builtin_fma(2.38856348461669483e-02, s, 2.80801835274704759e-01);
+    p = __builtin_fma(p, s, 3.19974812688132826e-01);
+    p = __builtin_fma(p, s, 4.12208203281947461e-01);
+    p = __builtin_fma(p, s, 5.77077949561048187e-01);
+    p = __builtin_fma(p, s, 9.61796694095296001e-01);
+    p = __builtin_fma(p, s, 2.88539008177785572e+00);
+    return __builtin_fma(t, p, (double)e);
+}
+
+INLINE double exp2_wide(double y)
+{
+    y = y < -200 ? -200 : y > 200 ? 200 : y;
+    double whole = y + 6755399441055744.0 - 6755399441055744.0, f = y - whole;
+    double p = __builtin_fma(1.01514866752403932e-07, f, 1.32594088083977212e-06);
+    p = __builtin_fma(p, f, 1.52529784464396036e-05);
+    p = __builtin_fma(p, f, 1.54034349331388357e-04);
+    p = __builtin_fma(p, f, 1.33335576294706581e-03);
+    p = __builtin_fma(p, f, 9.61812919208854429e-03);
+    p = __builtin_fma(p, f, 5.55041086686033774e-02);
+    p = __builtin_fma(p, f, 2.40226506956495445e-01);
+    p = __builtin_fma(p, f, 6.93147180559873011e-01);
+    p = __builtin_fma(p, f, 1.0);
+    uint64_t bits = (uint64_t)((int64_t)(whole == whole ? whole : 0) + 1023) << 52;
+    double   scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* C's pow: at most 1 ulp. */
+INLINE float r_pow(float x, float p)
+{
+    float a = x < 0 ? -x : x;
+    float finite = (float)exp2_wide((double)p * log2_wide((double)a));
+    float at_edge = (a == 0) == (p > 0) ? 0 : INFINITY; /* 0^p and inf^p, p not 0 */
+    float y = a == 0 || a == INFINITY ? at_edge : finite;
+    float half = p / 2, magnitude = p < 0 ? -p : p;
+    bool  whole = magnitude >= 8388608.0f || (p + 12582912.0f) - 12582912.0f == p;
+    bool  even = magnitude >= 16777216.0f || (half + 12582912.0f) - 12582912.0f == half;
+    y = x < 0 && !even ? -y : y;
+    y = x < 0 && !whole && a < INFINITY ? NAN : y;
+    y = x != x || p != p ? NAN : y;
+    return p == 0 || x == 1 ? 1 : y;
+}
+
+#endif /* float */
+
+INLINE ag_real r_sigmoid(ag_real x)
+{
+    return 1 / (1 + r_exp(-x));
+}
+
+/* log(1 + e^x) without overflow. */
+INLINE ag_real r_softplus(ag_real x)
+{
+    ag_real positive = x < 0 ? 0 : x, a = x < 0 ? x : -x;
+    return positive + r_log1p(r_exp(a));
+}
+
+/* The distribution function and the density of N(0, 1). */
+INLINE ag_real r_gauss_cdf(ag_real x)
+{
+    return (1 + r_erf(x * (ag_real)0.70710678118654752440)) / 2;
+}
+
+INLINE ag_real r_gauss_pdf(ag_real x)
+{
+    return (ag_real)0.39894228040143267794 * r_exp(-x * x / 2);
+}
+
+/* log x, at least -100: PyTorch's guard in binary cross entropy. */
+INLINE ag_real r_log_floor(ag_real x)
+{
+    ag_real y = r_log(x);
+    return y < -100 ? -100 : y;
+}
+
+INLINE ag_real r_bce(ag_real x, ag_real target)
+{
+    return (target - 1) * r_log_floor(1 - x) - target * r_log_floor(x);
+}
+
+/* The same of sigmoid(x), without cancellation. */
+INLINE ag_real r_bce_with_logits(ag_real x, ag_real target)
+{
+    return (r_max(x, 0) - x * target) + r_log1p(r_exp(-r_abs(x)));
+}
+
+#endif

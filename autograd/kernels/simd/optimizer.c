@@ -1,0 +1,67 @@
+/* Optimiser updates: torch.optim's formulas, each one pass over the parameters and their state. */
+#include "autograd/kernels/simd/math.h"
+
+void AGK(sgd)(int64_t n, const agk_sgd *options, const ag_real *g, ag_real *velocity, ag_real *p)
+{
+    const agk_sgd o = *options;
+    if (!velocity) {
+        for (int64_t i = 0; i < n; i++)
+            p[i] = r_fma(-o.lr, r_fma(o.weight_decay, p[i], g[i]), p[i]);
+        return;
+    }
+    const ag_real keep = o.first ? 0 : o.momentum, take = o.first ? 1 : 1 - o.dampening;
+    for (int64_t i = 0; i < n; i++) {
+        ag_real d = r_fma(o.weight_decay, p[i], g[i]);
+        ag_real v = r_fma(keep, velocity[i], take * d);
+        velocity[i] = v;
+        p[i] = r_fma(-o.lr, o.nesterov ? r_fma(o.momentum, v, d) : v, p[i]);
+    }
+}
+
+/* Kingma, Ba: "Adam: a method for stochastic optimization", 2015; with `keep` below 1, Loshchilov, Hutter:
+ * "Decoupled weight decay regularization", 2019. */
+void AGK(adam)(int64_t n, const agk_adam *options, const ag_real *g, ag_real *m, ag_real *v, ag_real *p)
+{
+    const agk_adam o = *options;
+    for (int64_t i = 0; i < n; i++) {
+        ag_real x = p[i] * o.keep, d = r_fma(o.weight_decay, x, g[i]);
+        ag_real m1 = r_fma(1 - o.beta1, d - m[i], m[i]);
+        ag_real v1 = r_fma(o.beta2, v[i], (1 - o.beta2) * d * d);
+        m[i] = m1;
+        v[i] = v1;
+        p[i] = x - o.step_size * m1 / r_fma(r_sqrt(v1), o.root_correction, o.eps);
+    }
+}
+
+/* Duchi, Hazan, Singer: "Adaptive subgradient methods", 2011. */
+void AGK(adagrad)(int64_t n, const agk_adagrad *options, const ag_real *g, ag_real *sum, ag_real *p)
+{
+    const agk_adagrad o = *options;
+    for (int64_t i = 0; i < n; i++) {
+        ag_real d = r_fma(o.weight_decay, p[i], g[i]);
+        ag_real s = r_fma(d, d, sum[i]);
+        sum[i] = s;
+        p[i] -= o.lr * d / (r_sqrt(s) + o.eps);
+    }
+}
+
+/* Tieleman, Hinton: "Neural networks for machine learning", lecture 6.5, 2012; centred: Graves, 2013. */
+void AGK(rmsprop)(int64_t n, const agk_rmsprop *options, const ag_real *g, ag_real *square, ag_real *mean,
+                  ag_real *velocity, ag_real *p)
+{
+    const agk_rmsprop o = *options;
+    for (int64_t i = 0; i < n; i++) {
+        ag_real d = r_fma(o.weight_decay, p[i], g[i]);
+        ag_real s = r_fma(o.alpha, square[i], (1 - o.alpha) * d * d), spread = s;
+        square[i] = s;
+        if (mean) {
+            ag_real average = r_fma(1 - o.alpha, d - mean[i], mean[i]);
+            mean[i] = average;
+            spread = r_fma(-average, average, s);
+        }
+        ag_real step = d / (r_sqrt(spread) + o.eps);
+        if (velocity)
+            velocity[i] = step = r_fma(o.momentum, velocity[i], step);
+        p[i] = r_fma(-o.lr, step, p[i]);
+    }
+}

@@ -1,0 +1,78 @@
+/* Reductions of one row, and plain vector updates. */
+#include "autograd/kernels/simd/math.h"
+
+ag_real AGK(sum)(int64_t n, const ag_real *x)
+{
+    ag_real lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += x[i + l];
+    for (int l = 0; i + l < n; l++)
+        lane[l] += x[i + l];
+    return lanes_total(lane);
+}
+
+ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
+{
+    ag_real lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = r_fma(x[i + l], x[i + l], lane[l]);
+    for (int l = 0; i + l < n; l++)
+        lane[l] = r_fma(x[i + l], x[i + l], lane[l]);
+    return lanes_total(lane);
+}
+
+ag_real AGK(max)(int64_t n, const ag_real *x)
+{
+    ag_real lane[LANES];
+    for (int l = 0; l < LANES; l++)
+        lane[l] = x[l < n ? l : 0];
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = r_max(x[i + l], lane[l]);
+    for (int l = 0; i + l < n; l++)
+        lane[l] = r_max(x[i + l], lane[l]);
+    for (int l = 1; l < LANES; l++)
+        lane[0] = r_max(lane[l], lane[0]);
+    return lane[0];
+}
+
+void AGK(add)(int64_t n, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+void AGK(add_scaled)(int64_t n, ag_real s, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = r_fma(s, x[i], y[i]);
+}
+
+void AGK(add_constant)(int64_t n, ag_real s, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += s;
+}
+
+void AGK(add_product)(int64_t n, const ag_real *a, const ag_real *b, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = r_fma(a[i], b[i], y[i]);
+}
+
+void AGK(add_exp_scaled)(int64_t n, ag_real s, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = r_fma(s, r_exp(x[i]), y[i]);
+}
+
+void AGK(max_into)(int64_t n, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = r_max(x[i], y[i]);
+}

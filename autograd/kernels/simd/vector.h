@@ -1,0 +1,68 @@
+/* Vectors of reals in the compilers' vector extension, for the matrix product tile. */
+#ifndef AGK_VECTOR_H
+#define AGK_VECTOR_H
+
+#include "autograd/kernels/simd/isa.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VECTOR_BYTES 64
+#elif defined(__FMA__)
+#include <immintrin.h>
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+#endif
+#define VL ((int)(VECTOR_BYTES / sizeof(ag_real))) /* reals per vector */
+
+typedef ag_real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef ag_real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(ag_real)), may_alias));
+
+/* Both compilers unroll the constant loops of the tile fully, and keep it in registers, only when told. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+INLINE vec vec_load(const ag_real *p)
+{
+    return (vec) * (const vec_unaligned *)p;
+}
+
+INLINE void vec_store(ag_real *p, vec x)
+{
+    *(vec_unaligned *)p = (vec_unaligned)x;
+}
+
+INLINE vec vec_splat(ag_real x)
+{
+    return x - (vec){0};
+}
+
+/* x * y + z, each element rounded once. The one place with intrinsics; the last branch is their portable twin. */
+INLINE vec vec_fma(vec x, vec y, vec z)
+{
+#if defined(__AVX512F__) && defined(AG_DOUBLE)
+    return (vec)_mm512_fmadd_pd((__m512d)x, (__m512d)y, (__m512d)z);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)x, (__m512)y, (__m512)z);
+#elif defined(__FMA__) && defined(AG_DOUBLE)
+    return (vec)_mm256_fmadd_pd((__m256d)x, (__m256d)y, (__m256d)z);
+#elif defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)x, (__m256)y, (__m256)z);
+#elif defined(__aarch64__) && defined(AG_DOUBLE)
+    return (vec)vfmaq_f64((float64x2_t)z, (float64x2_t)x, (float64x2_t)y);
+#elif defined(__aarch64__)
+    return (vec)vfmaq_f32((float32x4_t)z, (float32x4_t)x, (float32x4_t)y);
+#else
+    for (int l = 0; l < VL; l++)
+        z[l] = r_fma(x[l], y[l], z[l]);
+    return z;
+#endif
+}
+
+#endif
