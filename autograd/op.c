@@ -1,0 +1,130 @@
+#include "autograd/op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/kernels/kernels.h"
+#include "autograd/tape_internal.h"
+
+/* The one tape among the inputs; ag_no_tape when there is none. Fails it when inputs are NULL or of several tapes. */
+static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor *const *in)
+{
+    int missing = -1;
+    bool mixed = false;
+    for (int i = 0; i < n_in; i++) {
+        if (!in[i])
+            missing = i;
+        else if (in[i]->tape && !tape)
+            tape = in[i]->tape;
+        else if (in[i]->tape && in[i]->tape != tape)
+            mixed = true;
+    }
+    if (!tape)
+        return ag_no_tape();
+    if (missing >= 0)
+        ag_fail(tape, "%s: input %d is NULL", name, missing);
+    else if (mixed)
+        ag_fail(tape, "%s: inputs are on different tapes", name);
+    return tape;
+}
+
+static ag_node *node_new(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,
+                         size_t attr_size)
+{
+    ag_node *node = ag_tape_alloc(tape, sizeof *node + (size_t)n_in * sizeof *in);
+    ag_tensor *out = ag_tape_alloc(tape, sizeof *out + attr_size);
+    if (!node || !out)
+        return NULL;
+    *node = (ag_node){.op = op, .out = out, .in = (ag_tensor **)(node + 1), .n_in = n_in};
+    if (n_in > 0)
+        memcpy(node->in, in, (size_t)n_in * sizeof *in);
+    if (attr_size > 0)
+        node->attr = memcpy(out + 1, attr, attr_size);
+    *out = (ag_tensor){.tape = tape};
+    return node;
+}
+
+/* The op's shape rule, then the output's memory. */
+static bool node_prepare(ag_node *node)
+{
+    ag_tensor *out = node->out;
+    if (!node->op->shape(node))
+        return ag_op_fail(node, "the shape rule refused its inputs");
+    int64_t n = ag_numel(&out->shape);
+    if (n < 0)
+        return ag_op_fail(node, "the result's shape %s is no shape", AG_STR(&out->shape));
+    if (!out->data)
+        out->data = ag_tape_alloc(out->tape, (size_t)n * sizeof *out->data);
+    return out->data != NULL;
+}
+
+ag_tensor *ag_apply_on(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,
+                       size_t attr_size)
+{
+    tape = common_tape(tape, op->name, n_in, in);
+    if (tape->failed)
+        return &tape->poison;
+    ag_node *node = node_new(tape, op, n_in, in, attr, attr_size);
+    if (!node || !node_prepare(node))
+        return &tape->poison;
+    if (op->forward)
+        op->forward(node);
+    if (!tape->recording || !op->backward)
+        return node->out;
+    for (int i = 0; i < n_in; i++)
+        node->out->needs_grad |= in[i]->needs_grad;
+    if (node->out->needs_grad) {
+        node->previous = tape->last;
+        tape->last = node;
+    }
+    return node->out;
+}
+
+ag_tensor *ag_apply(const ag_op *op, int n_in, ag_tensor *const *in, const void *attr, size_t attr_size)
+{
+    return ag_apply_on(NULL, op, n_in, in, attr, attr_size);
+}
+
+bool ag_op_fail(ag_node *node, const char *format, ...)
+{
+    char message[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    ag_fail(node->out->tape, "%s: %s", node->op->name, message);
+    return false;
+}
+
+ag_real *ag_op_save(ag_node *node, int64_t count)
+{
+    return node->saved = ag_tape_alloc(node->out->tape, (size_t)count * sizeof(ag_real));
+}
+
+ag_grad_target ag_grad_open(ag_tensor *t)
+{
+    if (!t->needs_grad || !t->grad_buffer)
+        return (ag_grad_target){NULL, false};
+    bool add = t->grad != NULL;
+    t->grad = t->grad_buffer;
+    return (ag_grad_target){t->grad, add};
+}
+
+ag_real *ag_grad(ag_tensor *t)
+{
+    ag_grad_target g = ag_grad_open(t);
+    if (g.data && !g.add)
+        memset(g.data, 0, (size_t)ag_numel(&t->shape) * sizeof *g.data);
+    return g.data;
+}
+
+void ag_grad_add(ag_tensor *t, const ag_real *g)
+{
+    ag_grad_target d = ag_grad_open(t);
+    int64_t n = ag_numel(&t->shape);
+    if (d.data && d.add)
+        agk()->add(n, g, d.data);
+    else if (d.data)
+        memcpy(d.data, g, (size_t)n * sizeof *g);
+}

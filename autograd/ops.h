@@ -1,0 +1,110 @@
+/* The catalogue of ops. Every op takes tensors of one tape (parameters go with any tape), computes at once, and returns
+ * a new tensor on that tape; on any failure it records the error on the tape and returns the tape's poison tensor
+ * (see tape.h). Names and semantics are PyTorch's; axes may be negative. */
+#ifndef AG_OPS_H
+#define AG_OPS_H
+
+#include "autograd/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Elementwise: see elementwise.def for the formulas. ----
+ *
+ * Of one tensor: neg abs exp log log1p sqrt square reciprocal relu gelu (exact, with erf) silu softplus sigmoid tanh.
+ * With one number: leaky_relu (slope), elu (alpha), scale (x * p), shift (x + p), pow (x to the p).
+ * With two numbers: clamp (low, high).
+ * Of two tensors, with numpy's broadcasting: add sub mul div maximum minimum. */
+#define UNARY(name, domain, y, dx)       ag_tensor *ag_##name(ag_tensor *x);
+#define UNARY_P(name, domain, y, dx)     ag_tensor *ag_##name(ag_tensor *x, double p);
+#define UNARY_PQ(name, domain, y, dx)    ag_tensor *ag_##name(ag_tensor *x, double p, double q);
+#define BINARY(name, domain, y, da, db)  ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b);
+#include "autograd/kernels/elementwise.def"
+
+/* ---- Shape. ---- */
+
+/* The same elements in another shape; one dimension may be -1 and is then worked out. Shares the data. */
+ag_tensor *ag_reshape(ag_tensor *x, ag_shape shape);
+
+/* Axes first .. last made into one. ag_flatten(x, 1, -1) keeps the batch axis. Shares the data. */
+ag_tensor *ag_flatten(ag_tensor *x, int first, int last);
+
+/* Axis i of the result is axis order.axis[i] of x. */
+ag_tensor *ag_permute(ag_tensor *x, ag_axes order);
+ag_tensor *ag_transpose(ag_tensor *x, int axis0, int axis1);
+
+/* x[begin:end] along an axis; negative positions count from the end, as in Python. At least one element. */
+ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end);
+
+/* Cuts x along an axis into `chunks` pieces of ceil(size / chunks), the last one smaller. There may be fewer, as
+ * in torch.chunk: returns how many; the rest of piece[0 .. chunks-1] is NULL. On failure all are poison. */
+int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece);
+
+/* Tensors of one shape but for `axis`, one after the other. */
+ag_tensor *ag_concat(int n, ag_tensor *const *x, int axis);
+
+/* x repeated to `shape` by numpy's broadcasting; a dimension of -1 stays as it is. */
+ag_tensor *ag_expand(ag_tensor *x, ag_shape shape);
+
+/* ---- Reductions over some axes, or AG_ALL. keepdim leaves the reduced axes in place with size 1. ---- */
+
+ag_tensor *ag_sum(ag_tensor *x, ag_axes axes, bool keepdim);
+ag_tensor *ag_mean(ag_tensor *x, ag_axes axes, bool keepdim);
+
+/* torch.amax: equal maxima share the gradient; NaN wins. */
+ag_tensor *ag_max(ag_tensor *x, ag_axes axes, bool keepdim);
+
+/* Along one axis, which logsumexp removes. */
+ag_tensor *ag_softmax(ag_tensor *x, int axis);
+ag_tensor *ag_log_softmax(ag_tensor *x, int axis);
+ag_tensor *ag_logsumexp(ag_tensor *x, int axis);
+
+/* ---- Products. ---- */
+
+/* torch.matmul: (..., m, k) by (..., k, n), batch axes broadcast; a vector on the left is a row, on the right a
+ * column, and its axis goes from the result. */
+ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b);
+
+/* x W^T + b: x (..., in), weight (out, in), bias (out) or NULL. Result (..., out). */
+ag_tensor *ag_linear(ag_tensor *x, ag_tensor *weight, ag_tensor *bias);
+
+/* Rows of a table: index (any shape) holds whole numbers 0 .. rows-1, weight (rows, width). Result
+ * (index's shape, width). */
+ag_tensor *ag_embedding(ag_tensor *index, ag_tensor *weight);
+
+/* ---- Random numbers, from the tape's state. No gradient flows. ---- */
+
+ag_tensor *ag_rand(ag_tape *tape, ag_shape shape);                /* uniform in [0, 1) */
+ag_tensor *ag_randn(ag_tape *tape, ag_shape shape);               /* N(0, 1) */
+ag_tensor *ag_bernoulli(ag_tape *tape, ag_shape shape, double p); /* 1 with probability p, else 0 */
+ag_tensor *ag_rand_like(ag_tensor *x);
+ag_tensor *ag_randn_like(ag_tensor *x);
+ag_tensor *ag_bernoulli_like(ag_tensor *x, double p);
+
+/* In training: elements are zero with probability p, and the others are divided by 1 - p. In evaluation: x. Srivastava
+ * et al.: "Dropout", 2014. */
+ag_tensor *ag_dropout(ag_tensor *x, double p);
+
+/* ---- Losses. NONE keeps the shape of the input; MEAN divides by the number of elements (cross_entropy: of rows). ---- */
+
+typedef enum ag_reduction { AG_MEAN, AG_SUM, AG_NONE } ag_reduction;
+
+ag_tensor *ag_mse_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
+ag_tensor *ag_l1_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
+
+/* Binary cross entropy of probabilities, logs floored at -100; and of logits, in the stable form. */
+ag_tensor *ag_bce_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
+ag_tensor *ag_bce_with_logits_loss(ag_tensor *logits, ag_tensor *target, ag_reduction reduction);
+
+/* KL(N(mu, exp(logvar)) || N(0, 1)) = (exp(logvar) + mu^2 - 1 - logvar) / 2 per element. Kingma, Welling:
+ * "Auto-encoding variational Bayes", 2014, appendix B. */
+ag_tensor *ag_gaussian_kl_loss(ag_tensor *mu, ag_tensor *logvar, ag_reduction reduction);
+
+/* Softmax cross entropy: logits (N, C, ...), target (N, ...) holds class numbers 0 .. C-1. */
+ag_tensor *ag_cross_entropy_loss(ag_tensor *logits, ag_tensor *target, ag_reduction reduction);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,212 @@
+/* All elementwise ops. elementwise.def makes the entries; the shape rules and the walks over the data stand here once. */
+#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/pool.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+#include "autograd/ops/broadcast_internal.h"
+
+#define GRAIN 8192 /* elements that are worth a thread */
+
+/* ---- One input. ---- */
+
+static const ag_op unary_ops[AGK_UNARY_COUNT];
+
+static bool unary_shape(ag_node *node)
+{
+    node->out->shape = node->in[0]->shape;
+    return true;
+}
+
+static int unary_index(const ag_node *node)
+{
+    return (int)(node->op - unary_ops);
+}
+
+static void unary_part(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    agk()->unary(unary_index(node), end - begin, node->in[0]->data + begin, node->attr, node->out->data + begin);
+}
+
+static void unary_forward(ag_node *node)
+{
+    agk_parallel(ag_numel(&node->out->shape), GRAIN, unary_part, node);
+}
+
+typedef struct unary_gradient {
+    const ag_node *node;
+    ag_grad_target dx;
+} unary_gradient;
+
+static void unary_backward_part(void *context, int64_t begin, int64_t end)
+{
+    const unary_gradient *u = context;
+    const ag_node *node = u->node;
+    const ag_tensor *out = node->out;
+    agk()->unary_backward(unary_index(node), end - begin, node->in[0]->data + begin, out->data + begin,
+                          out->grad + begin, node->attr, u->dx.add, u->dx.data + begin);
+}
+
+static void unary_backward(const ag_node *node)
+{
+    unary_gradient u = {node, ag_grad_open(node->in[0])};
+    if (u.dx.data)
+        agk_parallel(ag_numel(&node->out->shape), GRAIN, unary_backward_part, &u);
+}
+
+static const ag_op unary_ops[AGK_UNARY_COUNT] = {
+#define UNARY(name, domain, y, dx) {#name, unary_shape, unary_forward, unary_backward},
+#include "autograd/kernels/elementwise.def"
+};
+
+static ag_tensor *unary(int op, ag_tensor *x, double p, double q)
+{
+    ag_real pq[2] = {(ag_real)p, (ag_real)q};
+    return ag_apply(&unary_ops[op], 1, &x, pq, sizeof pq);
+}
+
+#define UNARY(name, domain, y, dx)                                                                    \
+    ag_tensor *ag_##name(ag_tensor *x)                                                                \
+    {                                                                                                 \
+        return unary(AGK_UNARY_##name, x, 0, 0);                                                      \
+    }
+#define UNARY_P(name, domain, y, dx)                                                                  \
+    ag_tensor *ag_##name(ag_tensor *x, double p)                                                      \
+    {                                                                                                 \
+        return unary(AGK_UNARY_##name, x, p, 0);                                                      \
+    }
+#define UNARY_PQ(name, domain, y, dx)                                                                 \
+    ag_tensor *ag_##name(ag_tensor *x, double p, double q)                                            \
+    {                                                                                                 \
+        return unary(AGK_UNARY_##name, x, p, q);                                                      \
+    }
+#include "autograd/kernels/elementwise.def"
+
+/* ---- Two inputs, with broadcasting. ---- */
+
+static const ag_op binary_ops[AGK_BINARY_COUNT];
+
+static bool binary_shape(ag_node *node)
+{
+    const ag_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
+    ag_broadcast *plan = node->attr;
+    if (!ag_broadcast_plan(a, b, plan))
+        return ag_op_fail(node, "shapes %s and %s do not broadcast: each pair of dimensions, from the last, must be "
+                                "equal or hold a 1", AG_STR(a), AG_STR(b));
+    node->out->shape = plan->shape;
+    return true;
+}
+
+static int binary_index(const ag_node *node)
+{
+    return (int)(node->op - binary_ops);
+}
+
+/* Operands of one shape are one long row, of which each thread takes a part. */
+static void binary_row_part(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const ag_broadcast *plan = node->attr;
+    agk()->binary(binary_index(node), end - begin, node->in[0]->data + begin * plan->a_step, plan->a_step,
+                  node->in[1]->data + begin * plan->b_step, plan->b_step, node->out->data + begin);
+}
+
+static void binary_some_rows(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const ag_broadcast *plan = node->attr;
+    for (int64_t r = begin; r < end; r++) {
+        ag_row at = ag_broadcast_row(plan, r);
+        agk()->binary(binary_index(node), plan->width, node->in[0]->data + at.a, plan->a_step,
+                      node->in[1]->data + at.b, plan->b_step, node->out->data + r * plan->width);
+    }
+}
+
+static void binary_forward(ag_node *node)
+{
+    const ag_broadcast *plan = node->attr;
+    if (plan->rows == 1)
+        agk_parallel(plan->width, GRAIN, binary_row_part, node);
+    else
+        agk_parallel(plan->rows, GRAIN / plan->width + 1, binary_some_rows, node);
+}
+
+typedef struct binary_gradient {
+    const ag_node *node;
+    int            which; /* input 0 or 1 */
+    ag_grad_target d;
+} binary_gradient;
+
+/* Elements begin .. end-1 of one row. */
+static void binary_backward_row(const binary_gradient *g, int64_t row, int64_t begin, int64_t end)
+{
+    const ag_node *node = g->node;
+    const ag_broadcast *plan = node->attr;
+    const ag_tensor *out = node->out;
+    ag_row at = ag_broadcast_row(plan, row);
+    int64_t a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
+    const ag_real *x0 = node->in[0]->data + a, *x1 = node->in[1]->data + b;
+    if (g->which == 0)
+        agk()->binary_backward_a(binary_index(node), end - begin, x0, plan->a_step, x1, plan->b_step, out->data + y,
+                                 out->grad + y, g->d.add, g->d.data + a);
+    else
+        agk()->binary_backward_b(binary_index(node), end - begin, x0, plan->a_step, x1, plan->b_step, out->data + y,
+                                 out->grad + y, g->d.add, g->d.data + b);
+}
+
+static void binary_backward_row_part(void *context, int64_t begin, int64_t end)
+{
+    binary_backward_row(context, 0, begin, end);
+}
+
+static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
+{
+    const binary_gradient *g = context;
+    for (int64_t r = begin; r < end; r++)
+        binary_backward_row(g, r, 0, ((const ag_broadcast *)g->node->attr)->width);
+}
+
+/* An operand that repeats collects sums, so its rows run one after the other. */
+static void binary_backward_of(const ag_node *node, int which, bool repeats)
+{
+    const ag_broadcast *plan = node->attr;
+    binary_gradient g = {node, which, {NULL, true}};
+    if (repeats)
+        g.d.data = ag_grad(node->in[which]);
+    else
+        g.d = ag_grad_open(node->in[which]);
+    if (!g.d.data)
+        return;
+    if (repeats)
+        binary_backward_some_rows(&g, 0, plan->rows);
+    else if (plan->rows == 1)
+        agk_parallel(plan->width, GRAIN, binary_backward_row_part, &g);
+    else
+        agk_parallel(plan->rows, GRAIN / plan->width + 1, binary_backward_some_rows, &g);
+}
+
+static void binary_backward(const ag_node *node)
+{
+    const ag_broadcast *plan = node->attr;
+    binary_backward_of(node, 0, plan->a_repeats);
+    binary_backward_of(node, 1, plan->b_repeats);
+}
+
+static const ag_op binary_ops[AGK_BINARY_COUNT] = {
+#define BINARY(name, domain, y, da, db) {#name, binary_shape, binary_forward, binary_backward},
+#include "autograd/kernels/elementwise.def"
+};
+
+static ag_tensor *binary(int op, ag_tensor *a, ag_tensor *b)
+{
+    ag_tensor *in[] = {a, b};
+    ag_broadcast plan = {.rows = 0};
+    return ag_apply(&binary_ops[op], 2, in, &plan, sizeof plan);
+}
+
+#define BINARY(name, domain, y, da, db)                                                               \
+    ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b)                                                  \
+    {                                                                                                 \
+        return binary(AGK_BINARY_##name, a, b);                                                           \
+    }
+#include "autograd/kernels/elementwise.def"

@@ -1,0 +1,50 @@
+/* embedding: rows of a table. */
+#include <string.h>
+
+#include "autograd/kernels/kernels.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+static bool embedding_shape(ag_node *node)
+{
+    const ag_tensor *index = node->in[0];
+    const ag_shape *w = &node->in[1]->shape;
+    if (w->rank != 2)
+        return ag_op_fail(node, "weight %s, expected two dimensions (rows, width)", AG_STR(w));
+    if (index->shape.rank == AG_MAX_RANK)
+        return ag_op_fail(node, "index %s has no room for one more dimension", AG_STR(&index->shape));
+    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++) {
+        ag_real k = index->data[i];
+        if (!(k >= 0 && k < (ag_real)w->dim[0] && k == (ag_real)(int64_t)k))
+            return ag_op_fail(node, "index %lld is %g, expected a whole number from 0 to %lld", (long long)i, (double)k,
+                              (long long)w->dim[0] - 1);
+    }
+    node->out->shape = index->shape;
+    node->out->shape.dim[node->out->shape.rank++] = w->dim[1];
+    return true;
+}
+
+static void embedding_forward(ag_node *node)
+{
+    const ag_tensor *index = node->in[0], *w = node->in[1];
+    int64_t width = w->shape.dim[1];
+    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++)
+        memcpy(node->out->data + i * width, w->data + (int64_t)index->data[i] * width, (size_t)width * sizeof *w->data);
+}
+
+static void embedding_backward(const ag_node *node)
+{
+    const ag_tensor *index = node->in[0];
+    int64_t width = node->in[1]->shape.dim[1];
+    ag_real *dw = ag_grad(node->in[1]);
+    for (int64_t i = 0, n = ag_numel(&index->shape); dw && i < n; i++)
+        agk()->add(width, node->out->grad + i * width, dw + (int64_t)index->data[i] * width);
+}
+
+static const ag_op embedding_op = {"embedding", embedding_shape, embedding_forward, embedding_backward};
+
+ag_tensor *ag_embedding(ag_tensor *index, ag_tensor *weight)
+{
+    ag_tensor *in[] = {index, weight};
+    return ag_apply(&embedding_op, 2, in, NULL, 0);
+}

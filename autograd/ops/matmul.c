@@ -1,0 +1,141 @@
+/* matmul: matrix products, in batches that broadcast. */
+#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/pool.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+#include "autograd/ops/broadcast_internal.h"
+
+typedef struct matmul_plan {
+    int64_t      m, n, k;
+    ag_broadcast batch; /* its elements are matrices */
+} matmul_plan;
+
+/* The axes before the last two. */
+static ag_shape batch_of(const ag_shape *s)
+{
+    return ag_shape_of(s->rank > 2 ? s->rank - 2 : 0, s->dim);
+}
+
+/* A vector is a matrix of one row (left) or one column (right). */
+static ag_shape as_matrix(const ag_shape *s, bool left)
+{
+    if (s->rank != 1)
+        return *s;
+    return left ? AG_SHAPE(1, s->dim[0]) : AG_SHAPE(s->dim[0], 1);
+}
+
+static bool matmul_shape(ag_node *node)
+{
+    const ag_shape *given_a = &node->in[0]->shape, *given_b = &node->in[1]->shape;
+    matmul_plan *plan = node->attr;
+    if (given_a->rank < 1 || given_b->rank < 1)
+        return ag_op_fail(node, "inputs %s and %s, expected at least one dimension each", AG_STR(given_a),
+                          AG_STR(given_b));
+    ag_shape a = as_matrix(given_a, true), b = as_matrix(given_b, false);
+    plan->m = a.dim[a.rank - 2];
+    plan->k = a.dim[a.rank - 1];
+    plan->n = b.dim[b.rank - 1];
+    if (b.dim[b.rank - 2] != plan->k)
+        return ag_op_fail(node, "inner dimensions of %s and %s differ: %lld and %lld", AG_STR(given_a),
+                          AG_STR(given_b), (long long)plan->k, (long long)b.dim[b.rank - 2]);
+    ag_shape batch_a = batch_of(&a), batch_b = batch_of(&b);
+    if (!ag_broadcast_plan(&batch_a, &batch_b, &plan->batch))
+        return ag_op_fail(node, "batch dimensions of %s and %s do not broadcast", AG_STR(given_a), AG_STR(given_b));
+    if (!plan->batch.b_step && plan->batch.rows == 1 && !plan->batch.a_repeats) { /* one B: one taller product */
+        plan->m *= plan->batch.width;
+        plan->batch.width = 1;
+        plan->batch.b_repeats = false;
+    }
+    ag_shape *out = &node->out->shape;
+    *out = plan->batch.shape;
+    if (given_a->rank > 1)
+        out->dim[out->rank++] = a.dim[a.rank - 2];
+    if (given_b->rank > 1)
+        out->dim[out->rank++] = plan->n;
+    return true;
+}
+
+/* One of the three products, C += or = A B, for one matrix of the batch. */
+typedef enum matmul_product { FORWARD, GRADIENT_A, GRADIENT_B } matmul_product;
+
+typedef struct matmul_job {
+    const ag_node *node;
+    matmul_product product;
+    bool           add;
+    ag_real       *to;
+} matmul_job;
+
+static void one_matrix(const matmul_job *j, int64_t index)
+{
+    const matmul_plan *p = j->node->attr;
+    ag_row at = ag_broadcast_row(&p->batch, index / p->batch.width);
+    int64_t along = index % p->batch.width, m = p->m, n = p->n, k = p->k;
+    int64_t ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
+    const ag_real *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;
+    ag_real *c = j->to;
+    if (j->product == FORWARD) {
+        c += index * m * n;
+        agk_gemm(m, n, k, (agk_matrix){a, k, 1}, (agk_matrix){b, n, 1}, NULL, 0, c, n);
+        return;
+    }
+    const ag_real *g = j->node->out->grad + index * m * n;
+    if (j->product == GRADIENT_A) {
+        c += ia;
+        agk_gemm(m, k, n, (agk_matrix){g, n, 1}, (agk_matrix){b, 1, n}, j->add ? c : NULL, k, c, k);
+    } else {
+        c += ib;
+        agk_gemm(k, n, m, (agk_matrix){a, 1, k}, (agk_matrix){g, n, 1}, j->add ? c : NULL, n, c, n);
+    }
+}
+
+static void some_matrices(void *context, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++)
+        one_matrix(context, i);
+}
+
+/* Small matrices are shared out whole; large ones one after the other, each cut. */
+static void all_matrices(matmul_job *j, bool in_order)
+{
+    const matmul_plan *p = j->node->attr;
+    int64_t batch = p->batch.rows * p->batch.width, work = p->m * p->n * p->k;
+    if (in_order || work > 1000000)
+        some_matrices(j, 0, batch);
+    else
+        agk_parallel(batch, 400000 / work + 1, some_matrices, j);
+}
+
+static void matmul_forward(ag_node *node)
+{
+    all_matrices(&(matmul_job){node, FORWARD, false, node->out->data}, false);
+}
+
+static void matmul_backward_of(const ag_node *node, int which, matmul_product product, bool repeats)
+{
+    matmul_job j = {node, product, true, NULL};
+    if (repeats) {
+        j.to = ag_grad(node->in[which]);
+    } else {
+        ag_grad_target d = ag_grad_open(node->in[which]);
+        j.to = d.data;
+        j.add = d.add;
+    }
+    if (j.to)
+        all_matrices(&j, repeats);
+}
+
+static void matmul_backward(const ag_node *node)
+{
+    const matmul_plan *p = node->attr;
+    matmul_backward_of(node, 0, GRADIENT_A, p->batch.a_repeats);
+    matmul_backward_of(node, 1, GRADIENT_B, p->batch.b_repeats);
+}
+
+static const ag_op matmul_op = {"matmul", matmul_shape, matmul_forward, matmul_backward};
+
+ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b)
+{
+    ag_tensor *in[] = {a, b};
+    matmul_plan plan = {.m = 0};
+    return ag_apply(&matmul_op, 2, in, &plan, sizeof plan);
+}

@@ -1,0 +1,268 @@
+/* sum, mean and max over axes.
+ *
+ * Neighbouring axes that are both kept or both reduced are one loop. The innermost loop is a row; the loops outside
+ * it say where each row's result goes. Rows are added in order, so that the result does not depend on threads. */
+#include <math.h>
+
+#include "autograd/kernels/chunks.h"
+#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/pool.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+typedef struct reduce_plan {
+    ag_axes axes;
+    bool    keepdim;
+    int     loops;                                  /* all, the row included; at least 1 */
+    int64_t count[AG_MAX_RANK], out[AG_MAX_RANK];   /* turns, and strides in the output: 0 where reduced */
+    int64_t rows, width, reduced;                   /* reduced: inputs per output */
+} reduce_plan;
+
+static bool mark_axes(ag_node *node, bool *is_reduced)
+{
+    const ag_shape *x = &node->in[0]->shape;
+    const ag_axes *axes = &((const reduce_plan *)node->attr)->axes;
+    if (axes->count == AG_BAD_AXES)
+        return ag_op_fail(node, "more than %d axes given", AG_MAX_RANK);
+    for (int i = 0; i < x->rank; i++)
+        is_reduced[i] = axes->count == AG_ALL_AXES;
+    for (int i = 0; i < axes->count; i++) {
+        int axis = ag_axis_index(x, axes->axis[i]);
+        if (axis < 0 || is_reduced[axis])
+            return ag_op_fail(node, "axis %d of %s: out of range, or named twice", axes->axis[i], AG_STR(x));
+        is_reduced[axis] = true;
+    }
+    return true;
+}
+
+static void plan_loops(reduce_plan *p, const ag_shape *x, const bool *is_reduced)
+{
+    int64_t stride = 1;
+    p->reduced = 1;
+    for (int i = x->rank - 1; i >= 0; i--) { /* innermost first, turned around below */
+        int64_t out = is_reduced[i] ? 0 : stride;
+        bool joins = p->loops > 0 && (p->out[p->loops - 1] == 0) == is_reduced[i];
+        if (joins) {
+            p->count[p->loops - 1] *= x->dim[i];
+        } else {
+            p->out[p->loops] = out;
+            p->count[p->loops++] = x->dim[i];
+        }
+        if (is_reduced[i])
+            p->reduced *= x->dim[i];
+        else
+            stride *= x->dim[i];
+    }
+    for (int i = 0, j = p->loops - 1; i < j; i++, j--) {
+        int64_t count = p->count[i], out = p->out[i];
+        p->count[i] = p->count[j], p->out[i] = p->out[j];
+        p->count[j] = count, p->out[j] = out;
+    }
+    if (p->loops == 0) { /* a scalar */
+        p->count[p->loops] = 1;
+        p->out[p->loops++] = 0;
+    }
+    p->width = p->count[p->loops - 1];
+    p->rows = ag_numel(x) / p->width;
+}
+
+static bool reduce_shape(ag_node *node)
+{
+    const ag_shape *x = &node->in[0]->shape;
+    reduce_plan *p = node->attr;
+    bool is_reduced[AG_MAX_RANK];
+    if (!mark_axes(node, is_reduced))
+        return false;
+    ag_shape *out = &node->out->shape;
+    for (int i = 0; i < x->rank; i++)
+        if (!is_reduced[i])
+            out->dim[out->rank++] = x->dim[i];
+        else if (p->keepdim)
+            out->dim[out->rank++] = 1;
+    plan_loops(p, x, is_reduced);
+    return true;
+}
+
+/* Where row r's result goes. */
+static int64_t row_out(const reduce_plan *p, int64_t r)
+{
+    int64_t at = 0;
+    for (int i = p->loops - 2; i >= 0; i--) {
+        at += r % p->count[i] * p->out[i];
+        r /= p->count[i];
+    }
+    return at;
+}
+
+static bool row_is_reduced(const reduce_plan *p)
+{
+    return p->out[p->loops - 1] == 0;
+}
+
+/* ---- sum and mean. ---- */
+
+static bool sum_shape(ag_node *node)
+{
+    return reduce_shape(node) && ag_op_save(node, agk_chunks(ag_numel(&node->in[0]->shape)));
+}
+
+static ag_real sum_partial(const void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    return agk()->sum(end - begin, node->in[0]->data + begin);
+}
+
+static void sum_rows(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const reduce_plan *p = node->attr;
+    for (int64_t r = begin; r < end; r++) {
+        const ag_real *x = node->in[0]->data + r * p->width;
+        ag_real *y = node->out->data + row_out(p, r);
+        if (row_is_reduced(p))
+            y[0] += agk()->sum(p->width, x);
+        else
+            agk()->add(p->width, x, y);
+    }
+}
+
+static void fill(ag_tensor *t, ag_real value)
+{
+    for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++)
+        t->data[i] = value;
+}
+
+/* Rows have results of their own, and may run at once, when they are one kept loop. */
+static void reduce_rows(const reduce_plan *p, agk_body *body, void *context)
+{
+    if (p->loops == 2 && p->out[0] != 0)
+        agk_parallel(p->rows, 8192 / p->width + 1, body, context);
+    else
+        body(context, 0, p->rows);
+}
+
+static void sum_forward(ag_node *node)
+{
+    const reduce_plan *p = node->attr;
+    int64_t n = ag_numel(&node->in[0]->shape);
+    if (p->loops == 1 && row_is_reduced(p)) {
+        node->out->data[0] = agk_sum_chunks(n, sum_partial, node, node->saved);
+        return;
+    }
+    fill(node->out, 0);
+    reduce_rows(p, sum_rows, node);
+}
+
+static void sum_backward_scaled(const ag_node *node, ag_real scale)
+{
+    const reduce_plan *p = node->attr;
+    ag_real *dx = ag_grad(node->in[0]);
+    for (int64_t r = 0; dx && r < p->rows; r++) {
+        const ag_real *g = node->out->grad + row_out(p, r);
+        if (row_is_reduced(p))
+            agk()->add_constant(p->width, scale * g[0], dx + r * p->width);
+        else
+            agk()->add_scaled(p->width, scale, g, dx + r * p->width);
+    }
+}
+
+static void sum_backward(const ag_node *node)
+{
+    sum_backward_scaled(node, 1);
+}
+
+static void mean_forward(ag_node *node)
+{
+    const reduce_plan *p = node->attr;
+    sum_forward(node);
+    for (int64_t i = 0, n = ag_numel(&node->out->shape); i < n; i++)
+        node->out->data[i] /= (ag_real)p->reduced;
+}
+
+static void mean_backward(const ag_node *node)
+{
+    sum_backward_scaled(node, 1 / (ag_real)((const reduce_plan *)node->attr)->reduced);
+}
+
+/* ---- max. ---- */
+
+/* Saved: for each output, how many inputs equal it. */
+static bool max_shape(ag_node *node)
+{
+    return reduce_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
+}
+
+static void max_forward(ag_node *node)
+{
+    const reduce_plan *p = node->attr;
+    fill(node->out, -(ag_real)INFINITY);
+    for (int64_t r = 0; r < p->rows; r++) {
+        const ag_real *x = node->in[0]->data + r * p->width;
+        ag_real *y = node->out->data + row_out(p, r);
+        if (row_is_reduced(p)) {
+            ag_real m = agk()->max(p->width, x);
+            agk()->max_into(1, &m, y);
+        } else {
+            agk()->max_into(p->width, x, y);
+        }
+    }
+}
+
+/* Calls for each input element: its place, and that of its output. */
+static void max_walk(const ag_node *node, void (*visit)(const ag_node *, int64_t in, int64_t out, ag_real *), ag_real *to)
+{
+    const reduce_plan *p = node->attr;
+    for (int64_t r = 0; r < p->rows; r++) {
+        int64_t at = row_out(p, r);
+        for (int64_t i = 0; i < p->width; i++)
+            visit(node, r * p->width + i, at + i * p->out[p->loops - 1], to);
+    }
+}
+
+static void count_equal(const ag_node *node, int64_t in, int64_t out, ag_real *count)
+{
+    count[out] += node->in[0]->data[in] == node->out->data[out];
+}
+
+static void share_gradient(const ag_node *node, int64_t in, int64_t out, ag_real *dx)
+{
+    const ag_real *count = node->saved;
+    if (node->in[0]->data[in] == node->out->data[out])
+        dx[in] += node->out->grad[out] / count[out];
+}
+
+static void max_backward(const ag_node *node)
+{
+    ag_real *dx = ag_grad(node->in[0]), *count = node->saved;
+    if (!dx)
+        return;
+    for (int64_t i = 0, n = ag_numel(&node->out->shape); i < n; i++)
+        count[i] = 0;
+    max_walk(node, count_equal, count);
+    max_walk(node, share_gradient, dx);
+}
+
+static const ag_op sum_op = {"sum", sum_shape, sum_forward, sum_backward};
+static const ag_op mean_op = {"mean", sum_shape, mean_forward, mean_backward};
+static const ag_op max_op = {"max", max_shape, max_forward, max_backward};
+
+static ag_tensor *reduce(const ag_op *op, ag_tensor *x, ag_axes axes, bool keepdim)
+{
+    reduce_plan p = {.axes = axes, .keepdim = keepdim};
+    return ag_apply(op, 1, &x, &p, sizeof p);
+}
+
+ag_tensor *ag_sum(ag_tensor *x, ag_axes axes, bool keepdim)
+{
+    return reduce(&sum_op, x, axes, keepdim);
+}
+
+ag_tensor *ag_mean(ag_tensor *x, ag_axes axes, bool keepdim)
+{
+    return reduce(&mean_op, x, axes, keepdim);
+}
+
+ag_tensor *ag_max(ag_tensor *x, ag_axes axes, bool keepdim)
+{
+    return reduce(&max_op, x, axes, keepdim);
+}

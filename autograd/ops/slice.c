@@ -1,0 +1,80 @@
+/* slice and chunk: a part of a tensor along one axis. */
+#include <string.h>
+
+#include "autograd/kernels/kernels.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+typedef struct slice_plan {
+    int     axis;
+    int64_t begin, end;
+    int64_t blocks, block, piece, offset; /* of each `block` elements of x, `piece` from `offset` on are taken */
+} slice_plan;
+
+static bool slice_shape(ag_node *node)
+{
+    const ag_shape *x = &node->in[0]->shape;
+    slice_plan *p = node->attr;
+    int axis = ag_axis_index(x, p->axis);
+    if (axis < 0)
+        return ag_op_fail(node, "%s has no axis %d", AG_STR(x), p->axis);
+    int64_t size = x->dim[axis], begin = p->begin < 0 ? p->begin + size : p->begin;
+    int64_t end = p->end < 0 ? p->end + size : p->end;
+    if (begin < 0 || end > size || begin >= end)
+        return ag_op_fail(node, "[%lld:%lld] of axis %d of %s: empty, or out of range", (long long)p->begin,
+                          (long long)p->end, p->axis, AG_STR(x));
+    int64_t inner = 1;
+    for (int i = axis + 1; i < x->rank; i++)
+        inner *= x->dim[i];
+    p->block = size * inner;
+    p->piece = (end - begin) * inner;
+    p->offset = begin * inner;
+    p->blocks = ag_numel(x) / p->block;
+    node->out->shape = *x;
+    node->out->shape.dim[axis] = end - begin;
+    return true;
+}
+
+static void slice_forward(ag_node *node)
+{
+    const slice_plan *p = node->attr;
+    const ag_real *x = node->in[0]->data + p->offset;
+    for (int64_t i = 0; i < p->blocks; i++)
+        memcpy(node->out->data + i * p->piece, x + i * p->block, (size_t)p->piece * sizeof *x);
+}
+
+static void slice_backward(const ag_node *node)
+{
+    const slice_plan *p = node->attr;
+    ag_real *dx = ag_grad(node->in[0]);
+    for (int64_t i = 0; dx && i < p->blocks; i++)
+        agk()->add(p->piece, node->out->grad + i * p->piece, dx + p->offset + i * p->block);
+}
+
+static const ag_op slice_op = {"slice", slice_shape, slice_forward, slice_backward};
+
+ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end)
+{
+    slice_plan p = {.axis = axis, .begin = begin, .end = end};
+    return ag_apply(&slice_op, 1, &x, &p, sizeof p);
+}
+
+int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece)
+{
+    int index = x ? ag_axis_index(&x->shape, axis) : -1;
+    if (index < 0 || chunks < 1) {
+        ag_tensor *poison = ag_fail(x ? x->tape : NULL, "chunk: %d pieces of axis %d of %s: no such axis, or no piece",
+                                    chunks, axis, x ? AG_STR(&x->shape) : "NULL");
+        for (int i = 0; i < chunks; i++)
+            piece[i] = poison;
+        return chunks < 0 ? 0 : chunks;
+    }
+    int64_t size = x->shape.dim[index], part = (size + chunks - 1) / chunks;
+    int made = 0;
+    for (int i = 0; i < chunks; i++) {
+        int64_t begin = i * part, end = begin + part < size ? begin + part : size;
+        piece[i] = begin < size ? ag_slice(x, axis, begin, end) : NULL;
+        made += piece[i] != NULL;
+    }
+    return made;
+}
