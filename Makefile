@@ -1,0 +1,166 @@
+# Hourglass. `make help` lists the targets. A new source file needs no edit here: the folder says what it is.
+
+VERSION  := 0.1.0
+SOVERSION := 0
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       ?= cc
+AR       ?= ar
+CFLAGS   ?= -O3
+LDFLAGS  ?=
+WERROR   ?=
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
+# The arithmetic is part of the contract: no contraction, so that every compiler gives the same bits.
+ARITHMETIC := -fno-math-errno -fno-trapping-math -ffp-contract=off
+ALL_CFLAGS = -std=c11 $(WARNINGS) -I. -fPIC -pthread $(ARITHMETIC) $(CFLAGS)
+LIBS     := -lm -pthread
+
+ifeq (,$(filter -j%,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+
+# ---- What there is. ----
+
+HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c tools/*.c tools/*/*.c tests/programs/*.c 2>/dev/null)
+LIB_SRC      := $(wildcard autograd/*.c autograd/ops/*.c autograd/kernels/*.c nn/*.c datasets/*.c)
+SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
+SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c))
+PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
+TEST_SRC     := $(filter-out $(HAS_MAIN),$(wildcard tests/*.c tests/*/*.c))
+PROGRAMS     := $(PROGRAM_SRC:.c=)
+HEADERS      := $(filter-out %internal.h,$(wildcard autograd/*.h nn/*.h datasets/*.h)) autograd/kernels/elementwise.def
+
+# Each kernel source is compiled once per instruction set.
+MACHINE := $(shell $(CC) -dumpmachine)
+ifneq (,$(filter x86_64%,$(MACHINE)))
+ISAS := avx512 avx2 portable
+else ifneq (,$(filter aarch64%,$(MACHINE)))
+ISAS := neon portable
+else
+ISAS := portable
+endif
+ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+ISA_FLAGS_avx2   := -mavx2 -mfma
+
+# ---- One variant of everything: $(1) its name and folder, $(2) its flags. ----
+
+define variant
+$(1)_LIB     := $(LIB_SRC:%.c=build/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=build/$(1)/%.$(i).o))
+$(1)_SUPPORT := $(SUPPORT_SRC:%.c=build/$(1)/%.o)
+$(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
+
+build/$(1)/libhourglass.a: $$($(1)_LIB)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+
+build/$(1)/libhourglass.so: $$($(1)_LIB) build/exports.map
+	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
+		-Wl,--version-script=build/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
+
+build/$(1)/tests/run: $$($(1)_TEST) $$($(1)_SUPPORT) build/$(1)/libhourglass.a
+	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
+
+build/$(1)/programs/%: build/$(1)/%.o $$($(1)_SUPPORT) build/$(1)/libhourglass.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+build/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+
+$(foreach i,$(ISAS),$(call isa_rule,$(1),$(2),$(i)))
+endef
+
+define isa_rule
+build/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) -MMD -MP -c -o $$@ $$<
+
+endef
+
+ASAN := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN := -g -fsanitize=thread -DPLAIN_RUNNER
+VARIANTS := f32 f64 f32-asan f64-asan f32-tsan
+$(eval $(call variant,f32,,))
+$(eval $(call variant,f64,-DAG_DOUBLE,-f64))
+$(eval $(call variant,f32-asan,$(ASAN),))
+$(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
+$(eval $(call variant,f32-tsan,$(TSAN),))
+
+build/exports.map:
+	@mkdir -p build
+	@printf '{ global: ag_*; nn_*; ds_*; local: *; };\n' > $@
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- What one asks for. ----
+
+.DEFAULT_GOAL := all
+.PHONY: all demo test sanitize tsan valgrind check-layers install uninstall clean help
+.SECONDARY:
+
+all: build/f32/libhourglass.a build/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
+
+$(PROGRAMS): %: build/f32/programs/%
+	cp $< $@
+
+demo: models/vae_mnist ## train the variational autoencoder and draw what it makes
+	models/vae_mnist
+	@echo "pictures: runs/vae_mnist/reconstructions.png, runs/vae_mnist/samples.png"
+
+# Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
+TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc
+
+test: build/f32/tests/run build/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double
+	build/f64/tests/run
+	build/f32/tests/run
+
+sanitize: build/f32-asan/tests/run build/f64-asan/tests/run $(PROGRAMS) ## the tests under AddressSanitizer and UBSan
+	build/f64-asan/tests/run
+	build/f32-asan/tests/run
+
+tsan: build/f32-tsan/tests/run $(PROGRAMS) ## the tests under ThreadSanitizer
+	TSAN_OPTIONS=halt_on_error=1 build/f32-tsan/tests/run
+
+valgrind: build/f32/tests/run $(PROGRAMS) ## the tests under valgrind; slow
+	HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes --trace-children-skip='*/vae_mnist,/bin/*,/usr/bin/*' \
+		--error-exitcode=9 --exit-on-first-error=yes build/f32/tests/run --timeout 1800
+
+check-layers: ## includes point the right way
+	@tools/check_layers.sh
+
+INSTALL_INCLUDE := $(DESTDIR)$(PREFIX)/include/hourglass
+INSTALL_LIB     := $(DESTDIR)$(PREFIX)/lib
+LIBRARY_NAMES   := libhourglass libhourglass-f64
+
+install: build/f32/libhourglass.a build/f32/libhourglass.so build/f64/libhourglass.a build/f64/libhourglass.so ## headers, libraries, pkg-config files; PREFIX, DESTDIR
+	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL_INCLUDE)/$$h || exit 1; done
+	install -d $(INSTALL_LIB)/pkgconfig
+	for v in f32: f64:-f64; do \
+		lib=libhourglass$${v#*:}; from=build/$${v%%:*}; \
+		install -m 644 $$from/libhourglass.a $(INSTALL_LIB)/$$lib.a && \
+		install -m 755 $$from/libhourglass.so $(INSTALL_LIB)/$$lib.so.$(VERSION) && \
+		ln -sf $$lib.so.$(VERSION) $(INSTALL_LIB)/$$lib.so.$(SOVERSION) && \
+		ln -sf $$lib.so.$(SOVERSION) $(INSTALL_LIB)/$$lib.so || exit 1; \
+	done
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: hourglass' 'Description: reverse-mode autograd and neural-network layers' \
+		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include/hourglass' 'Libs: -L$${prefix}/lib -lhourglass' \
+		'Libs.private: $(LIBS)' > $(INSTALL_LIB)/pkgconfig/hourglass.pc
+	sed -e 's/^Name: .*/Name: hourglass-f64/' -e 's/^Description:.*/& (double precision)/' \
+		-e 's/^Cflags:.*/& -DAG_DOUBLE/' -e 's/-lhourglass/&-f64/' \
+		$(INSTALL_LIB)/pkgconfig/hourglass.pc > $(INSTALL_LIB)/pkgconfig/hourglass-f64.pc
+
+uninstall: ## removes what install put there
+	rm -rf $(INSTALL_INCLUDE)
+	for lib in $(LIBRARY_NAMES); do rm -f $(INSTALL_LIB)/$$lib.a $(INSTALL_LIB)/$$lib.so $(INSTALL_LIB)/$$lib.so.*; done
+	rm -f $(INSTALL_LIB)/pkgconfig/hourglass.pc $(INSTALL_LIB)/pkgconfig/hourglass-f64.pc
+
+clean: ## removes all that make made
+	rm -rf build $(PROGRAMS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
