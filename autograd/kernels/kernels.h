@@ -33,7 +33,6 @@ typedef struct agk_adagrad {
 
 typedef struct agk_rmsprop {
     ag_real lr, alpha, eps, weight_decay, momentum;
-    bool    centered;
 } agk_rmsprop;
 
 /* Random draws are made in groups of this many elements. */

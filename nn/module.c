@@ -1,0 +1,345 @@
+#include "nn/module.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/ops.h"
+
+#define NAME_MAX_LENGTH 256 /* of a dotted name */
+
+static const nn_type failed_type = {.name = "Module", .size = sizeof(nn_module)};
+
+/* What constructors return when there is no memory even for a module with an error. Never written to, or freed. */
+static const nn_module out_of_memory = {.type = &failed_type, .error = "out of memory"};
+
+static bool is_fixed(const nn_module *m)
+{
+    return m == &out_of_memory;
+}
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void set_error(nn_module *m, const char *format, ...)
+{
+    if (is_fixed(m) || m->error[0])
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(m->error, sizeof m->error, format, args);
+    va_end(args);
+}
+
+void *nn_new(const nn_type *type)
+{
+    if (!type || type->size < sizeof(nn_module))
+        return NULL;
+    nn_module *m = calloc(1, type->size);
+    if (m)
+        m->type = type;
+    return m;
+}
+
+nn_module *nn_failed(const char *type_name, const char *format, ...)
+{
+    nn_module *m = nn_new(&failed_type);
+    if (!m)
+        return (nn_module *)&out_of_memory;
+    int at = snprintf(m->error, sizeof m->error, "%s: ", type_name);
+    va_list args;
+    va_start(args, format);
+    if (at > 0 && (size_t)at < sizeof m->error)
+        vsnprintf(m->error + at, sizeof m->error - (size_t)at, format, args);
+    va_end(args);
+    return m;
+}
+
+static void free_tree(nn_module *m)
+{
+    for (nn_module *c = m->first_child, *next; c; c = next) {
+        next = c->next;
+        free_tree(c);
+    }
+    for (nn_parameter *p = m->first_parameter, *next; p; p = next) {
+        next = p->next;
+        ag_parameter_free(p->tensor);
+        free((char *)p->name);
+        free(p);
+    }
+    free((char *)m->name);
+    free(m);
+}
+
+void nn_free(nn_module *m)
+{
+    if (m && !is_fixed(m) && !m->parent)
+        free_tree(m);
+}
+
+static char *copy_name(const char *name)
+{
+    char *copy = malloc(strlen(name) + 1);
+    return copy ? strcpy(copy, name) : NULL;
+}
+
+static bool name_taken(const nn_module *m, const char *name)
+{
+    for (const nn_module *c = m->first_child; c; c = c->next)
+        if (!strcmp(c->name, name))
+            return true;
+    for (const nn_parameter *p = m->first_parameter; p; p = p->next)
+        if (!strcmp(p->name, name))
+            return true;
+    return false;
+}
+
+static bool name_fits(nn_module *m, const char *name)
+{
+    bool fits = name && *name && strlen(name) < 64 && !strchr(name, '.');
+    if (!fits)
+        set_error(m, "%s: \"%s\" is no name: expected 1 to 63 characters without a dot", m->type->name,
+                  name ? name : "NULL");
+    else if (name_taken(m, name))
+        set_error(m, "%s: the name %s is taken", m->type->name, name);
+    return fits && !name_taken(m, name);
+}
+
+nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
+{
+    if (!m || is_fixed(m))
+        return child;
+    if (!child || is_fixed(child)) {
+        set_error(m, "%s.%s: out of memory", m->type->name, name ? name : "NULL");
+        return child;
+    }
+    if (child->parent || child == m) {
+        set_error(m, "%s.%s: the module already has a parent; to share weights call its forward twice", m->type->name,
+                  name ? name : "NULL");
+        return child;
+    }
+    char *copy = name_fits(m, name) ? copy_name(name) : NULL;
+    if (!copy) {
+        set_error(m, "%s: out of memory", m->type->name);
+        nn_free(child);
+        return (nn_module *)&out_of_memory;
+    }
+    child->name = copy;
+    child->parent = m;
+    nn_module **end = &m->first_child;
+    while (*end)
+        end = &(*end)->next;
+    return *end = child;
+}
+
+static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer)
+{
+    if (!m || is_fixed(m) || !name_fits(m, name))
+        return NULL;
+    if (ag_numel(&shape) < 0) {
+        set_error(m, "%s.%s: %s is no shape: expected dimensions of at least 1", m->type->name, name, AG_STR(&shape));
+        return NULL;
+    }
+    nn_parameter *p = malloc(sizeof *p);
+    char *copy = copy_name(name);
+    ag_tensor *t = ag_parameter_new(shape);
+    if (!p || !copy || !t) {
+        set_error(m, "%s.%s: out of memory", m->type->name, name);
+        free(p);
+        free(copy);
+        ag_parameter_free(t);
+        return NULL;
+    }
+    t->needs_grad = !is_buffer;
+    *p = (nn_parameter){t, copy, NULL, is_buffer};
+    nn_parameter **end = &m->first_parameter;
+    while (*end)
+        end = &(*end)->next;
+    *end = p;
+    return t;
+}
+
+ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape)
+{
+    return add_tensor(m, name, shape, false);
+}
+
+ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape)
+{
+    return add_tensor(m, name, shape, true);
+}
+
+const char *nn_error(const nn_module *m)
+{
+    if (!m)
+        return "out of memory";
+    if (m->error[0])
+        return m->error;
+    for (const nn_module *c = m->first_child; c; c = c->next)
+        if (nn_error(c))
+            return nn_error(c);
+    return NULL;
+}
+
+/* ---- Values. ---- */
+
+static void reset_tree(nn_module *m, ag_rng *rng)
+{
+    if (m->type->reset)
+        m->type->reset(m, rng);
+    for (nn_module *c = m->first_child; c; c = c->next)
+        reset_tree(c, rng);
+}
+
+void nn_init(nn_module *m, uint64_t seed)
+{
+    if (!m || nn_error(m))
+        return;
+    reset_tree(m, &(ag_rng){seed, 0});
+    nn_set_ready(m);
+}
+
+void nn_set_ready(nn_module *m)
+{
+    if (!m || is_fixed(m))
+        return;
+    m->ready = true;
+    for (nn_module *c = m->first_child; c; c = c->next)
+        nn_set_ready(c);
+}
+
+ag_tensor *nn_forward(nn_module *m, ag_tensor *x)
+{
+    ag_tape *tape = x ? x->tape : NULL;
+    if (!m)
+        return ag_fail(tape, "forward: the module is NULL");
+    if (!x)
+        return ag_fail(tape, "%s: the input is NULL", m->type->name);
+    if (m->error[0])
+        return ag_fail(tape, "%s", m->error);
+    if (!m->ready)
+        return ag_fail(tape, "%s: the parameters have no values yet: call nn_init on the whole model", m->type->name);
+    if (!m->type->forward)
+        return ag_fail(tape, "%s: a module without forward", m->type->name);
+    ag_tensor *y = m->type->forward(m, x);
+    ag_trace(y, m);
+    return y;
+}
+
+/* ---- Walking the tree. ---- */
+
+typedef struct walk {
+    nn_visit_fn *visit;
+    void        *context;
+    char         name[NAME_MAX_LENGTH];
+} walk;
+
+static bool visit_tree(walk *w, nn_module *m, size_t length)
+{
+    for (nn_parameter *p = m->first_parameter; p; p = p->next) {
+        snprintf(w->name + length, sizeof w->name - length, "%s", p->name);
+        if (!w->visit(w->context, w->name, p))
+            return false;
+    }
+    for (nn_module *c = m->first_child; c; c = c->next) {
+        int added = snprintf(w->name + length, sizeof w->name - length, "%s.", c->name);
+        size_t inner = length + (size_t)(added > 0 ? added : 0);
+        if (inner >= sizeof w->name)
+            inner = sizeof w->name - 1;
+        if (!visit_tree(w, c, inner))
+            return false;
+    }
+    return true;
+}
+
+bool nn_visit(nn_module *m, nn_visit_fn *visit, void *context)
+{
+    walk w = {.visit = visit, .context = context};
+    return m && visit && visit_tree(&w, m, 0);
+}
+
+typedef struct search {
+    const char *name;
+    ag_tensor  *found;
+} search;
+
+static bool compare_name(void *context, const char *name, nn_parameter *p)
+{
+    search *s = context;
+    if (!strcmp(name, s->name))
+        s->found = p->tensor;
+    return !s->found;
+}
+
+ag_tensor *nn_parameter_named(nn_module *m, const char *name)
+{
+    search s = {name, NULL};
+    if (name)
+        nn_visit(m, compare_name, &s);
+    return s.found;
+}
+
+static bool add_count(void *context, const char *name, nn_parameter *p)
+{
+    (void)name;
+    if (!p->is_buffer)
+        *(int64_t *)context += ag_numel(&p->tensor->shape);
+    return true;
+}
+
+int64_t nn_count(nn_module *m)
+{
+    int64_t count = 0;
+    nn_visit(m, add_count, &count);
+    return count;
+}
+
+static bool set_needs_grad(void *context, const char *name, nn_parameter *p)
+{
+    (void)name;
+    if (!p->is_buffer)
+        p->tensor->needs_grad = *(const bool *)context;
+    return true;
+}
+
+void nn_set_requires_grad(nn_module *m, bool needs_grad)
+{
+    nn_visit(m, set_needs_grad, &needs_grad);
+}
+
+static bool forget_grad(void *context, const char *name, nn_parameter *p)
+{
+    (void)context, (void)name;
+    ag_zero_grad(p->tensor);
+    return true;
+}
+
+void nn_zero_grad(nn_module *m)
+{
+    nn_visit(m, forget_grad, NULL);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
+{
+    for (const unsigned char *b = bytes, *end = b + n; b < end; b++)
+        hash = (hash ^ *b) * 0x100000001b3u;
+    return hash;
+}
+
+static bool hash_parameter(void *context, const char *name, nn_parameter *p)
+{
+    uint64_t *hash = context;
+    const ag_tensor *t = p->tensor;
+    *hash = hash_bytes(*hash, name, strlen(name));
+    *hash = hash_bytes(*hash, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);
+    *hash = hash_bytes(*hash, t->data, (size_t)ag_numel(&t->shape) * sizeof *t->data);
+    return true;
+}
+
+uint64_t nn_fingerprint(nn_module *m)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    nn_visit(m, hash_parameter, &hash);
+    return hash;
+}

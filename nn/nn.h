@@ -1,0 +1,12 @@
+/* All of nn: modules, layers, initialisers, optimisers, summary. */
+#ifndef NN_NN_H
+#define NN_NN_H
+
+#include "autograd/autograd.h"
+#include "nn/init.h"
+#include "nn/layers.h"
+#include "nn/module.h"
+#include "nn/optimizer.h"
+#include "nn/summary.h"
+
+#endif

@@ -1,0 +1,40 @@
+/* What the optimisers share. */
+#ifndef NN_OPTIMIZER_INTERNAL_H
+#define NN_OPTIMIZER_INTERNAL_H
+
+#include "autograd/kernels/kernels.h"
+#include "nn/optimizer.h"
+
+enum { NN_MAX_STATES = 3 };
+
+/* One parameter and its state. */
+typedef struct nn_slot {
+    ag_tensor *p;
+    ag_real   *state[NN_MAX_STATES];
+    int64_t    steps; /* updates made so far */
+} nn_slot;
+
+typedef struct nn_rule {
+    const char *name;
+    size_t      size;    /* of the struct that begins with nn_optimizer */
+    int         states;  /* arrays of state per parameter */
+    /* Works out the constants of the update that a slot makes next. */
+    void (*prepare)(nn_optimizer *o, const nn_slot *s);
+    /* Updates elements begin .. end-1. */
+    void (*update)(const nn_optimizer *o, const nn_slot *s, int64_t begin, int64_t end);
+} nn_rule;
+
+struct nn_optimizer {
+    const nn_rule *rule;
+    double         lr;
+    int            slots;
+    nn_slot       *slot;
+    ag_real       *states; /* the memory of all state arrays */
+    char           error[160];
+};
+
+/* A new optimiser of rule->size bytes over the model's parameters, its state zero. `wrong` names an invalid option, or is
+ * NULL. Never NULL; check nn_optimizer_error before use. */
+nn_optimizer *nn_optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong);
+
+#endif
