@@ -21,6 +21,13 @@ ifeq (,$(filter -j%,$(MAKEFLAGS)))
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-builtin-rules
+
+# Commands are shown short; V=1 shows them whole.
+ifeq ($(V),1)
+say =
+else
+say = @printf '  %-7s %s\n' $(1) $@;
+endif
 .DELETE_ON_ERROR:
 
 # ---- What there is. ----
@@ -55,22 +62,22 @@ $(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
 
 build/$(1)/libhourglass.a: $$($(1)_LIB)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR)$$(AR) rcs $$@ $$^
 
 build/$(1)/libhourglass.so: $$($(1)_LIB) build/exports.map
-	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
+	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
 		-Wl,--version-script=build/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
 
 build/$(1)/tests/run: $$($(1)_TEST) $$($(1)_SUPPORT) build/$(1)/libhourglass.a
-	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
 
 build/$(1)/programs/%: build/$(1)/%.o $$($(1)_SUPPORT) build/$(1)/libhourglass.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
 build/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 
 $(foreach i,$(ISAS),$(call isa_rule,$(1),$(2),$(i)))
 endef
@@ -78,7 +85,7 @@ endef
 define isa_rule
 build/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) -MMD -MP -c -o $$@ $$<
 
 endef
 
@@ -106,7 +113,7 @@ build/exports.map:
 all: build/f32/libhourglass.a build/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
 
 $(PROGRAMS): %: build/f32/programs/%
-	cp $< $@
+	@cp $< $@
 
 demo: models/vae_mnist ## train the variational autoencoder and draw what it makes
 	models/vae_mnist

@@ -1,0 +1,56 @@
+#include "datasets/batches.h"
+
+#include <stdlib.h>
+
+#include "datasets/random_internal.h"
+
+bool ds_batches_init(ds_batches *b, int64_t count, int64_t size, uint64_t seed)
+{
+    *b = (ds_batches){.count = count, .size = size, .seed = seed};
+    if (count < 1 || size < 1 || count > INT64_MAX / 8)
+        return false;
+    b->order = malloc((size_t)count * sizeof *b->order);
+    if (b->order)
+        ds_batches_restart(b);
+    return b->order != NULL;
+}
+
+void ds_batches_free(ds_batches *b)
+{
+    if (!b)
+        return;
+    free(b->order);
+    *b = (ds_batches){0};
+}
+
+static void sort_order(ds_batches *b)
+{
+    for (int64_t i = 0; i < b->count; i++)
+        b->order[i] = i;
+}
+
+void ds_batches_restart(ds_batches *b)
+{
+    sort_order(b);
+    b->position = 0;
+}
+
+/* Fisher and Yates. The remainder's bias is below count / 2^64. */
+void ds_batches_shuffle(ds_batches *b, uint64_t epoch)
+{
+    uint64_t mixed = epoch, state = b->seed ^ ds_random_next(&mixed);
+    ds_batches_restart(b);
+    for (int64_t i = b->count - 1; i > 0; i--) {
+        int64_t j = (int64_t)(ds_random_next(&state) % (uint64_t)(i + 1)), k = b->order[i];
+        b->order[i] = b->order[j];
+        b->order[j] = k;
+    }
+}
+
+int64_t ds_batches_next(ds_batches *b, const int64_t **index)
+{
+    int64_t left = b->count - b->position, n = left < b->size ? left : b->size;
+    *index = b->order + b->position;
+    b->position += n;
+    return n;
+}

@@ -1,0 +1,175 @@
+/* What a demo program does before and after training. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/train.h"
+
+#define DEFAULT_DATA     "data/mnist"
+#define SYNTHETIC_TRAIN  60000
+#define SYNTHETIC_TEST   10000
+#define SYNTHETIC_SEED   1
+#define PICTURE_STREAM   0x70696374u /* sets the random numbers of tests and pictures apart from those of training */
+
+int train_fail(const train_session *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s: ", s->program);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return TRAIN_FAILED;
+}
+
+static bool load_mnist(train_session *s, const char *folder)
+{
+    ds_error error;
+    if (ds_mnist_read(folder, true, &s->train, &error) && ds_mnist_read(folder, false, &s->test, &error)) {
+        if (s->train.height == s->test.height && s->train.width == s->test.width)
+            return true;
+        snprintf(error.text, sizeof error.text, "%s: training and test images differ in size", folder);
+    }
+    train_fail(s, "%s", error.text);
+    return false;
+}
+
+static bool make_digits(train_session *s)
+{
+    ds_error error;
+    if (ds_digits_make(SYNTHETIC_TRAIN, SYNTHETIC_SEED, &s->train, &error) &&
+        ds_digits_make(SYNTHETIC_TEST, SYNTHETIC_SEED + 1, &s->test, &error))
+        return true;
+    train_fail(s, "%s", error.text);
+    return false;
+}
+
+static bool load_data(train_session *s)
+{
+    const char *folder = s->options.data;
+    if (!folder && access(DEFAULT_DATA "/train-images-idx3-ubyte", F_OK) == 0)
+        folder = DEFAULT_DATA;
+    if (!(folder ? load_mnist(s, folder) : make_digits(s)))
+        return false;
+    if (!s->options.quiet)
+        printf("data: %s (%lld training, %lld test images)\n", folder ? folder : "synthetic digits",
+               (long long)s->train.count, (long long)s->test.count);
+    return true;
+}
+
+/* Makes the folder and those above it. */
+static bool make_folder(train_session *s)
+{
+    for (char *p = s->out + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            mkdir(s->out, 0777);
+            *p = '/';
+        }
+    mkdir(s->out, 0777);
+    struct stat st;
+    if (stat(s->out, &st) != 0) {
+        train_fail(s, "%s: %s", s->out, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(st.st_mode) || access(s->out, W_OK | X_OK) != 0) {
+        train_fail(s, "%s: %s", s->out, S_ISDIR(st.st_mode) ? strerror(errno) : "is no folder");
+        return false;
+    }
+    return true;
+}
+
+static bool set_out(train_session *s)
+{
+    int n = s->options.out ? snprintf(s->out, sizeof s->out, "%s", s->options.out)
+                           : snprintf(s->out, sizeof s->out, "runs/%s", s->program);
+    if (n > 0 && (size_t)n < sizeof s->out)
+        return make_folder(s);
+    train_fail(s, "--out: a path of 1 to %zu characters is expected", sizeof s->out - 1);
+    return false;
+}
+
+static args_result parse(train_session *s, int argc, char **argv, const char *about, const args_option *own)
+{
+    train_options *o = &s->options;
+    const args_option shared[] = {
+        {"data", ARGS_TEXT, &o->data, 0, 0, "DIR", "folder of MNIST's four files; else data/mnist/, else synthetic digits"},
+        {"epochs", ARGS_INT, &o->epochs, 0, 1e6, "N", "passes over the training images"},
+        {"batch", ARGS_INT, &o->batch, 1, 1e6, "N", "images per step"},
+        {"lr", ARGS_REAL, &o->lr, 0, HUGE_VAL, "X", "learning rate"},
+        {"seed", ARGS_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result"},
+        {"threads", ARGS_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result"},
+        {"out", ARGS_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else runs/ and the program's name"},
+        {"quiet", ARGS_FLAG, &o->quiet, 0, 0, NULL, "print nothing but errors and the fingerprint"},
+        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    return args_parse(argc, argv, about, shared, own);
+}
+
+int train_open(train_session *s, int argc, char **argv, const char *program, const char *about,
+               const args_option *own, train_options defaults)
+{
+    char message[256];
+    *s = (train_session){.options = defaults, .program = program};
+    s->options.threads = ag_threads();
+    args_result result = parse(s, argc, argv, about, own);
+    if (result != ARGS_OK)
+        return result == ARGS_HELP ? TRAIN_OK : TRAIN_USAGE;
+    if (!ag_environment_ok(message, sizeof message)) {
+        train_fail(s, "%s", message);
+        return TRAIN_USAGE;
+    }
+    ag_set_threads((int)s->options.threads);
+    if (!set_out(s) || !load_data(s))
+        return TRAIN_FAILED;
+    int64_t largest = s->train.count > s->test.count ? s->train.count : s->test.count;
+    if (s->options.batch > largest)
+        s->options.batch = largest;
+    s->pixels = malloc((size_t)(s->options.batch * s->train.height * s->train.width) * sizeof *s->pixels);
+    s->tape = ag_tape_new(s->options.seed);
+    return s->pixels && s->tape ? TRAIN_GO : train_fail(s, "out of memory");
+}
+
+ag_tape *train_evaluating(train_session *s)
+{
+    ag_tape_reset(s->tape);
+    ag_set_training(s->tape, false);
+    ag_set_grad_enabled(s->tape, false);
+    *ag_tape_rng(s->tape) = (ag_rng){s->options.seed ^ PICTURE_STREAM, 0};
+    return s->tape;
+}
+
+ag_tensor *train_test_images(train_session *s, int64_t first, int64_t n)
+{
+    ag_tensor *x = ag_zeros(train_evaluating(s), AG_SHAPE(n, s->test.height * s->test.width));
+    if (first < 0 || n > s->test.count - first)
+        return ag_fail(s->tape, "the test set has %lld images", (long long)s->test.count);
+    for (int64_t i = 0; i < n && !ag_error(s->tape); i++)
+        ds_images(&s->test, &(int64_t){first + i}, 1, x->data + i * s->test.height * s->test.width);
+    return x;
+}
+
+int train_report(const train_session *s, nn_module *model, int status)
+{
+    printf("weights %016" PRIx64 "\n", nn_fingerprint(model));
+    if (fflush(stdout) != 0)
+        return train_fail(s, "standard output: %s", strerror(errno));
+    return status;
+}
+
+int train_close(train_session *s, int status)
+{
+    ds_dataset_free(&s->train);
+    ds_dataset_free(&s->test);
+    free(s->pixels);
+    ag_tape_free(s->tape);
+    *s = (train_session){.program = s->program};
+    return status;
+}

@@ -1,0 +1,36 @@
+/* The variational autoencoder of pytorch/examples: 784-400-(20, 20)-400-784. Kingma, Welling: "Auto-encoding variational
+ * Bayes", 2014. */
+#ifndef MODELS_VAE_H
+#define MODELS_VAE_H
+
+#include "nn/nn.h"
+
+typedef struct vae_config {
+    int64_t input, hidden, latent;
+} vae_config;
+
+typedef struct vae {
+    nn_module  base;
+    vae_config config;
+    nn_module *fc1, *fc21, *fc22, *fc3, *fc4;
+} vae;
+
+typedef struct vae_output {
+    ag_tensor *logits;      /* (N, input): the reconstruction before its sigmoid */
+    ag_tensor *mu, *logvar; /* (N, latent) */
+} vae_output;
+
+typedef struct vae_losses {
+    ag_tensor *total, *bce, *kld; /* sums over the batch; total = bce + beta kld */
+} vae_losses;
+
+/* NULL when memory is out; see nn_error for anything else. Freed by nn_free(&m->base). */
+vae *vae_new(vae_config config, uint64_t seed);
+
+vae_output vae_forward(vae *m, ag_tensor *x);  /* x (N, input), values 0..1 */
+ag_tensor *vae_decode(vae *m, ag_tensor *z);   /* z (N, latent); returns logits (N, input) */
+
+/* beta 1 is the paper's loss; above 1: Higgins et al.: "beta-VAE", 2017. */
+vae_losses vae_loss(vae_output out, ag_tensor *x, double beta);
+
+#endif

@@ -1,0 +1,49 @@
+#include "tools/picture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/png.h"
+
+#define GAP  2  /* pixels between images */
+#define GREY 48 /* of the gaps */
+
+bool picture_init(picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width, int64_t scale)
+{
+    *p = (picture){rows, columns, image_height, image_width, scale, 0, 0, NULL};
+    p->height = rows * (image_height * scale + GAP) + GAP;
+    p->width = columns * (image_width * scale + GAP) + GAP;
+    p->pixels = malloc((size_t)(p->height * p->width));
+    if (p->pixels)
+        memset(p->pixels, GREY, (size_t)(p->height * p->width));
+    return p->pixels != NULL;
+}
+
+void picture_free(picture *p)
+{
+    free(p->pixels);
+    *p = (picture){0};
+}
+
+void picture_put(picture *p, int64_t row, int64_t column, const float *image)
+{
+    int64_t top = GAP + row * (p->image_height * p->scale + GAP), left = GAP + column * (p->image_width * p->scale + GAP);
+    for (int64_t y = 0; y < p->image_height * p->scale; y++)
+        for (int64_t x = 0; x < p->image_width * p->scale; x++) {
+            float v = image[y / p->scale * p->image_width + x / p->scale];
+            uint8_t byte = v >= 1 ? 255 : v > 0 ? (uint8_t)(v * 255.0f + 0.5f) : 0;
+            p->pixels[(top + y) * p->width + left + x] = byte;
+        }
+}
+
+bool picture_write(const picture *p, const char *folder, const char *name, char *message, size_t size)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        snprintf(message, size, "%.80s...: the path is too long", folder);
+        return false;
+    }
+    return png_write(path, p->pixels, p->width, p->height, 1, message, size);
+}

@@ -1,0 +1,105 @@
+#include "tools/png.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/whole_file.h"
+
+#define STORED_MOST 65535 /* bytes of a stored block */
+
+/* A chunk being written: its checksum grows with it. */
+typedef struct png {
+    FILE    *file;
+    uint32_t crc;
+    uint32_t sum1, sum2; /* Adler-32 of the image data */
+} png;
+
+static void put(png *p, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p->crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            p->crc = p->crc & 1 ? (p->crc >> 1) ^ 0xedb88320u : p->crc >> 1;
+    }
+    fwrite(bytes, 1, n, p->file);
+}
+
+static void put_number(png *p, uint32_t x)
+{
+    put(p, (uint8_t[]){(uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8), (uint8_t)x}, 4);
+}
+
+static void begin_chunk(png *p, const char *type, uint32_t length)
+{
+    put_number(p, length);
+    p->crc = 0xffffffffu;
+    put(p, (const uint8_t *)type, 4);
+}
+
+static void end_chunk(png *p)
+{
+    put_number(p, p->crc ^ 0xffffffffu);
+}
+
+static void put_data(png *p, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p->sum1 = (p->sum1 + bytes[i]) % 65521;
+        p->sum2 = (p->sum2 + p->sum1) % 65521;
+    }
+    put(p, bytes, n);
+}
+
+/* One row of the image is a filter byte of 0 and its pixels: at least one stored block. */
+static void put_row(png *p, const uint8_t *row, size_t n, bool last_row)
+{
+    for (size_t at = 0, length; at < n + 1; at += length) {
+        length = n + 1 - at < STORED_MOST ? n + 1 - at : STORED_MOST;
+        bool last = last_row && at + length == n + 1;
+        put(p, (uint8_t[]){last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length, (uint8_t)(~length >> 8)}, 5);
+        if (at == 0) {
+            put_data(p, (uint8_t[]){0}, 1);
+            put_data(p, row, length - 1);
+        } else {
+            put_data(p, row + at - 1, length);
+        }
+    }
+}
+
+static void put_image(png *p, const uint8_t *pixels, uint32_t width, uint32_t height, int channels)
+{
+    size_t row = (size_t)width * (size_t)channels, blocks = row / STORED_MOST + 1;
+    fwrite("\x89PNG\r\n\x1a\n", 1, 8, p->file);
+    begin_chunk(p, "IHDR", 13);
+    put_number(p, width);
+    put_number(p, height);
+    put(p, (uint8_t[]){8, channels == 3 ? 2 : 0, 0, 0, 0}, 5);
+    end_chunk(p);
+    begin_chunk(p, "IDAT", (uint32_t)(2 + height * (row + 1 + 5 * blocks) + 4));
+    put(p, (uint8_t[]){0x78, 0x01}, 2);
+    for (uint32_t y = 0; y < height; y++)
+        put_row(p, pixels + y * row, row, y == height - 1);
+    put_number(p, p->sum2 << 16 | p->sum1);
+    end_chunk(p);
+    begin_chunk(p, "IEND", 0);
+    end_chunk(p);
+}
+
+bool png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, char *message,
+               size_t size)
+{
+    const int64_t most = 1 << 15;
+    if (width < 1 || height < 1 || width > most || height > most || (channels != 1 && channels != 3)) {
+        snprintf(message, size, "%s: %lld x %lld pixels of %d channels: no picture", path, (long long)width,
+                 (long long)height, channels);
+        return false;
+    }
+    whole_file f;
+    if (!whole_file_open(&f, path, message, size))
+        return false;
+    png p = {.file = f.file, .sum1 = 1};
+    put_image(&p, pixels, (uint32_t)width, (uint32_t)height, channels);
+    return whole_file_close(&f, message, size);
+}
