@@ -32,7 +32,7 @@ endif
 
 # ---- What there is. ----
 
-HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c tools/*.c tools/*/*.c tests/programs/*.c 2>/dev/null)
+HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null)
 LIB_SRC      := $(wildcard autograd/*.c autograd/ops/*.c autograd/kernels/*.c nn/*.c datasets/*.c)
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
 SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c))
@@ -53,11 +53,12 @@ endif
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_FLAGS_avx2   := -mavx2 -mfma
 
-# ---- One variant of everything: $(1) its name and folder, $(2) its flags. ----
+# ---- One variant of everything: $(1) its name and folder, $(2) its flags, $(3) the suffix of its library. ----
+# The demo programs, and so the training loop that they share, are float only.
 
 define variant
 $(1)_LIB     := $(LIB_SRC:%.c=build/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=build/$(1)/%.$(i).o))
-$(1)_SUPPORT := $(SUPPORT_SRC:%.c=build/$(1)/%.o)
+$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train%),$(SUPPORT_SRC)))
 $(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
 
 build/$(1)/libhourglass.a: $$($(1)_LIB)
@@ -70,6 +71,9 @@ build/$(1)/libhourglass.so: $$($(1)_LIB) build/exports.map
 
 build/$(1)/tests/run: $$($(1)_TEST) $$($(1)_SUPPORT) build/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
+
+build/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,build/$(1)/tests/$(o).o) build/$(1)/libhourglass.a
+	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
 
 build/$(1)/programs/%: build/$(1)/%.o $$($(1)_SUPPORT) build/$(1)/libhourglass.a
 	@mkdir -p $$(@D)

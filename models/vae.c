@@ -45,6 +45,6 @@ vae *vae_new(vae_config config, uint64_t seed)
     NN_CHILD(m, fc22, nn_linear(config.hidden, config.latent));
     NN_CHILD(m, fc3, nn_linear(config.latent, config.hidden));
     NN_CHILD(m, fc4, nn_linear(config.hidden, config.input));
-    nn_init(&m->base, seed);
+    nn_reset_parameters(&m->base, seed);
     return m;
 }

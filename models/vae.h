@@ -24,7 +24,7 @@ typedef struct vae_losses {
     ag_tensor *total, *bce, *kld; /* sums over the batch; total = bce + beta kld */
 } vae_losses;
 
-/* NULL when memory is out; see nn_error for anything else. Freed by nn_free(&m->base). */
+/* NULL when memory is out; see nn_error for anything else. Freed by nn_module_free(&m->base). */
 vae *vae_new(vae_config config, uint64_t seed);
 
 vae_output vae_forward(vae *m, ag_tensor *x);  /* x (N, input), values 0..1 */

@@ -116,7 +116,7 @@ static int train_and_draw(vae_run *r, vae_config config)
         bool drawn = draw_reconstructions(r) && draw_samples(r) && (config.latent != 2 || draw_manifold(r));
         status = train_report(&r->s, model, drawn ? status : TRAIN_FAILED);
     }
-    nn_free(model);
+    nn_module_free(model);
     return status;
 }
 

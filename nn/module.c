@@ -72,7 +72,7 @@ static void free_tree(nn_module *m)
     free(m);
 }
 
-void nn_free(nn_module *m)
+void nn_module_free(nn_module *m)
 {
     if (m && !is_fixed(m) && !m->parent)
         free_tree(m);
@@ -122,7 +122,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
     char *copy = name_fits(m, name) ? copy_name(name) : NULL;
     if (!copy) {
         set_error(m, "%s: out of memory", m->type->name);
-        nn_free(child);
+        nn_module_free(child);
         return (nn_module *)&out_of_memory;
     }
     child->name = copy;
@@ -192,7 +192,7 @@ static void reset_tree(nn_module *m, ag_rng *rng)
         reset_tree(c, rng);
 }
 
-void nn_init(nn_module *m, uint64_t seed)
+void nn_reset_parameters(nn_module *m, uint64_t seed)
 {
     if (!m || nn_error(m))
         return;
@@ -219,7 +219,7 @@ ag_tensor *nn_forward(nn_module *m, ag_tensor *x)
     if (m->error[0])
         return ag_fail(tape, "%s", m->error);
     if (!m->ready)
-        return ag_fail(tape, "%s: the parameters have no values yet: call nn_init on the whole model", m->type->name);
+        return ag_fail(tape, "%s: the parameters have no values yet: call nn_reset_parameters on the whole model", m->type->name);
     if (!m->type->forward)
         return ag_fail(tape, "%s: a module without forward", m->type->name);
     ag_tensor *y = m->type->forward(m, x);

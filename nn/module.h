@@ -9,9 +9,9 @@
  *     net *n = nn_new(&net_type);
  *     NN_CHILD(n, fc1, nn_linear(784, 400));
  *     NN_CHILD(n, fc2, nn_linear(400, 10));
- *     nn_init(&n->base, seed);
+ *     nn_reset_parameters(&n->base, seed);
  *
- * Parameters have no values until nn_init gives them PyTorch's default ones; forward refuses before that. */
+ * Parameters have no values until nn_reset_parameters gives them PyTorch's default ones; forward refuses before that. */
 #ifndef NN_MODULE_H
 #define NN_MODULE_H
 
@@ -56,7 +56,7 @@ struct nn_parameter {
 void *nn_new(const nn_type *type);
 
 /* Frees a tree of modules. NULL is allowed; a module with a parent is freed with it. */
-void nn_free(nn_module *m);
+void nn_module_free(nn_module *m);
 
 /* Adds a child under a name; returns the child. The parent owns it from then on. Errors go to the parent: no child, a name
  * that is empty, taken or has a dot, a child that already has a parent. */
@@ -79,7 +79,7 @@ nn_module *nn_failed(const char *type_name, const char *format, ...);
 const char *nn_error(const nn_module *m);
 
 /* Gives all parameters their first values: PyTorch's defaults, a function of seed alone. */
-void nn_init(nn_module *m, uint64_t seed);
+void nn_reset_parameters(nn_module *m, uint64_t seed);
 
 /* Marks a tree whose values were set otherwise (loaded, or written by hand) as ready. */
 void nn_set_ready(nn_module *m);

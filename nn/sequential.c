@@ -23,7 +23,7 @@ nn_module *nn_sequential_of(int n, nn_module *const *modules)
         snprintf(name, sizeof name, "%d", i);
         nn_module *child = modules[i] ? modules[i] : nn_failed("Sequential", "module %d is NULL", i);
         if (m->error[0])
-            nn_free(child);
+            nn_module_free(child);
         else
             nn_add_child(m, name, child);
     }

@@ -84,15 +84,15 @@ ag_tensor *ag_cross_entropy_loss(ag_tensor *logits, ag_tensor *target, ag_reduct
         ag_tensor *in[] = {logits, target};
         return ag_apply(&cross_entropy_op, 2, in, &reduction, sizeof reduction);
     }
+    ag_tape *tape = logits->tape ? logits->tape : target->tape;
     ag_shape expected = logits->shape;
     for (int i = 1; i < target->shape.rank; i++)
         expected.dim[i] = logits->shape.dim[i + 1];
     expected.rank--;
     if (!ag_shape_equal(&expected, &target->shape))
-        return ag_fail(logits->tape ? logits->tape : target->tape,
-                       "cross_entropy_loss: logits %s and target %s, expected (N, C, ...) and (N, ...)",
+        return ag_fail(tape, "cross_entropy_loss: logits %s and target %s, expected (N, C, ...) and (N, ...)",
                        AG_STR(&logits->shape), AG_STR(&target->shape));
-    ag_tensor *in[] = {classes_last(logits), ag_reshape(target, AG_SHAPE(-1))};
+    ag_tensor *in[] = {classes_last(ag_on_tape(tape, logits)), ag_reshape(ag_on_tape(tape, target), AG_SHAPE(-1))};
     ag_tensor *loss = ag_apply(&cross_entropy_op, 2, in, &reduction, sizeof reduction);
     return reduction == AG_NONE ? ag_reshape(loss, expected) : loss;
 }

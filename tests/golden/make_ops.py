@@ -1,0 +1,110 @@
+"""Makes tests/golden/ops.txt: what PyTorch computes, in double, for each sample of tests/support/samples.c.
+
+    make build/f64/tests/list_samples
+    build/f64/tests/list_samples | python3 tests/golden/make_ops.py > tests/golden/ops.txt
+"""
+import sys
+
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+torch.set_default_dtype(torch.float64)
+
+UNARY = {
+    "neg": torch.neg, "abs": torch.abs, "exp": torch.exp, "log": torch.log, "log1p": torch.log1p,
+    "sqrt": torch.sqrt, "square": torch.square, "reciprocal": torch.reciprocal, "relu": F.relu, "gelu": F.gelu,
+    "silu": F.silu, "softplus": F.softplus, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.7), "elu": lambda x: F.elu(x, 0.7), "scale": lambda x: x * 0.7,
+    "shift": lambda x: x + 0.7, "pow": lambda x: x ** 0.7, "clamp": lambda x: x.clamp(-0.7, 0.8),
+}
+BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
+          "minimum": torch.minimum}
+
+
+def kl(mu, logvar, reduction):
+    element = -0.5 * (1 + logvar - mu ** 2 - logvar.exp())
+    return {"mean": element.mean, "sum": element.sum, "none": lambda: element}[reduction]()
+
+
+LOSSES = {
+    "mse_loss": F.mse_loss, "l1_loss": F.l1_loss, "bce_loss": F.binary_cross_entropy,
+    "bce_with_logits_loss": F.binary_cross_entropy_with_logits,
+    "cross_entropy_loss": lambda x, t, reduction: F.cross_entropy(x, t.long(), reduction=reduction),
+}
+
+
+def chunk_then_mul(x):
+    a, b = x.chunk(2, 1)
+    return a * b.tanh()
+
+
+def chunk_uneven(x):
+    return sum((i + 1) * (p ** 2).sum() for i, p in enumerate(x.chunk(4, -1)))
+
+
+OTHER = {
+    "reshape/": lambda x: x.reshape(4, -1), "flatten/": lambda x: x.flatten(1, -1),
+    "permute/": lambda x: x.permute(2, 0, 1), "transpose/": lambda x: x.transpose(0, -1),
+    "slice/middle": lambda x: x[:, 1:-1], "slice/first": lambda x: x[0:1],
+    "chunk/then_mul": chunk_then_mul, "chunk/uneven": chunk_uneven,
+    "concat/rows": lambda a, b: torch.cat([a, b], 0), "concat/middle": lambda a, b: torch.cat([a, b, a], -2),
+    "expand/": lambda x: x.expand(2, 3, 4), "expand/keep": lambda x: x.expand(5, -1, 4),
+    "sum/all": torch.sum, "sum/all_keep": lambda x: x.sum(tuple(range(x.dim())), keepdim=True),
+    "sum/first": lambda x: x.sum(0), "sum/last": lambda x: x.sum(-1, keepdim=True), "sum/two": lambda x: x.sum((0, 2)),
+    "mean/all": torch.mean, "mean/two": lambda x: x.mean((1, 2), keepdim=True), "mean/middle": lambda x: x.mean(1),
+    "max/all": torch.amax, "max/last": lambda x: x.amax(2), "max/outer": lambda x: x.amax((0, 1), keepdim=True),
+    "softmax/last": lambda x: x.softmax(-1), "softmax/middle": lambda x: x.softmax(1),
+    "log_softmax/last": lambda x: x.log_softmax(-1), "log_softmax/first": lambda x: x.log_softmax(0),
+    "logsumexp/last": lambda x: x.logsumexp(2), "logsumexp/first": lambda x: x.logsumexp(0),
+    "matmul/": torch.matmul, "linear/bias": F.linear, "linear/plain": F.linear,
+    "embedding/": lambda i, w: F.embedding(i.long(), w), "dropout/eval": lambda x: F.dropout(x, 0.4, False),
+}
+
+
+def function(name):
+    op, variant = name.split("/")
+    if op in UNARY:
+        return UNARY[op]
+    if op in BINARY:
+        return BINARY[op]
+    if op == "gaussian_kl_loss":
+        return lambda a, b: kl(a, b, variant)
+    if op in LOSSES:
+        return lambda a, b: LOSSES[op](a, b, reduction=variant)
+    return OTHER[name]
+
+
+def make_input(domain, shape):
+    x = (torch.randint(-20, 20, shape) + 0.2 + 0.6 * torch.rand(shape)) / 10  # away from multiples of 0.1
+    if domain == "positive":
+        x = x.abs() + 0.2
+    elif domain == "unit":
+        x = x.abs() / 2.2 + 0.04
+    elif domain == "index":
+        x = torch.randint(0, 4, shape).double()
+    x = torch.tensor([float("%.6f" % v) for v in x.flatten()]).reshape(shape)  # short in the file, exact here
+    return x.requires_grad_(domain != "index")
+
+
+def write(label, x):
+    print(label, x.dim(), *x.shape, *("%.12g" % v for v in x.detach().flatten().tolist()))
+
+
+for line in sys.stdin:
+    name, k, *inputs = line.split()
+    args = []
+    for text in inputs:
+        domain, _, dims = text.partition(":")
+        args.append(make_input(domain, [int(d) for d in dims.split(",")] if dims else []))
+    y = function(name)(*args)
+    weight = torch.randint(-20, 20, y.shape) / 10 + 0.05
+    (y * weight).sum().backward()
+    print("case", name, k)
+    for x in args:
+        write("in", x)
+    write("weight", weight)
+    write("out", y)
+    for x in args:
+        if x.requires_grad:
+            write("grad", x.grad if x.grad is not None else torch.zeros_like(x))

@@ -1,0 +1,52 @@
+#ifdef PLAIN_RUNNER
+#include "tests/plain_runner.h"
+
+static struct {
+    const char    *suite, *name;
+    plain_test_fn *f;
+} tests[1024];
+static int     count, failures;
+static jmp_buf out;
+
+void plain_register(const char *suite, const char *name, plain_test_fn *f)
+{
+    tests[count].suite = suite;
+    tests[count].name = name;
+    tests[count++].f = f;
+}
+
+void plain_fail(const char *file, int line, const char *condition)
+{
+    failures++;
+    fprintf(stderr, "%s:%d: %s\n", file, line, condition);
+}
+
+void plain_leave(void)
+{
+    longjmp(out, 1);
+}
+
+void plain_skip(void)
+{
+    longjmp(out, 2);
+}
+
+int main(void)
+{
+    int passed = 0, failed = 0, skipped = 0;
+    for (volatile int i = 0; i < count; i++) {
+        int before = failures, left = setjmp(out);
+        if (left == 0)
+            tests[i].f();
+        if (failures > before)
+            fprintf(stderr, "failed: %s %s\n", tests[i].suite, tests[i].name);
+        failed += failures > before;
+        skipped += failures == before && left == 2;
+        passed += failures == before && left != 2;
+    }
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed > 0;
+}
+#else
+typedef int nothing_here;
+#endif

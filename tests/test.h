@@ -1,0 +1,38 @@
+/* What every test file includes: Criterion, or, for ThreadSanitizer, under which Criterion cannot start, a plain runner
+ * with the same few macros. And comparisons of arrays. */
+#ifndef TESTS_TEST_H
+#define TESTS_TEST_H
+
+#ifdef PLAIN_RUNNER
+#include "tests/plain_runner.h"
+#else
+#include <criterion/criterion.h>
+#endif
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autograd/autograd.h"
+
+/* |got - wanted| <= tolerance * max(1, |wanted|) for each element; fails the test with the first that is not. */
+void check_close(const char *what, int64_t n, const ag_real *got, const double *wanted, double tolerance);
+
+/* The tape has failed, with a message that contains `part`. */
+void check_error(const ag_tape *tape, const char *part);
+
+/* Random values in -2..2 that keep 0.02 away from multiples of 0.1, where the kinks are. */
+void fill_random(ag_tensor *t, uint64_t seed);
+
+/* A tensor on the tape with such values. */
+ag_tensor *random_input(ag_tape *tape, ag_shape shape, uint64_t seed);
+
+/* A folder for files of one test, made anew and empty. Static storage: one at a time. */
+const char *scratch_folder(void);
+
+/* Runs a shell command; returns its exit status and, in `output` if not NULL, what it printed to stdout and stderr. */
+int run_command(const char *command, char *output, size_t size);
+
+/* The folder of the real MNIST, or NULL when it is not at hand. */
+const char *mnist_folder(void);
+
+#endif
