@@ -32,11 +32,12 @@ static ag_tensor *weighted_sum(check *c)
     return ag_sum(ag_mul(y, ag_shift(ag_rand_like(y), 0.5)), AG_ALL, false);
 }
 
-static double largest(const ag_tensor *t)
+static double largest_gradient(const check *c)
 {
     double m = 0;
-    for (int64_t i = 0, n = ag_numel(&t->shape); t->grad && i < n; i++)
-        m = fmax(m, fabs((double)t->grad[i]));
+    for (int k = 0; k < c->n; k++)
+        for (int64_t i = 0, n = ag_numel(&c->in[k]->shape); c->in[k]->grad && i < n; i++)
+            m = fmax(m, fabs((double)c->in[k]->grad[i]));
     return m;
 }
 
@@ -55,7 +56,7 @@ static double numeric_gradient(check *c, ag_tensor *t, int64_t i)
 static void check_input(check *c, int index)
 {
     ag_tensor *t = c->in[index];
-    double scale = fmax(0.01 * largest(t), 1e-6);
+    double scale = fmax(0.01 * largest_gradient(c), 1e-6);
     for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++) {
         double analytic = t->grad ? (double)t->grad[i] : 0, numeric = numeric_gradient(c, t, i);
         double error = fabs(analytic - numeric) / fmax(scale, fmax(fabs(analytic), fabs(numeric)));

@@ -22,8 +22,8 @@ typedef struct ag_gradcheck_result {
 
 /* Compares gradients for the inputs that want one: tensors made with ag_parameter_new. The result is weighted with
  * fixed random numbers and summed; each element of each such input is then moved by +-step times max(1, |x|). An error
- * is |analytic - numeric| / max(|analytic|, |numeric|, scale), where scale is a hundredth of the largest gradient of that
- * input, or 1e-6 if that is larger. Random ops see the same random numbers every time. `ok` when no error is above
+ * is |analytic - numeric| / max(|analytic|, |numeric|, scale), where scale is a hundredth of the largest gradient of all,
+ * or 1e-6 if that is larger. Random ops see the same random numbers every time. `ok` when no error is above
  * `tolerance`. */
 ag_gradcheck_result ag_gradcheck(ag_gradcheck_fn *f, void *context, int n, ag_tensor *const *in, double step,
                                  double tolerance);

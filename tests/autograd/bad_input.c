@@ -1,0 +1,111 @@
+/* Every op with inputs that make no sense: a clear message, a poison result, no crash. */
+#include <string.h>
+
+#include "tests/support/samples.h"
+#include "tests/test.h"
+
+/* Every sample with each input in turn NULL, and with a poison tensor. */
+Test(bad_input, null_and_poison)
+{
+    ag_tape *tape = ag_tape_new(0);
+    for (int i = 0; i < op_sample_count; i++) {
+        const op_sample *s = &op_samples[i];
+        ag_tensor *in[SAMPLE_INPUTS];
+        sample_inputs(s, 0, in);
+        for (int bad = 0; bad < s->sets[0].n; bad++) {
+            ag_tensor *kept = in[bad];
+            ag_tape_reset(tape);
+            in[bad] = NULL;
+            s->f(NULL, tape, in);
+            bool optional = !strcmp(s->variant, "bias") && bad == 2;
+            cr_expect(optional || ag_error(tape), "%s %s: input %d NULL is not refused", s->name, s->variant, bad);
+            ag_tape_reset(tape);
+            in[bad] = ag_fail(tape, "broken before");
+            ag_tensor *y = s->f(NULL, tape, in);
+            cr_expect(y->tape == tape && !strcmp(ag_error(tape), "broken before"), "%s: poison", s->name);
+            in[bad] = kept;
+        }
+        sample_free(s, 0, in);
+    }
+    ag_tape_free(tape);
+}
+
+static ag_tape *tape;
+
+static ag_tensor *ones(ag_shape shape)
+{
+    return ag_ones(tape, shape);
+}
+
+/* Evaluates the expression on a fresh tape and looks for the message. */
+#define REFUSED(message, expression)                                                                  \
+    do {                                                                                              \
+        ag_tape_reset(tape);                                                                          \
+        (void)(expression);                                                                           \
+        check_error(tape, message);                                                                   \
+    } while (0)
+
+#define S(...) ones(AG_SHAPE(__VA_ARGS__))
+
+Test(bad_input, shapes)
+{
+    ag_tensor *piece[3];
+    tape = ag_tape_new(0);
+    REFUSED("reshape: (2, 3) has 6 elements, which do not make (4, 2)", ag_reshape(S(2, 3), AG_SHAPE(4, 2)));
+    REFUSED("reshape: ", ag_reshape(S(2, 3), AG_SHAPE(-1, -1)));
+    REFUSED("reshape: ", ag_reshape(S(2, 3), AG_SHAPE(4, -1)));
+    REFUSED("reshape: ", ag_reshape(S(2, 3), AG_SHAPE(0, -1)));
+    REFUSED("flatten: ", ag_flatten(S(2, 3), 1, 0));
+    REFUSED("flatten: ", ag_flatten(S(2, 3), 0, 5));
+    REFUSED("permute: 1 axes given for (2, 3), expected 2", ag_permute(S(2, 3), AG_AXES(0)));
+    REFUSED("permute: axis 0 of (2, 3): out of range, or named twice", ag_permute(S(2, 3), AG_AXES(0, 0)));
+    REFUSED("transpose: ", ag_transpose(S(2, 3), 0, 2));
+    REFUSED("slice: (2, 3) has no axis 2", ag_slice(S(2, 3), 2, 0, 1));
+    REFUSED("slice: [2:2] of axis 1 of (2, 3): empty", ag_slice(S(2, 3), 1, 2, 2));
+    REFUSED("slice: ", ag_slice(S(2, 3), 1, 0, 4));
+    REFUSED("chunk: ", ag_chunk(S(2, 3), 0, 1, piece));
+    REFUSED("chunk: ", ag_chunk(S(2, 3), 3, 4, piece));
+    cr_assert(ag_chunk(NULL, 3, 0, piece) == 3 && ag_tensor_error(piece[2]));
+    REFUSED("concat: input 1 is (2, 4), expected (2, 3) in every axis but 0",
+            ag_concat(2, (ag_tensor *[]){S(2, 3), S(2, 4)}, 0));
+    REFUSED("concat: (2, 3) has no axis 2", ag_concat(1, (ag_tensor *[]){S(2, 3)}, 2));
+    cr_assert(ag_tensor_error(ag_concat(0, NULL, 0)));
+    REFUSED("expand: (2, 3) does not repeat to (2, 4)", ag_expand(S(2, 3), AG_SHAPE(2, 4)));
+    REFUSED("expand: ", ag_expand(S(2, 3), AG_SHAPE(3)));
+    REFUSED("sum: axis 2 of (2, 3): out of range", ag_sum(S(2, 3), AG_AXES(2), false));
+    REFUSED("mean: axis 1 of (2, 3): out of range, or named twice", ag_mean(S(2, 3), AG_AXES(1, 1), false));
+    REFUSED("max: more than 8 axes", ag_max(S(2, 3), AG_AXES(0, 0, 0, 0, 0, 0, 0, 0, 0), false));
+    REFUSED("softmax: (2, 3) has no axis 2", ag_softmax(S(2, 3), 2));
+    REFUSED("log_softmax: ", ag_log_softmax(ag_scalar(tape, 1), 0));
+    REFUSED("logsumexp: ", ag_logsumexp(S(2, 3), -3));
+    ag_tape_free(tape);
+}
+
+Test(bad_input, products_and_losses)
+{
+    tape = ag_tape_new(0);
+    REFUSED("matmul: inner dimensions of (2, 3) and (4, 2) differ: 3 and 4", ag_matmul(S(2, 3), S(4, 2)));
+    REFUSED("matmul: batch dimensions of (2, 1, 3) and (3, 3, 1) do not broadcast", ag_matmul(S(2, 1, 3), S(3, 3, 1)));
+    REFUSED("matmul: ", ag_matmul(ag_scalar(tape, 1), S(2)));
+    REFUSED("linear: input (128, 20) has 20 features, weight (400, 784) expects 784", ag_linear(S(128, 20), S(400, 784), NULL));
+    REFUSED("linear: weight (4), expected two dimensions", ag_linear(S(2, 4), S(4), NULL));
+    REFUSED("linear: bias (3), expected (5)", ag_linear(S(2, 4), S(5, 4), S(3)));
+    REFUSED("linear: ", ag_linear(ag_scalar(tape, 1), S(5, 4), NULL));
+    REFUSED("embedding: weight (4), expected", ag_embedding(S(2), S(4)));
+    REFUSED("embedding: index 0 is 1, expected a whole number from 0 to 0", ag_embedding(S(2), S(1, 3)));
+    REFUSED("embedding: index 0 is 0.5", ag_embedding(ag_scale(S(2), 0.5), S(4, 3)));
+    REFUSED("embedding: index 0 is -1", ag_embedding(ag_neg(S(2)), S(4, 3)));
+    REFUSED("mse_loss: input (2, 3) and target (3, 2) differ in shape", ag_mse_loss(S(2, 3), S(3, 2), AG_MEAN));
+    REFUSED("bce_loss: reduction is 7", ag_bce_loss(S(2), S(2), (ag_reduction)7));
+    REFUSED("gaussian_kl_loss: ", ag_gaussian_kl_loss(S(2, 3), S(2, 4), AG_SUM));
+    REFUSED("cross_entropy_loss: logits (2, 3) and target (3)", ag_cross_entropy_loss(S(2, 3), S(3), AG_MEAN));
+    REFUSED("cross_entropy_loss: target 0 is 1, expected a whole number from 0 to 0",
+            ag_cross_entropy_loss(S(2, 1), S(2), AG_MEAN));
+    REFUSED("cross_entropy_loss: reduction is 9", ag_cross_entropy_loss(S(2, 3), S(2), (ag_reduction)9));
+    REFUSED("cross_entropy_loss: logits (2, 3, 4) and target (2, 5)", ag_cross_entropy_loss(S(2, 3, 4), S(2, 5), AG_SUM));
+    REFUSED("dropout: probability is 1.5, expected 0 to 1", ag_dropout(S(2), 1.5));
+    REFUSED("bernoulli: probability is -1", ag_bernoulli(tape, AG_SHAPE(2), -1));
+    REFUSED("randn: the result's shape (2, 0) is no shape", ag_randn(tape, AG_SHAPE(2, 0)));
+    REFUSED("mul: shapes (2, 3) and (3, 2) do not broadcast", ag_mul(S(2, 3), S(3, 2)));
+    ag_tape_free(tape);
+}

@@ -1,0 +1,236 @@
+/* The tape: gradients of whole expressions, modes, errors, memory. */
+#include "autograd/tape.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/arena.h"
+#include "tests/support/malloc.h"
+#include "tests/test.h"
+
+/* ---- Gradients. ---- */
+
+Test(tape, diamond)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_scalar(tape, 3));
+    ag_tensor *y = ag_mul(x, x);
+    ag_tensor *z = ag_add(ag_mul(y, x), ag_mul(y, y)); /* x^3 + x^4 */
+    cr_assert(ag_backward(z));
+    cr_assert(ag_item(z) == 27 + 81);
+    cr_assert((double)x->grad[0] == 3 * 9 + 4 * 27);
+    cr_assert((double)y->grad[0] == 3 + 2 * 9);
+    ag_tape_free(tape);
+}
+
+Test(tape, gradients_accumulate_until_zeroed)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(2));
+    p->data[0] = 2;
+    for (int pass = 1; pass <= 3; pass++) {
+        ag_tape_reset(tape);
+        cr_assert(ag_backward(ag_sum(ag_square(ag_on_tape(tape, p)), AG_ALL, false)));
+        cr_assert((double)p->grad[0] == 4 * pass && (double)p->grad[1] == 0);
+    }
+    ag_zero_grad(p);
+    cr_assert(!p->grad);
+    ag_parameter_free(p);
+    ag_tape_free(tape);
+}
+
+Test(tape, dead_branches_get_no_gradient)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_scalar(tape, 2)), *c = ag_scalar(tape, 5);
+    ag_tensor *unused = ag_exp(x), *loss = ag_add(ag_mul(x, c), ag_detach(ag_square(x)));
+    cr_assert(ag_backward(loss));
+    cr_assert(!c->grad && !unused->grad && (double)x->grad[0] == 5);
+    ag_tape_free(tape);
+}
+
+Test(tape, backward_from_a_gradient)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(3)));
+    cr_assert(ag_backward_from(ag_scale(x, 2), (ag_real[]){1, 10, 100}));
+    cr_assert((double)x->grad[0] == 2 && (double)x->grad[2] == 200);
+    ag_tape_free(tape);
+}
+
+/* ---- Modes. ---- */
+
+Test(tape, modes)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(1000)));
+    cr_assert(ag_is_training(tape) && ag_is_grad_enabled(tape));
+    double kept = ag_item(ag_sum(ag_dropout(x, 0.5), AG_ALL, false)) / 2;
+    cr_assert(kept > 400 && kept < 600);
+    ag_set_training(tape, false);
+    cr_assert(ag_item(ag_sum(ag_dropout(x, 0.5), AG_ALL, false)) == 1000);
+    ag_set_grad_enabled(tape, false);
+    ag_tensor *y = ag_sum(x, AG_ALL, false);
+    cr_assert(!y->needs_grad && !ag_backward(y));
+    check_error(tape, "gradient recording off");
+    ag_tape_reset(tape);
+    cr_assert(!ag_is_training(tape) && !ag_is_grad_enabled(tape), "reset keeps the modes");
+    ag_tape_free(tape);
+}
+
+/* ---- Errors. ---- */
+
+Test(tape, errors_are_sticky)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(4));
+    ag_tensor *x = random_input(tape, AG_SHAPE(2, 3), 1), *y = random_input(tape, AG_SHAPE(4), 2);
+    ag_tensor *bad = ag_add(x, y);
+    check_error(tape, "add: shapes (2, 3) and (4) do not broadcast");
+    ag_tensor *later = ag_mul(ag_exp(bad), p);
+    cr_assert(later && isnan(ag_item(later)) && ag_numel(&later->shape) == 1);
+    ag_matmul(x, NULL);
+    check_error(tape, "add: ");
+    cr_assert(!ag_backward(ag_sum(later, AG_ALL, false)) && !p->grad);
+    ag_tape_reset(tape);
+    cr_assert(!ag_error(tape));
+    cr_assert(ag_backward(ag_sum(ag_on_tape(tape, p), AG_ALL, false)) && (double)p->grad[0] == 1);
+    ag_parameter_free(p);
+    ag_tape_free(tape);
+}
+
+Test(tape, backward_refuses)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(2)));
+    cr_assert(!ag_backward(x));
+    check_error(tape, "backward: the loss has shape (2), expected one element");
+    ag_tape_reset(tape);
+    x = ag_requires_grad(ag_ones(tape, AG_SHAPE(2)));
+    ag_tensor *loss = ag_sum(x, AG_ALL, false);
+    cr_assert(ag_backward(loss) && !ag_backward(loss));
+    check_error(tape, "called a second time");
+    cr_assert((double)x->grad[0] == 1, "a refused backward adds nothing");
+    ag_tape_reset(tape);
+    cr_assert(!ag_backward(ag_scalar(tape, 1)));
+    check_error(tape, "depends on nothing that wants a gradient");
+    ag_tape_reset(tape);
+    cr_assert(!ag_backward_from(ag_requires_grad(ag_scalar(tape, 1)), NULL));
+    check_error(tape, "the gradient is NULL");
+    cr_assert(!ag_backward(NULL) && !ag_backward_from(NULL, NULL));
+    ag_tape_free(tape);
+}
+
+Test(tape, parameters_alone_are_on_no_tape)
+{
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(2)), *y = ag_mul(p, p);
+    cr_assert(strstr(ag_tensor_error(y), "no input is on a tape"));
+    cr_assert(!ag_backward(ag_sum(y, AG_ALL, false)) && isnan(ag_item(y)));
+    ag_tape_reset(y->tape), ag_tape_free(y->tape), ag_set_training(y->tape, false);
+    cr_assert(!ag_tape_rng(y->tape));
+    ag_parameter_free(p);
+}
+
+Test(tape, tapes_do_not_mix)
+{
+    ag_tape *one = ag_tape_new(0), *two = ag_tape_new(0);
+    ag_add(ag_scalar(one, 1), ag_scalar(two, 1));
+    check_error(one, "add: inputs are on different tapes");
+    cr_assert(!ag_error(two));
+    ag_tape_free(one), ag_tape_free(two);
+}
+
+Test(tape, null_everywhere)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *none = ag_zeros(NULL, AG_SHAPE(2));
+    cr_assert(none && ag_tensor_error(none));
+    cr_assert(ag_error(NULL) && ag_tensor_error(NULL) && isnan(ag_item(NULL)));
+    ag_tape_free(NULL), ag_tape_reset(NULL), ag_set_training(NULL, true), ag_set_grad_enabled(NULL, true);
+    cr_assert(!ag_tape_rng(NULL) && !ag_tape_alloc(NULL, 1) && ag_tape_bytes(NULL) == 0 && !ag_backward_done(NULL));
+    ag_set_trace(NULL, NULL, NULL), ag_trace(NULL, NULL), ag_zero_grad(NULL), ag_parameter_free(NULL);
+    cr_assert(ag_requires_grad(NULL) && ag_detach(NULL) && ag_fail(NULL, "nothing"));
+    ag_input(tape, AG_SHAPE(2), NULL);
+    check_error(tape, "input: the data is NULL");
+    ag_tape_reset(tape);
+    ag_wrap(tape, AG_SHAPE(2), NULL);
+    check_error(tape, "wrap: the data is NULL");
+    ag_tape_reset(tape);
+    ag_on_tape(tape, NULL);
+    check_error(tape, "on_tape: input 0 is NULL");
+    ag_tape_free(tape);
+}
+
+Test(tape, refuses_what_is_no_shape)
+{
+    ag_tape *tape = ag_tape_new(0);
+    const ag_shape bad[] = {AG_SHAPE(0), AG_SHAPE(2, -1), AG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1), AG_SHAPE(1LL << 40, 1LL << 40)};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ag_tape_reset(tape);
+        ag_zeros(tape, bad[i]);
+        check_error(tape, "is no shape");
+        cr_assert(!ag_parameter_new(bad[i]));
+    }
+    ag_tape_reset(tape);
+    ag_zeros(tape, AG_SHAPE(1LL << 50));
+    check_error(tape, "out of memory");
+    ag_shape scalar = AG_SCALAR;
+    cr_assert(ag_numel(&scalar) == 1);
+    ag_tape_free(tape);
+}
+
+/* ---- Memory. ---- */
+
+static ag_tensor *some_work(ag_tape *tape, ag_tensor *p)
+{
+    ag_tensor *x = random_input(tape, AG_SHAPE(64, 32), 3);
+    return ag_mean(ag_square(ag_tanh(ag_linear(ag_dropout(x, 0.1), p, NULL))), AG_ALL, false);
+}
+
+Test(tape, a_warm_pass_calls_no_malloc)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(16, 32));
+    fill_random(p, 1);
+    for (int pass = 0; pass < 3; pass++) {
+        if (pass == 1)
+            malloc_watch(-1);
+        ag_tape_reset(tape);
+        cr_assert(ag_backward(some_work(tape, p)));
+    }
+    long made = malloc_unwatch();
+    cr_assert(made == 0, "%ld calls", made);
+    ag_parameter_free(p);
+    ag_tape_free(tape);
+}
+
+Test(tape, arena_keeps_its_blocks)
+{
+    ag_arena a = {NULL, NULL};
+    for (int pass = 0; pass < 3; pass++) {
+        size_t before = ag_arena_bytes(&a);
+        for (size_t i = 1; i < 60; i++) {
+            char *p = ag_arena_alloc(&a, i * 7919);
+            cr_assert(p && (uintptr_t)p % 64 == 0);
+            memset(p, (int)i, i * 7919);
+        }
+        cr_assert(pass == 0 || ag_arena_bytes(&a) == before);
+        ag_arena_reset(&a);
+    }
+    cr_assert(!ag_arena_alloc(&a, SIZE_MAX) && !ag_arena_alloc(&a, SIZE_MAX / 2));
+    ag_arena_free(&a);
+    cr_assert(ag_arena_bytes(&a) == 0);
+}
+
+Test(tape, random_state_can_be_repeated)
+{
+    ag_tape *tape = ag_tape_new(5);
+    ag_rng state = *ag_tape_rng(tape);
+    ag_real first[8];
+    memcpy(first, ag_randn(tape, AG_SHAPE(8))->data, sizeof first);
+    cr_assert(memcmp(first, ag_randn(tape, AG_SHAPE(8))->data, sizeof first) != 0);
+    *ag_tape_rng(tape) = state;
+    cr_assert(memcmp(first, ag_randn(tape, AG_SHAPE(8))->data, sizeof first) == 0);
+    ag_tape_free(tape);
+}

@@ -1,0 +1,421 @@
+/* The kernels of each instruction set against plain references, and against each other bit for bit. */
+#include "autograd/kernels/kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/test.h"
+
+#ifdef AG_DOUBLE
+#define TOLERANCE 1e-12
+#else
+#define TOLERANCE 2e-5
+#endif
+
+enum { MOST = 300 }; /* elements of the vectors here */
+
+static const int64_t lengths[] = {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 255, 300};
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+static void fill(ag_real *x, int64_t n, uint64_t seed)
+{
+    ag_rng_uniform(&(ag_rng){seed, 0}, n, (ag_real)0.05, (ag_real)0.95, x);
+}
+
+/* Calls f with each table that this machine can run; the last is the portable one. */
+static void for_tables(void (*f)(const agk_table *table))
+{
+    int ran = 0;
+    for (int i = 0; agk_name(i); i++)
+        if (agk_find(agk_name(i))) {
+            f(agk_find(agk_name(i)));
+            ran++;
+        }
+    cr_assert(ran >= 1);
+}
+
+static bool same_bits(const ag_real *a, const ag_real *b, int64_t n)
+{
+    return memcmp(a, b, (size_t)n * sizeof *a) == 0;
+}
+
+/* ---- Elementwise. The references are the table's formulas in double, with libm's functions. ---- */
+
+#define r_abs(x)         fabs(x)
+#define r_sign(x)        ((double)((x) > 0) - (double)((x) < 0))
+#define r_exp(x)         exp(x)
+#define r_expm1(x)       expm1(x)
+#define r_log(x)         log(x)
+#define r_log1p(x)       log1p(x)
+#define r_sqrt(x)        sqrt(x)
+#define r_tanh(x)        tanh(x)
+#define r_pow(x, p)      pow(x, p)
+#define r_max(a, b)      fmax(a, b)
+#define r_min(a, b)      fmin(a, b)
+#define r_sigmoid(x)     (1 / (1 + exp(-(x))))
+#define r_softplus(x)    log1p(exp(x))
+#define r_gauss_cdf(x)   (erfc(-(x) / sqrt(2)) / 2)
+#define r_gauss_pdf(x)   (exp(-(x) * (x) / 2) / sqrt(2 * 3.14159265358979323846))
+#define r_log_floor(x)   fmax(log(x), -100)
+#define r_bce(x, t)      (-(t) * log(x) - (1 - (t)) * log(1 - (x)))
+#define r_bce_with_logits(x, t) (log1p(exp(x)) - (x) * (t))
+
+typedef double reference(double a, double b, double y, double g, double p, double q);
+
+#define DEFINE(name, first, expression)                                                               \
+    static double name(double first, double b, double y, double g, double p, double q)                \
+    {                                                                                                 \
+        (void)first, (void)b, (void)y, (void)g, (void)p, (void)q;                                     \
+        return expression;                                                                            \
+    }
+#define UNARY(name, domain, y, dx)      DEFINE(name##_y, x, y) DEFINE(name##_dx, x, dx)
+#define BINARY(name, domain, y, da, db) DEFINE(name##_y, a, y) DEFINE(name##_da, a, da) DEFINE(name##_db, a, db)
+#define LOSS                            BINARY
+#include "autograd/kernels/elementwise.def"
+
+typedef struct reference_op {
+    const char *name;
+    reference  *y, *da, *db;
+} reference_op;
+
+static const reference_op unary[] = {
+#define UNARY(name, domain, y, dx) {#name, name##_y, name##_dx, NULL},
+#include "autograd/kernels/elementwise.def"
+};
+static const reference_op binary[] = {
+#define BINARY(name, domain, y, da, db) {#name, name##_y, name##_da, name##_db},
+#include "autograd/kernels/elementwise.def"
+};
+static const reference_op losses[] = {
+#define LOSS(name, domain, y, da, db) {#name, name##_y, name##_da, name##_db},
+#include "autograd/kernels/elementwise.def"
+};
+
+static ag_real a[MOST], b[MOST], y[MOST], g[MOST], d[MOST], portable[MOST];
+static const ag_real pq[2] = {(ag_real)0.25, (ag_real)0.75};
+
+static void inputs(void)
+{
+    fill(a, MOST, 1);
+    fill(b, MOST, 2);
+    fill(g, MOST, 3);
+    fill(d, MOST, 4);
+}
+
+/* f at element i, the operands with strides. */
+static double at(reference *f, int64_t i, int sa, int sb)
+{
+    return f((double)a[i * sa], (double)b[i * sb], (double)y[i], (double)g[i], (double)pq[0], (double)pq[1]);
+}
+
+static void check_vector(const agk_table *t, const char *name, int64_t n, const ag_real *got, reference *f, int sa, int sb,
+                         const ag_real *added_to)
+{
+    double wanted[MOST];
+    char what[96];
+    snprintf(what, sizeof what, "%s %s of %lld", t->name, name, (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        wanted[i] = at(f, i, sa, sb) + (added_to ? (double)added_to[i] : 0);
+    check_close(what, n, got, wanted, TOLERANCE);
+}
+
+static void check_unary(const agk_table *t)
+{
+    const agk_table *plain = agk_find("portable");
+    ag_real old[MOST];
+    for (int op = 0; op < AGK_UNARY_COUNT; op++)
+        for (int l = 0; l < LENGTHS; l++) {
+            int64_t n = lengths[l];
+            inputs();
+            t->unary(op, n, a, pq, y);
+            check_vector(t, unary[op].name, n, y, unary[op].y, 1, 1, NULL);
+            plain->unary(op, n, a, pq, portable);
+            cr_assert(same_bits(y, portable, n), "%s: %s differs from portable", t->name, unary[op].name);
+            memcpy(old, d, sizeof d);
+            t->unary_backward(op, n, a, y, g, pq, true, d);
+            check_vector(t, unary[op].name, n, d, unary[op].da, 1, 1, old);
+            plain->unary_backward(op, n, a, y, g, pq, true, old);
+            cr_assert(same_bits(d, old, n), "%s: the gradient of %s differs", t->name, unary[op].name);
+            t->unary_backward(op, n, a, y, g, pq, false, d);
+            check_vector(t, unary[op].name, n, d, unary[op].da, 1, 1, NULL);
+        }
+}
+
+Test(kernels, unary)
+{
+    for_tables(check_unary);
+}
+
+static double total_at(reference *f, int64_t n, int sa, int sb)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += at(f, i, sa, sb);
+    return sum;
+}
+
+/* The gradient of one operand: elements, or, of an operand with stride 0, a sum that is added. */
+static void check_binary_gradient(const agk_table *t, int op, int which, int64_t n, int sa, int sb)
+{
+    const agk_table *plain = agk_find("portable");
+    reference *f = which ? binary[op].db : binary[op].da;
+    int own = which ? sb : sa;
+    ag_real old[MOST];
+    memcpy(old, d, sizeof d);
+    double sum = (double)d[0] + total_at(f, n, sa, sb);
+    (which ? t->binary_backward_b : t->binary_backward_a)(op, n, a, sa, b, sb, y, g, !own, d);
+    if (own)
+        check_vector(t, binary[op].name, n, d, f, sa, sb, NULL);
+    else
+        check_close(binary[op].name, 1, d, &sum, 10 * TOLERANCE);
+    (which ? plain->binary_backward_b : plain->binary_backward_a)(op, n, a, sa, b, sb, y, g, !own, old);
+    cr_assert(same_bits(d, old, own ? n : 1), "%s: gradient %d of %s differs", t->name, which, binary[op].name);
+}
+
+static void check_binary(const agk_table *t)
+{
+    for (int op = 0; op < AGK_BINARY_COUNT; op++)
+        for (int l = 0; l < LENGTHS; l++)
+            for (int strides = 0; strides < 4; strides++) {
+                int64_t n = lengths[l];
+                int sa = strides & 1, sb = strides >> 1;
+                inputs();
+                t->binary(op, n, a, sa, b, sb, y);
+                check_vector(t, binary[op].name, n, y, binary[op].y, sa, sb, NULL);
+                agk_find("portable")->binary(op, n, a, sa, b, sb, portable);
+                cr_assert(same_bits(y, portable, n), "%s: %s differs from portable", t->name, binary[op].name);
+                check_binary_gradient(t, op, 0, n, sa, sb);
+                check_binary_gradient(t, op, 1, n, sa, sb);
+            }
+}
+
+Test(kernels, binary)
+{
+    for_tables(check_binary);
+}
+
+static void check_loss(const agk_table *t)
+{
+    const agk_table *plain = agk_find("portable");
+    ag_real old[MOST];
+    for (int op = 0; op < AGK_LOSS_COUNT; op++)
+        for (int l = 0; l < LENGTHS; l++) {
+            int64_t n = lengths[l];
+            inputs();
+            t->loss(op, n, a, b, y);
+            check_vector(t, losses[op].name, n, y, losses[op].y, 1, 1, NULL);
+            double sum = total_at(losses[op].y, n, 1, 1);
+            ag_real got = t->loss_sum(op, n, a, b), plain_sum = plain->loss_sum(op, n, a, b);
+            check_close(losses[op].name, 1, &got, &sum, 10 * TOLERANCE);
+            cr_assert(same_bits(&got, &plain_sum, 1), "%s: the sum of %s differs", t->name, losses[op].name);
+            t->loss_backward_a(op, n, a, b, g, 1, 1, false, d);
+            check_vector(t, losses[op].name, n, d, losses[op].da, 1, 1, NULL);
+            t->loss_backward_b(op, n, a, b, g, 1, 1, false, d);
+            check_vector(t, losses[op].name, n, d, losses[op].db, 1, 1, NULL);
+            plain->loss_backward_b(op, n, a, b, g, 1, 1, false, old);
+            cr_assert(same_bits(d, old, n), "%s: the gradient of %s differs", t->name, losses[op].name);
+            for (int64_t i = 0; i < n; i++)
+                g[i] = g[0];
+            t->loss_backward_a(op, n, a, b, g, 0, 1, false, d);
+            check_vector(t, losses[op].name, n, d, losses[op].da, 1, 1, NULL);
+        }
+}
+
+Test(kernels, losses)
+{
+    for_tables(check_loss);
+}
+
+/* ---- Sums, vector updates, softmax. ---- */
+
+static void check_sums(const agk_table *t)
+{
+    const agk_table *plain = agk_find("portable");
+    for (int l = 0; l < LENGTHS; l++) {
+        int64_t n = lengths[l];
+        double sum = 0, squares = 0, most = -1;
+        inputs();
+        for (int64_t i = 0; i < n; i++) {
+            sum += (double)a[i];
+            squares += (double)a[i] * (double)a[i];
+            most = fmax(most, (double)a[i]);
+        }
+        ag_real got[3] = {t->sum(n, a), t->sum_squares(n, a), t->max(n, a)};
+        ag_real same[3] = {plain->sum(n, a), plain->sum_squares(n, a), plain->max(n, a)};
+        check_close("sums", 3, got, (double[]){sum, squares, most}, TOLERANCE);
+        cr_assert(same_bits(got, same, 3), "%s: sums of %lld differ", t->name, (long long)n);
+        a[n / 2] = (ag_real)NAN;
+        cr_assert(isnan(t->max(n, a)), "%s: max hides a NaN", t->name);
+    }
+}
+
+Test(kernels, sums)
+{
+    for_tables(check_sums);
+}
+
+static void check_updates(const agk_table *t)
+{
+    double wanted[MOST];
+    for (int l = 0; l < LENGTHS; l++) {
+        int64_t n = lengths[l];
+        inputs();
+        for (int64_t i = 0; i < n; i++) {
+            double x = (double)a[i], first = (double)d[i] + x, scaled = first + 0.25 * x;
+            wanted[i] = fmax(x, (scaled + 0.25 + x * (double)b[i]) + 0.25 * exp(x));
+        }
+        t->add(n, a, d);
+        t->add_scaled(n, (ag_real)0.25, a, d);
+        t->add_constant(n, (ag_real)0.25, d);
+        t->add_product(n, a, b, d);
+        t->add_exp_scaled(n, (ag_real)0.25, a, d);
+        t->max_into(n, a, d);
+        check_close("updates", n, d, wanted, TOLERANCE);
+    }
+}
+
+Test(kernels, vector_updates)
+{
+    for_tables(check_updates);
+}
+
+static void check_softmax(const agk_table *t)
+{
+    const agk_table *plain = agk_find("portable");
+    for (int l = 0; l < LENGTHS; l++) {
+        int64_t n = lengths[l] > 100 ? 100 : lengths[l], rows = 3;
+        double soft[MOST], logs[MOST], total[3];
+        inputs();
+        for (int64_t r = 0; r < rows; r++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++)
+                sum += exp((double)a[r * n + i]);
+            total[r] = log(sum);
+            for (int64_t i = 0; i < n; i++) {
+                logs[r * n + i] = (double)a[r * n + i] - total[r];
+                soft[r * n + i] = exp(logs[r * n + i]);
+            }
+        }
+        t->softmax(rows, n, a, y);
+        check_close("softmax", rows * n, y, soft, TOLERANCE);
+        plain->softmax(rows, n, a, portable);
+        cr_assert(same_bits(y, portable, rows * n), "%s: softmax differs", t->name);
+        t->log_softmax(rows, n, a, y);
+        check_close("log_softmax", rows * n, y, logs, TOLERANCE);
+        plain->log_softmax(rows, n, a, portable);
+        cr_assert(same_bits(y, portable, rows * n), "%s: log_softmax differs", t->name);
+        t->logsumexp(rows, n, a, y);
+        check_close("logsumexp", rows, y, total, TOLERANCE);
+    }
+}
+
+Test(kernels, softmax)
+{
+    for_tables(check_softmax);
+}
+
+/* ---- Matrix products: every transposition, edges, biases, and sums that go on. ---- */
+
+static void reference_product(int64_t m, int64_t n, int64_t k, agk_matrix x, agk_matrix w, const ag_real *init,
+                              int64_t ldinit, double *c)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = init ? (double)init[i * ldinit + j] : 0;
+            for (int64_t p = 0; p < k; p++)
+                sum += (double)x.data[i * x.row + p * x.col] * (double)w.data[p * w.row + j * w.col];
+            c[i * n + j] = sum;
+        }
+}
+
+static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind)
+{
+    int64_t ldc = n + kind % 3;
+    ag_real *x = malloc((size_t)(m * k) * sizeof *x), *w = malloc((size_t)(k * n) * sizeof *w);
+    ag_real *c = malloc((size_t)(m * ldc) * sizeof *c), *p = malloc((size_t)(m * ldc) * sizeof *p);
+    ag_real *bias = malloc((size_t)n * sizeof *bias);
+    double *wanted = malloc((size_t)(m * n) * sizeof *wanted);
+    cr_assert(x && w && c && p && bias && wanted);
+    fill(x, m * k, 1), fill(w, k * n, 2), fill(c, m * ldc, 3), fill(bias, n, 4);
+    memcpy(p, c, (size_t)(m * ldc) * sizeof *c);
+    agk_matrix mx = kind & 1 ? (agk_matrix){x, 1, m} : (agk_matrix){x, k, 1};
+    agk_matrix mw = kind & 2 ? (agk_matrix){w, 1, k} : (agk_matrix){w, n, 1};
+    const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
+    int64_t ldinit = init == c ? ldc : 0;
+    reference_product(m, n, k, mx, mw, init, ldinit, wanted);
+    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc);
+    for (int64_t i = 0; i < m; i++)
+        check_close(t->name, n, c + i * ldc, wanted + i * n, TOLERANCE * sqrt((double)k));
+    agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc);
+    cr_assert(same_bits(c, p, m * ldc), "%s: product %lld %lld %lld differs", t->name, (long long)m, (long long)n,
+              (long long)k);
+    free(x), free(w), free(c), free(p), free(bias), free(wanted);
+}
+
+static void check_products(const agk_table *t)
+{
+    static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 5},  {12, 32, 8},  {13, 33, 9},   {11, 31, 7},  {24, 64, 300},
+                                       {25, 16, 3}, {37, 47, 2}, {5, 100, 33}, {100, 5, 260}, {6, 16, 600}, {7, 48, 1}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int kind = 0; kind < 12; kind++)
+            check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
+}
+
+Test(kernels, products)
+{
+    for_tables(check_products);
+}
+
+/* Threads cut the output, never a sum. */
+Test(kernels, threads_do_not_change_a_product)
+{
+    enum { M = 130, N = 150, K = 70 };
+    static ag_real x[M * K], w[K * N], one[M * N], several[M * N];
+    fill(x, M * K, 1), fill(w, K * N, 2);
+    for (int kind = 0; kind < 4; kind++) {
+        agk_matrix mx = kind & 1 ? (agk_matrix){x, 1, M} : (agk_matrix){x, K, 1};
+        agk_matrix mw = kind & 2 ? (agk_matrix){w, 1, K} : (agk_matrix){w, N, 1};
+        ag_set_threads(1);
+        agk_gemm(M, N, K, mx, mw, NULL, 0, one, N);
+        for (int threads = 2; threads < 6; threads++) {
+            ag_set_threads(threads);
+            agk_gemm(M, N, K, mx, mw, NULL, 0, several, N);
+            cr_assert(same_bits(one, several, M * N), "%d threads", threads);
+        }
+    }
+    ag_set_threads(1);
+}
+
+/* ---- Optimisers: each instruction set as the portable one; the formulas are compared with PyTorch in tests/nn. ---- */
+
+static void check_optimizers(const agk_table *t)
+{
+    const agk_table *plain = agk_find("portable");
+    ag_real s[2][4][MOST];
+    const agk_adam adam = {(ag_real)1e-2, (ag_real)1.5, (ag_real)0.9, (ag_real)0.99, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.99};
+    const agk_sgd sgd = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)0.01, true, false};
+    const agk_adagrad adagrad = {(ag_real)1e-2, (ag_real)1e-10, (ag_real)0.1};
+    const agk_rmsprop rmsprop = {(ag_real)1e-2, (ag_real)0.9, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.5};
+    for (int l = 0; l < LENGTHS; l++) {
+        int64_t n = lengths[l];
+        for (int which = 0; which < 2; which++) {
+            const agk_table *k = which ? plain : t;
+            for (int i = 0; i < 4; i++)
+                fill(s[which][i], MOST, (uint64_t)(10 + i));
+            inputs();
+            k->adam(n, &adam, g, s[which][0], s[which][1], s[which][3]);
+            k->sgd(n, &sgd, g, s[which][0], s[which][3]);
+            k->sgd(n, &sgd, g, NULL, s[which][3]);
+            k->adagrad(n, &adagrad, g, s[which][1], s[which][3]);
+            k->rmsprop(n, &rmsprop, g, s[which][1], s[which][2], s[which][0], s[which][3]);
+        }
+        cr_assert(memcmp(s[0], s[1], sizeof s[0]) == 0, "%s: an optimiser differs at %lld", t->name, (long long)n);
+    }
+}
+
+Test(kernels, optimizers)
+{
+    for_tables(check_optimizers);
+}
