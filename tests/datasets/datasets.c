@@ -1,0 +1,173 @@
+/* IDX files good and bad, synthetic digits, batches. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/batches.h"
+#include "datasets/idx.h"
+#include "tests/test.h"
+
+static const char *write_file(const char *name, const uint8_t *bytes, size_t n)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s", name);
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+    return path;
+}
+
+static char folder[128];
+
+static void check_refused(const uint8_t *bytes, size_t n, int rank, const char *part)
+{
+    char name[160];
+    ds_idx idx;
+    ds_error e = {""};
+    snprintf(name, sizeof name, "%s/file", folder);
+    cr_assert(!ds_idx_read(write_file(name, bytes, n), rank, &idx, &e) && !idx.data, "not refused: %s", part);
+    cr_assert(strstr(e.text, part), "\"%s\", expected \"%s\"", e.text, part);
+}
+
+#define REFUSED(rank, part, ...) \
+    check_refused((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), rank, part)
+
+Test(idx, reads_strictly)
+{
+    char name[160];
+    ds_idx idx;
+    ds_error e;
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    snprintf(name, sizeof name, "%s/good", folder);
+    static const uint8_t good[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
+    cr_assert(ds_idx_read(write_file(name, good, sizeof good), 2, &idx, &e), "%s", e.text);
+    cr_assert(idx.dim[0] == 2 && idx.dim[1] == 3 && idx.data[5] == 6);
+    free(idx.data);
+    for (size_t n = 0; n < sizeof good; n++)
+        check_refused(good, n, 2, n < 12 ? "too short for an IDX header" : "its header says 6");
+    REFUSED(1, "begins with 00 00 09 01", 0, 0, 9, 1, 0, 0, 0, 1, 7);
+    REFUSED(1, "begins with 00 00 08 02", 0, 0, 8, 2, 0, 0, 0, 1, 7);
+    REFUSED(1, "begins with 01 00", 1, 0, 8, 1, 0, 0, 0, 1, 7);
+    REFUSED(1, "has 2 bytes of data, its header says 1", 0, 0, 8, 1, 0, 0, 0, 1, 7, 7);
+    REFUSED(1, "dimension 0 is 0", 0, 0, 8, 1, 0, 0, 0, 0);
+    REFUSED(1, "its header says 4294967295", 0, 0, 8, 1, 255, 255, 255, 255, 1);
+    REFUSED(3, "dimension 1 is", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1);
+    cr_assert(!ds_idx_read("/nonexistent/file", 1, &idx, &e) && strstr(e.text, "/nonexistent/file: No such file"));
+    cr_assert(!ds_idx_read(folder, 1, &idx, &e) && !ds_idx_read(NULL, 1, &idx, &e) && !ds_idx_read(name, 5, &idx, &e));
+}
+
+Test(idx, mnist_must_fit_together)
+{
+    char name[200];
+    ds_dataset d;
+    ds_error e;
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    cr_assert(!ds_mnist_read(folder, true, &d, &e) && strstr(e.text, "train-images-idx3-ubyte: No such file"));
+    static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 255};
+    static const uint8_t three[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3}, ten[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 10};
+    static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 9};
+    snprintf(name, sizeof name, "%s/t10k-images-idx3-ubyte", folder);
+    write_file(name, images, sizeof images);
+    snprintf(name, sizeof name, "%s/t10k-labels-idx1-ubyte", folder);
+    write_file(name, three, sizeof three);
+    cr_assert(!ds_mnist_read(folder, false, &d, &e) && strstr(e.text, "2 images but 3 labels"));
+    write_file(name, ten, sizeof ten);
+    cr_assert(!ds_mnist_read(folder, false, &d, &e) && strstr(e.text, "label 1 is 10"));
+    write_file(name, labels, sizeof labels);
+    cr_assert(ds_mnist_read(folder, false, &d, &e) && d.count == 2 && d.labels[1] == 9);
+    float x[2];
+    ds_images(&d, (int64_t[]){1, 0}, 2, x);
+    cr_assert(x[0] >= 1 && fabsf(x[1] - 5.0f / 255) < 1e-9f);
+    ds_dataset_free(&d), ds_dataset_free(NULL);
+}
+
+Test(idx, real_mnist)
+{
+    ds_dataset d;
+    ds_error e;
+    if (!mnist_folder())
+        cr_skip_test("MNIST is not at hand");
+    cr_assert(ds_mnist_read(mnist_folder(), true, &d, &e), "%s", e.text);
+    double sum = 0;
+    for (int64_t i = 0; i < d.count * 784; i++)
+        sum += d.pixels[i];
+    cr_assert(d.count == 60000 && d.height == 28 && d.labels[0] == 5);
+    cr_assert(fabs(sum / 255 / 784 / 60000 - 0.1307) < 1e-4, "the mean that every tutorial quotes");
+    ds_dataset_free(&d);
+}
+
+Test(digits, are_the_same_for_one_seed)
+{
+    ds_dataset a, b, c;
+    ds_error e;
+    cr_assert(ds_digits_make(300, 7, &a, &e) && ds_digits_make(200, 7, &b, &e) && ds_digits_make(200, 8, &c, &e));
+    cr_assert(memcmp(a.pixels, b.pixels, 200 * 784) == 0 && memcmp(b.pixels, c.pixels, 200 * 784) != 0);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < 200 * 784; i++)
+        hash = (hash ^ b.pixels[i]) * 0x100000001b3u;
+    cr_assert(hash == 0x013994f825796e4eu, "the digits of seed 7 hash to %016llx", (unsigned long long)hash);
+    ds_dataset_free(&a), ds_dataset_free(&b), ds_dataset_free(&c);
+    cr_assert(!ds_digits_make(0, 1, &a, &e) && !ds_digits_make(-5, 1, &a, &e) && !a.pixels);
+}
+
+/* Each image has ink of a plausible amount, in the middle, and classes differ more than images within one. */
+Test(digits, look_like_digits)
+{
+    enum { N = 2000 };
+    static double mean[10][784];
+    ds_dataset d;
+    ds_error e;
+    cr_assert(ds_digits_make(N, 1, &d, &e));
+    double ink = 0;
+    for (int64_t i = 0; i < N; i++)
+        for (int k = 0; k < 784; k++) {
+            mean[d.labels[i]][k] += d.pixels[i * 784 + k] * 10.0 / 255 / N;
+            ink += d.pixels[i * 784 + k] / 255.0 / 784 / N;
+        }
+    cr_assert(ink > 0.06 && ink < 0.2, "mean pixel %g", ink);
+    int right = 0;
+    for (int64_t i = 0; i < N; i++) {
+        int nearest = 0;
+        double least = INFINITY;
+        for (int c = 0; c < 10; c++) {
+            double distance = 0;
+            for (int k = 0; k < 784; k++)
+                distance += pow(d.pixels[i * 784 + k] / 255.0 - mean[c][k], 2);
+            if (distance < least) {
+                least = distance;
+                nearest = c;
+            }
+        }
+        right += nearest == d.labels[i];
+    }
+    cr_assert(right > N * 7 / 10, "%d of %d are nearest to the mean of their class", right, N);
+    ds_dataset_free(&d);
+}
+
+Test(batches, give_each_example_once)
+{
+    ds_batches b;
+    const int64_t *index;
+    int seen[103], n_batches = 0;
+    cr_assert(!ds_batches_init(&b, 0, 1, 1) && !ds_batches_init(&b, 10, 0, 1) && !ds_batches_init(&b, -1, 5, 1));
+    cr_assert(ds_batches_init(&b, 103, 10, 1));
+    int64_t first[2] = {0, 0};
+    for (uint64_t epoch = 1; epoch <= 2; epoch++) {
+        memset(seen, 0, sizeof seen);
+        ds_batches_shuffle(&b, epoch);
+        first[epoch - 1] = b.order[0] * 1000 + b.order[1];
+        for (int64_t n, left = 103; (n = ds_batches_next(&b, &index)) > 0; left -= n, n_batches++) {
+            cr_assert(n == (left < 10 ? left : 10));
+            for (int64_t i = 0; i < n; i++)
+                seen[index[i]]++;
+        }
+        for (int i = 0; i < 103; i++)
+            cr_assert(seen[i] == 1);
+    }
+    cr_assert(n_batches == 22 && first[0] != first[1]);
+    ds_batches_shuffle(&b, 1);
+    cr_assert(first[0] == b.order[0] * 1000 + b.order[1], "an epoch's order is a function of seed and epoch");
+    ds_batches_restart(&b);
+    cr_assert(ds_batches_next(&b, &index) == 10 && index[9] == 9);
+    ds_batches_free(&b), ds_batches_free(NULL);
+}

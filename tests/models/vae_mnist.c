@@ -1,0 +1,149 @@
+/* The demo program as a user meets it: options, errors, files, the fingerprint. */
+#ifndef AG_DOUBLE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+static char folder[128], output[16384];
+
+/* A data set in MNIST's format, small enough for many runs: 320 training and 100 test images. */
+static void make_data(void)
+{
+    char command[1024];
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    snprintf(command, sizeof command,
+             "cd %s && mkdir data && cd data && head -c 250880 /dev/zero | tr '\\0' '\\100' > pixels &&"
+             "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
+             "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
+             "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; head -c 78400 pixels) > t10k-images-idx3-ubyte &&"
+             "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte", folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+}
+
+static int run(const char *environment, const char *options)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "%s models/vae_mnist --data %s/data --hidden 24 --latent 2 --batch 64 --epochs 2 %s",
+             environment, folder, options);
+    return run_command(command, output, sizeof output);
+}
+
+static const char *last_line(void)
+{
+    size_t n = strlen(output);
+    while (n > 0 && output[n - 1] == '\n')
+        output[--n] = '\0';
+    const char *line = strrchr(output, '\n');
+    return line ? line + 1 : output;
+}
+
+/* metrics.csv without its last column, the seconds. */
+static void read_metrics(const char *name, char *text, size_t size)
+{
+    char command[512];
+    snprintf(command, sizeof command, "cut -d, -f1-5 %s/%s/metrics.csv", folder, name);
+    cr_assert(run_command(command, text, size) == 0, "%s", text);
+}
+
+static bool file_is_there(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, R_OK) == 0;
+}
+
+Test(vae_mnist, writes_what_it_promises)
+{
+    char options[256], metrics[1024];
+    make_data();
+    snprintf(options, sizeof options, "--out %s/deep/run", folder);
+    cr_assert(run("", options) == 0, "%s", output);
+    cr_assert(strstr(output, "(320 training, 100 test images)") && strstr(output, "epoch  2  train"), "%s", output);
+    unsigned long long hash;
+    int used = 0;
+    cr_assert(sscanf(last_line(), "weights %16llx%n", &hash, &used) == 1 && used == 24, "%s", last_line());
+    cr_assert(file_is_there("deep/run/reconstructions.png") && file_is_there("deep/run/samples.png") &&
+              file_is_there("deep/run/manifold.png"));
+    read_metrics("deep/run", metrics, sizeof metrics);
+    cr_assert(!strncmp(metrics, "epoch,train_loss,test_loss,test_bce,test_kld\n1,", 46), "%s", metrics);
+    cr_assert(run("", strcat(options, " --quiet")) == 0 && !strncmp(output, "weights ", 8) && strlen(output) == 25, "%s", output);
+}
+
+/* Property P4: one seed, one result. */
+Test(vae_mnist, same_bits_for_any_threads_and_kernels)
+{
+    static const char *const settings[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=2", "HOURGLASS_THREADS=5",
+                                           "HOURGLASS_ISA=portable", "HOURGLASS_ISA=avx2", "HOURGLASS_ISA=avx512",
+                                           "HOURGLASS_ISA=neon"};
+    char options[256], weights[64] = "", metrics[1024], first[1024] = "";
+    int compared = 0;
+    make_data();
+    snprintf(options, sizeof options, "--seed 3 --out %s/run", folder);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (run(settings[i], options) == 2) {
+            cr_assert(strstr(output, "not to be had here, expected one of:"), "%s", output);
+            continue;
+        }
+        read_metrics("run", metrics, sizeof metrics);
+        if (i == 0) {
+            snprintf(weights, sizeof weights, "%s", last_line());
+            strcpy(first, metrics);
+        }
+        cr_expect(!strcmp(last_line(), weights), "%s: %s, expected %s", settings[i], last_line(), weights);
+        cr_expect(!strcmp(metrics, first), "%s: other losses", settings[i]);
+        compared++;
+    }
+    cr_assert(compared >= 4);
+    snprintf(options, sizeof options, "--seed 4 --out %s/run", folder);
+    cr_assert(run("", options) == 0 && strcmp(last_line(), weights) != 0, "another seed, another result");
+}
+
+static void check_refused(const char *environment, const char *options, int status, const char *part)
+{
+    int got = run(environment, options);
+    cr_expect(got == status && strstr(output, part), "%s %s: status %d, \"%s\"", environment, options, got, output);
+}
+
+Test(vae_mnist, refuses)
+{
+    char options[512];
+    make_data();
+    check_refused("", "--wrong", 2, "--wrong: unknown option; see models/vae_mnist --help");
+    check_refused("", "--epochs", 2, "--epochs: a value is missing");
+    check_refused("", "--batch 0", 2, "--batch 0: expected a whole number from 1");
+    check_refused("", "--lr fast", 2, "--lr fast: expected a number");
+    check_refused("", "--threads 65", 2, "--threads 65: expected a whole number from 1 to 64");
+    check_refused("HOURGLASS_THREADS=many", "", 2, "HOURGLASS_THREADS=many: expected a number from 1 to 64");
+    check_refused("HOURGLASS_ISA=z80", "", 2, "HOURGLASS_ISA=z80: not to be had here");
+    check_refused("", "--data /nonexistent", 1, "/nonexistent/train-images-idx3-ubyte: No such file");
+    check_refused("", "--out /proc/here", 1, "/proc/here: ");
+    check_refused("", "--out /dev/null", 1, "/dev/null: is no folder");
+    snprintf(options, sizeof options, "--lr 1e30 --out %s/run", folder);
+    check_refused("", options, 1, "the loss is no number any more");
+    snprintf(options, sizeof options, "--out %s/full --quiet", folder);
+    check_refused("ulimit -f 1; trap '' XFSZ;", options, 1, "cannot be written: File too large");
+    cr_assert(run_command("models/vae_mnist --help", output, sizeof output) == 0 && strstr(output, "--latent N"));
+    cr_assert(run_command("models/vae_mnist --help > /dev/full", output, sizeof output) != 99);
+    snprintf(options, sizeof options, "truncate -s 1000 %s/data/t10k-images-idx3-ubyte", folder);
+    cr_assert(run_command(options, output, sizeof output) == 0);
+    check_refused("", "", 1, "has 984 bytes of data, its header says 78400");
+}
+
+Test(vae_mnist, ends_well_on_a_signal)
+{
+    char command[512];
+    make_data();
+    snprintf(command, sizeof command,
+             "{ models/vae_mnist --data %s/data --epochs 1000000 --hidden 24 --out %s/run --quiet & p=$!; sleep 1;"
+             "kill -INT $p; wait $p; }",
+             folder, folder);
+    int status = run_command(command, output, sizeof output);
+    cr_assert(status == 130 && strstr(output, "stopped in epoch"), "%d: %s", status, output);
+    cr_assert(!strncmp(last_line(), "weights ", 8) && file_is_there("run/samples.png"));
+}
+#else
+typedef int float_only;
+#endif

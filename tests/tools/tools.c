@@ -1,0 +1,204 @@
+/* Arguments, PNG files, whole files, the fetch script. */
+#define _POSIX_C_SOURCE 200809L
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+#include "tools/args.h"
+#include "tools/picture.h"
+#include "tools/png.h"
+#include "tools/whole_file.h"
+
+/* ---- Arguments. ---- */
+
+static int64_t     count;
+static double      rate;
+static uint64_t    seed;
+static bool        quiet;
+static const char *out;
+
+static args_result parse(int argc, const char *const *argv)
+{
+    const args_option options[] = {{"count", ARGS_INT, &count, 1, 100, "N", "things"},
+                                   {"quiet", ARGS_FLAG, &quiet, 0, 0, NULL, "hush"},
+                                   {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL}};
+    const args_option more[] = {{"rate", ARGS_REAL, &rate, 0, 1, "X", "how fast"},
+                                {"seed", ARGS_SEED, &seed, 0, 0, "N", "chance"},
+                                {"out", ARGS_TEXT, &out, 0, 0, "DIR", "where"},
+                                {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL}};
+    return args_parse(argc, (char **)argv, "Tests.", options, more);
+}
+
+#define PARSE(...) \
+    parse((int)(sizeof((const char *[]){"program", __VA_ARGS__}) / sizeof(char *)), (const char *[]){"program", __VA_ARGS__})
+
+Test(args, reads_options)
+{
+    cr_assert(PARSE("--count", "7", "--rate=0.5", "--seed", "18446744073709551615", "--out", "a b", "--quiet") == ARGS_OK);
+    cr_assert(count == 7 && rate == 0.5 && seed == UINT64_MAX && quiet && !strcmp(out, "a b"));
+    cr_assert(PARSE("--count", "7", "--help") == ARGS_HELP);
+}
+
+Test(args, refuses)
+{
+    cr_assert(PARSE("--unknown") == ARGS_ERROR && PARSE("word") == ARGS_ERROR && PARSE("-c") == ARGS_ERROR);
+    cr_assert(PARSE("--coun", "1") == ARGS_ERROR && PARSE("--count") == ARGS_ERROR && PARSE("--quiet=1") == ARGS_ERROR);
+    cr_assert(PARSE("--count", "0") == ARGS_ERROR && PARSE("--count", "101") == ARGS_ERROR);
+    cr_assert(PARSE("--count", "1x") == ARGS_ERROR && PARSE("--count", "") == ARGS_ERROR);
+    cr_assert(PARSE("--count", "99999999999999999999") == ARGS_ERROR);
+    cr_assert(PARSE("--rate", "nan") == ARGS_ERROR && PARSE("--rate", "-1") == ARGS_ERROR);
+    cr_assert(PARSE("--seed", "-1") == ARGS_ERROR && PARSE("--seed", "1.5") == ARGS_ERROR);
+}
+
+/* ---- PNG. ---- */
+
+/* Python's own zlib and PNG chunks are the judge, where there is a Python. */
+Test(png, is_valid)
+{
+    char path[256], command[1024], message[256], output[256];
+    if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
+        cr_skip_test("python3 is not at hand");
+    static uint8_t pixels[3 * 300 * 90];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 7);
+    snprintf(path, sizeof path, "%s/p.png", scratch_folder());
+    for (int channels = 1; channels <= 3; channels += 2) {
+        cr_assert(png_write(path, pixels, 300, 90, channels, message, sizeof message), "%s", message);
+        snprintf(command, sizeof command,
+                 "python3 -c \"import zlib,struct;d=open('%s','rb').read();p=8;i=b''\nwhile p<len(d):\n"
+                 " n=struct.unpack('>I',d[p:p+4])[0];t=d[p+4:p+8];b=d[p+8:p+8+n]\n"
+                 " assert zlib.crc32(t+b)==struct.unpack('>I',d[p+8+n:p+12+n])[0]\n"
+                 " i+=b if t==b'IDAT' else b'';p+=12+n\n"
+                 "r=zlib.decompress(i);w=1+300*%d;assert len(r)==90*w\n"
+                 "assert all(r[y*w]==0 for y in range(90));print(r[w+1])\"", path, channels);
+        cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+        cr_assert(atoi(output) == pixels[300 * channels], "%s", output);
+    }
+}
+
+Test(png, refuses)
+{
+    char message[256], path[256];
+    uint8_t pixel = 0;
+    cr_assert(!png_write("/tmp/x.png", &pixel, 0, 1, 1, message, sizeof message) && strstr(message, "no picture"));
+    cr_assert(!png_write("/tmp/x.png", &pixel, 1, 1, 2, message, sizeof message));
+    cr_assert(!png_write("/tmp/x.png", &pixel, 1 << 20, 1, 1, message, sizeof message));
+    cr_assert(!png_write("/nonexistent/x.png", &pixel, 1, 1, 1, message, sizeof message));
+    cr_assert(strstr(message, "/nonexistent/x.png.part: No such file"), "%s", message);
+    snprintf(path, sizeof path, "%s/folder", scratch_folder());
+    cr_assert(mkdir(path, 0700) == 0);
+    cr_assert(!png_write(path, &pixel, 1, 1, 1, message, sizeof message) && strstr(message, "cannot be written"));
+}
+
+#ifndef PLAIN_RUNNER
+/* A full disk: what was there before stays. */
+Test(png, a_full_disk_leaves_the_old_file)
+{
+    char path[256], part[300], message[300];
+    static uint8_t pixels[400 * 400];
+    snprintf(path, sizeof path, "%s/p.png", scratch_folder());
+    snprintf(part, sizeof part, "%s.part", path);
+    cr_assert(png_write(path, pixels, 10, 10, 1, message, sizeof message));
+    struct stat before, after;
+    cr_assert(stat(path, &before) == 0);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}) == 0);
+    cr_assert(!png_write(path, pixels, 400, 400, 1, message, sizeof message) && strstr(message, "cannot be written"));
+    cr_assert(stat(path, &after) == 0 && after.st_size == before.st_size && access(part, F_OK) != 0);
+}
+#endif
+
+Test(picture, puts_images_into_a_grid)
+{
+    picture p;
+    cr_assert(picture_init(&p, 2, 3, 4, 5, 2));
+    cr_assert(p.height == 2 * (8 + 2) + 2 && p.width == 3 * (10 + 2) + 2);
+    const float image[20] = {[0] = 2, [1] = -1, [19] = 0.5f};
+    picture_put(&p, 1, 2, image);
+    int64_t top = 2 + 10, left = 2 + 2 * 12;
+    cr_assert(p.pixels[top * p.width + left] == 255 && p.pixels[(top + 1) * p.width + left + 2] == 0);
+    cr_assert(p.pixels[(top + 7) * p.width + left + 9] == 128);
+    picture_free(&p);
+}
+
+/* ---- The fetch script, against a server on the loopback address. ---- */
+
+static void send_file(int client, const char *path)
+{
+    char block[65536];
+    FILE *f = fopen(path, "rb");
+    const char *head = f ? "HTTP/1.0 200 OK\r\n\r\n" : "HTTP/1.0 404 Not Found\r\n\r\n";
+    bool ok = write(client, head, strlen(head)) > 0;
+    for (size_t n; ok && f && (n = fread(block, 1, sizeof block, f)) > 0;)
+        ok = write(client, block, n) == (ssize_t)n;
+    if (f)
+        fclose(f);
+}
+
+/* Serves the files of a folder until it is killed. Returns its process; the port goes to *port. */
+static pid_t serve(const char *folder, int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert(server >= 0 && bind(server, (struct sockaddr *)&address, size) == 0 && listen(server, 8) == 0);
+    cr_assert(getsockname(server, (struct sockaddr *)&address, &size) == 0);
+    *port = ntohs(address.sin_port);
+    pid_t child = fork();
+    if (child != 0) {
+        close(server);
+        return child;
+    }
+    for (;;) {
+        char request[4096], path[512], name[128] = "";
+        int client = accept(server, NULL, NULL);
+        ssize_t n = read(client, request, sizeof request - 1);
+        request[n > 0 ? n : 0] = '\0';
+        if (sscanf(request, "GET /%127[a-z0-9.-] ", name) == 1) {
+            snprintf(path, sizeof path, "%s/%s", folder, name);
+            send_file(client, path);
+        }
+        close(client);
+    }
+}
+
+Test(fetch, checks_what_it_downloads)
+{
+    char folder[128], command[1024], output[2048];
+    int port;
+    if (run_command("command -v curl && command -v gzip && command -v md5sum", NULL, 0) != 0)
+        cr_skip_test("curl, gzip or md5sum is not at hand");
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    snprintf(command, sizeof command, "mkdir %s/web && echo no images | gzip > %s/web/train-images-idx3-ubyte.gz", folder, folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+    char web[160];
+    snprintf(web, sizeof web, "%s/web", folder);
+    pid_t server = serve(web, &port);
+    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port, folder);
+    int status = run_command(command, output, sizeof output);
+    cr_expect(status == 1 && strstr(output, "train-images-idx3-ubyte: the MD5 is not 6bbc"), "%d: %s", status, output);
+    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d/none tools/fetch_mnist.sh %s/data", port, folder);
+    cr_expect(run_command(command, output, sizeof output) != 0 && strstr(output, "404"), "%s", output);
+    snprintf(command, sizeof command, "ls -A %s/data", folder);
+    cr_expect(run_command(command, output, sizeof output) == 0 && !*output, "nothing is left: %s", output);
+    if (mnist_folder()) {
+        snprintf(command, sizeof command, "for f in %s/*ubyte; do gzip -c1 $f > %s/$(basename $f).gz; done", mnist_folder(), web);
+        cr_expect(run_command(command, output, sizeof output) == 0, "%s", output);
+        snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port, folder);
+        cr_expect(run_command(command, output, sizeof output) == 0 && strstr(output, "t10k-labels-idx1-ubyte: fetched"), "%s", output);
+        cr_expect(run_command(command, output, sizeof output) == 0 && strstr(output, "already there"), "%s", output);
+    }
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    cr_expect(run_command("tools/fetch_mnist.sh --what", output, sizeof output) == 2);
+    cr_expect(run_command("tools/fetch_mnist.sh --help", output, sizeof output) == 0 && strstr(output, "MD5"));
+}
