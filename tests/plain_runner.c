@@ -1,6 +1,8 @@
 #ifdef PLAIN_RUNNER
 #include "tests/plain_runner.h"
 
+#include <stdarg.h>
+
 static struct {
     const char    *suite, *name;
     plain_test_fn *f;
@@ -15,10 +17,15 @@ void plain_register(const char *suite, const char *name, plain_test_fn *f)
     tests[count++].f = f;
 }
 
-void plain_fail(const char *file, int line, const char *condition)
+void plain_fail(const char *file, int line, const char *condition, const char *format, ...)
 {
+    va_list args;
     failures++;
-    fprintf(stderr, "%s:%d: %s\n", file, line, condition);
+    fprintf(stderr, "%s:%d: %s ", file, line, condition);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
 }
 
 void plain_leave(void)
@@ -33,8 +40,8 @@ void plain_skip(void)
 
 int main(void)
 {
-    int passed = 0, failed = 0, skipped = 0;
-    for (volatile int i = 0; i < count; i++) {
+    static int passed, failed, skipped, i; /* static: longjmp comes back here */
+    for (i = 0; i < count; i++) {
         int before = failures, left = setjmp(out);
         if (left == 0)
             tests[i].f();
