@@ -39,7 +39,7 @@ SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
 TEST_SRC     := $(filter-out $(HAS_MAIN),$(wildcard tests/*.c tests/*/*.c))
 PROGRAMS     := $(PROGRAM_SRC:.c=)
-HEADERS      := $(filter-out %internal.h,$(wildcard autograd/*.h nn/*.h datasets/*.h)) autograd/kernels/elementwise.def
+HEADERS      := $(filter-out %internal.h autograd/arena.h,$(wildcard autograd/*.h nn/*.h datasets/*.h)) autograd/kernels/elementwise.def
 
 # Each kernel source is compiled once per instruction set.
 MACHINE := $(shell $(CC) -dumpmachine)
