@@ -69,6 +69,55 @@ ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b);
 /* x W^T + b: x (..., in), weight (out, in), bias (out) or NULL. Result (..., out). */
 ag_tensor *ag_linear(ag_tensor *x, ag_tensor *weight, ag_tensor *bias);
 
+/* ---- Convolutions, in PyTorch's layout: x (N, C, H, W). Pairs are vertical, horizontal. ----
+ *
+ * In the options 0 stands for the default: stride, dilation and groups 1, padding and output_padding 0. */
+typedef struct ag_conv_options {
+    int64_t stride[2], padding[2], dilation[2], output_padding[2], groups; /* output_padding: of the transposed one */
+} ag_conv_options;
+
+/* Cross-correlation: weight (out, in / groups, kH, kW), bias (out) or NULL. Output size
+ * (H + 2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. */
+ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options);
+
+/* The same in one dimension: x (N, C, L), weight (out, in / groups, k); the first of each pair counts. */
+ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options);
+
+/* conv2d's input gradient: weight (in, out / groups, kH, kW), bias (out) or NULL. Output size
+ * (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1. */
+ag_tensor *ag_conv_transpose2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options);
+
+/* 0 stands for the default: stride the kernel's size, dilation 1, padding 0. */
+typedef struct ag_pool_options {
+    int64_t kernel[2], stride[2], padding[2], dilation[2]; /* dilation: max_pool2d only */
+    bool    ceil_mode;                                     /* sizes rounded up; windows begin inside the input */
+    bool    exclude_pad;                                   /* avg_pool2d: PyTorch's count_include_pad = False */
+} ag_pool_options;
+
+/* The largest element of each window, the first of equals; padding counts as -infinity; NaN wins. */
+ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options);
+
+/* The mean of each window. */
+ag_tensor *ag_avg_pool2d(ag_tensor *x, ag_pool_options options);
+
+/* The mean over windows that share out (height, width) evenly; 1, 1 is global average pooling. */
+ag_tensor *ag_adaptive_avg_pool2d(ag_tensor *x, int64_t height, int64_t width);
+
+/* Each pixel repeated: vertical and horizontal whole factors. */
+ag_tensor *ag_upsample_nearest2d(ag_tensor *x, int64_t vertical, int64_t horizontal);
+
+/* ---- Normalisation. weight and bias may be NULL, both. ---- */
+
+/* Over all axes but 1 (the channels) of x (N, C, ...): Ioffe, Szegedy: "Batch normalization", 2015. In training by the batch's
+ * mean and biased variance, and running_mean, running_var (C each) move towards the batch's mean and unbiased variance by
+ * `momentum`; in evaluation by the running ones. */
+ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_tensor *running_mean,
+                         ag_tensor *running_var, double momentum, double eps);
+
+/* Over the last axes of x, as many as weight has (the last one when it is NULL): Ba, Kiros, Hinton: "Layer normalization",
+ * 2016. */
+ag_tensor *ag_layer_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, double eps);
+
 /* Rows of a table: index (any shape) holds whole numbers 0 .. rows-1, weight (rows, width). Result
  * (index's shape, width). */
 ag_tensor *ag_embedding(ag_tensor *index, ag_tensor *weight);

@@ -2,6 +2,7 @@
 #ifndef NN_LAYERS_H
 #define NN_LAYERS_H
 
+#include "autograd/ops.h"
 #include "nn/module.h"
 
 #ifdef __cplusplus
@@ -11,6 +12,37 @@ extern "C" {
 /* x (..., in) to (..., out): x weight^T + bias; weight (out, in), bias (out). */
 nn_module *nn_linear(int64_t in, int64_t out);
 nn_module *nn_linear_without_bias(int64_t in, int64_t out);
+
+/* Convolutions on x (N, C, H, W), with a square kernel: channels in and out, kernel, stride, padding. */
+nn_module *nn_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding);
+nn_module *nn_conv_transpose2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding);
+
+/* The same in full; 0 stands for PyTorch's default, as in ag_conv_options. Pairs are vertical, horizontal; for nn_conv1d, on
+ * x (N, C, L), the first counts. output_padding is the transposed one's. */
+typedef struct nn_conv_options {
+    int64_t in, out, kernel[2], stride[2], padding[2], dilation[2], output_padding[2], groups;
+    bool    no_bias;
+} nn_conv_options;
+nn_module *nn_conv1d(nn_conv_options options);
+nn_module *nn_conv2d_with(nn_conv_options options);
+nn_module *nn_conv_transpose2d_with(nn_conv_options options);
+
+/* Pooling with a square window; a stride of 0 is the window's size. */
+nn_module *nn_max_pool2d(int64_t kernel, int64_t stride);
+nn_module *nn_max_pool2d_with(ag_pool_options options);
+nn_module *nn_avg_pool2d(int64_t kernel, int64_t stride);
+nn_module *nn_avg_pool2d_with(ag_pool_options options);
+nn_module *nn_adaptive_avg_pool2d(int64_t height, int64_t width);
+nn_module *nn_upsample_nearest2d(int64_t factor);
+
+/* Batch norm on x (N, C) or (N, C, L), and (N, C, H, W): eps 1e-5, momentum 0.1; the state dict has running_mean,
+ * running_var and num_batches_tracked. Layer norm over the last dimensions, of this shape; eps 1e-5. */
+nn_module *nn_batch_norm1d(int64_t channels);
+nn_module *nn_batch_norm2d(int64_t channels);
+nn_module *nn_layer_norm(ag_shape shape);
+
+/* Rows of a table: input of whole numbers 0 .. rows-1, of any shape; one axis of `width` is added. */
+nn_module *nn_embedding(int64_t rows, int64_t width);
 
 /* In training zeroes elements with probability p and scales the others by 1 / (1 - p). */
 nn_module *nn_dropout(double p);

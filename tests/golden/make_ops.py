@@ -43,7 +43,23 @@ def chunk_uneven(x):
     return sum((i + 1) * (p ** 2).sum() for i, p in enumerate(x.chunk(4, -1)))
 
 
+def batch_norm(x, w, b, training):
+    mean, var = torch.full((x.shape[1],), 0.25), torch.full((x.shape[1],), 1.5)
+    return F.batch_norm(x, mean, var, w, b, training)
+
+
 OTHER = {
+    "conv2d/bias": lambda x, w, b: F.conv2d(x, w, b, (2, 1), (1, 2), (1, 2), 2),
+    "conv1d/bias": lambda x, w, b: F.conv1d(x, w, b, 2, 1, 2),
+    "conv_transpose2d/bias": lambda x, w, b: F.conv_transpose2d(x, w, b, (2, 1), (1, 1), (1, 1), 2, (1, 2)),
+    "max_pool2d/": lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 0), (1, 2), True),
+    "avg_pool2d/": lambda x: F.avg_pool2d(x, (3, 2), (2, 2), (1, 1), True, False),
+    "adaptive_avg_pool2d/": lambda x: F.adaptive_avg_pool2d(x, (3, 2)),
+    "upsample_nearest2d/": lambda x: F.interpolate(x, scale_factor=(2, 3), mode="nearest"),
+    "batch_norm/train": lambda x, w, b: batch_norm(x, w, b, True),
+    "batch_norm/eval": lambda x, w, b: batch_norm(x, w, b, False),
+    "layer_norm/weight": lambda x, w, b: F.layer_norm(x, w.shape, w, b),
+    "layer_norm/plain": lambda x: F.layer_norm(x, x.shape[-1:]),
     "reshape/": lambda x: x.reshape(4, -1), "flatten/": lambda x: x.flatten(1, -1),
     "permute/": lambda x: x.permute(2, 0, 1), "transpose/": lambda x: x.transpose(0, -1),
     "slice/middle": lambda x: x[:, 1:-1], "slice/first": lambda x: x[0:1],

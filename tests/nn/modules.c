@@ -1,4 +1,5 @@
 /* Modules: every layer's gradients, the tree and its names, errors, a user's own module. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ typedef struct layer_sample {
     const char *name; /* "linear" for nn_linear */
     nn_module *(*make)(void);
     int      rank;
-    int64_t  dim[3];
+    int64_t  dim[4];
 } layer_sample;
 
 #define MAKE(name, expression)                                                                        \
@@ -41,7 +42,40 @@ MAKE(softmax, nn_softmax(1))
 MAKE(log_softmax, nn_log_softmax(-1))
 MAKE(sequential_of, nn_sequential(nn_linear(4, 6), nn_tanh(), nn_sequential(nn_dropout(0.2), nn_linear(6, 2)), nn_flatten()))
 
+MAKE(conv1d, nn_conv1d((nn_conv_options){.in = 2, .out = 3, .kernel = {3}, .stride = {2}, .padding = {1}}))
+MAKE(conv2d, nn_conv2d(1, 2, 3, 2, 1))
+MAKE(conv2d_with, nn_conv2d_with((nn_conv_options){.in = 2, .out = 4, .kernel = {2, 3}, .groups = 2, .no_bias = true}))
+MAKE(conv_transpose2d, nn_conv_transpose2d(2, 1, 3, 2, 1))
+MAKE(conv_transpose2d_with, nn_conv_transpose2d_with((nn_conv_options){.in = 2, .out = 2, .kernel = {2, 3}, .stride = {2, 2},
+                                                                       .output_padding = {1, 0}}))
+MAKE(max_pool2d, nn_max_pool2d(2, 0))
+MAKE(max_pool2d_with, nn_max_pool2d_with((ag_pool_options){.kernel = {2, 3}, .stride = {1, 2}, .ceil_mode = true}))
+MAKE(avg_pool2d, nn_avg_pool2d(2, 1))
+MAKE(avg_pool2d_with, nn_avg_pool2d_with((ag_pool_options){.kernel = {2, 2}, .padding = {1, 1}, .exclude_pad = true}))
+MAKE(adaptive_avg_pool2d, nn_adaptive_avg_pool2d(1, 1))
+MAKE(upsample_nearest2d, nn_upsample_nearest2d(2))
+MAKE(batch_norm1d, nn_batch_norm1d(3))
+MAKE(batch_norm2d, nn_batch_norm2d(2))
+MAKE(layer_norm, nn_layer_norm(AG_SHAPE(4)))
+MAKE(embedding, nn_embedding(3, 4))
+
 static const layer_sample layers[] = {
+    {"conv1d", make_conv1d, 3, {2, 2, 7}},
+    {"conv2d", make_conv2d, 4, {2, 1, 5, 4}},
+    {"conv2d_with", make_conv2d_with, 4, {1, 2, 3, 4}},
+    {"conv_transpose2d", make_conv_transpose2d, 4, {1, 2, 3, 2}},
+    {"conv_transpose2d_with", make_conv_transpose2d_with, 4, {2, 2, 2, 2}},
+    {"max_pool2d", make_max_pool2d, 4, {2, 2, 4, 5}},
+    {"max_pool2d_with", make_max_pool2d_with, 4, {1, 1, 4, 6}},
+    {"avg_pool2d", make_avg_pool2d, 4, {1, 2, 4, 5}},
+    {"avg_pool2d_with", make_avg_pool2d_with, 4, {1, 2, 4, 5}},
+    {"adaptive_avg_pool2d", make_adaptive_avg_pool2d, 4, {2, 3, 4, 5}},
+    {"upsample_nearest2d", make_upsample_nearest2d, 4, {1, 2, 2, 3}},
+    {"batch_norm1d", make_batch_norm1d, 2, {5, 3}},
+    {"batch_norm1d", make_batch_norm1d, 3, {3, 3, 2}},
+    {"batch_norm2d", make_batch_norm2d, 4, {2, 2, 3, 2}},
+    {"layer_norm", make_layer_norm, 3, {2, 3, 4}},
+    {"embedding", make_embedding, 2, {2, 3}},
     {"linear", make_linear, 2, {5, 4}},
     {"linear", make_linear, 3, {2, 3, 4}},
     {"linear", make_linear, 1, {4}},
@@ -111,6 +145,10 @@ Test(modules, gradients)
         nn_reset_parameters(m, 3);
         parameter_list l = {{ag_parameter_new(ag_shape_of(layers[i].rank, layers[i].dim))}, 1};
         fill_random(l.in[0], (uint64_t)i);
+        if (!strcmp(layers[i].name, "embedding")) { /* its input is whole numbers, and has no gradient */
+            nn_init_constant(l.in[0], 2);
+            l.in[0]->needs_grad = false;
+        }
         nn_visit(m, collect, &l);
         ag_gradcheck_result r = GRADCHECK(run_layer, m, l.n, l.in);
         cr_expect(r.ok, "%s: %s", layers[i].name, r.message);
@@ -140,6 +178,32 @@ Test(modules, vae_gradients)
     nn_module_free(&m->base);
 }
 #endif
+
+/* ---- Batch norm's running statistics: momentum 0.1, the unbiased variance; nothing moves in evaluation. ---- */
+
+Test(modules, batch_norm_statistics)
+{
+    static const ag_real x[] = {1, 10, 2, 20, 4, 60}; /* means 7/3, 30; unbiased variances 7/3, 700 */
+    nn_module *m = nn_batch_norm1d(2);
+    ag_tape *tape = ag_tape_new(0);
+    nn_reset_parameters(m, 0);
+    for (int pass = 0; pass < 2; pass++) { /* the second in evaluation */
+        ag_tape_reset(tape);
+        ag_set_training(tape, pass == 0);
+        ag_tensor *y = nn_forward(m, ag_input(tape, AG_SHAPE(3, 2), x));
+        check_close("running_mean", 2, nn_parameter_named(m, "running_mean")->data, (double[]){0.7 / 3, 3}, 1e-6);
+        check_close("running_var", 2, nn_parameter_named(m, "running_var")->data, (double[]){0.9 + 0.7 / 3, 70.9}, 1e-6);
+        check_close("count", 1, nn_parameter_named(m, "num_batches_tracked")->data, (double[]){1}, 0);
+        double first = pass == 0 ? (1 - 7.0 / 3) / sqrt(14.0 / 9 + 1e-5) : (1 - 0.7 / 3) / sqrt(0.9 + 0.7 / 3 + 1e-5);
+        check_close("y", 1, y->data, &first, 1e-5);
+    }
+    ag_tape_reset(tape);
+    nn_forward(m, ag_ones(tape, AG_SHAPE(2, 2, 2, 2)));
+    check_error(tape, "BatchNorm1d: input (2, 2, 2, 2), expected 2 or 3 dimensions");
+    cr_assert(nn_count(m) == 4);
+    nn_module_free(m);
+    ag_tape_free(tape);
+}
 
 /* ---- A module of a user's own: y = scale * x + W x, with a parameter, a buffer and a child. ---- */
 

@@ -129,6 +129,41 @@ SAMPLE(cross_entropy_mean, ag_cross_entropy_loss(IN(0), in[1], AG_MEAN))
 SAMPLE(cross_entropy_sum, ag_cross_entropy_loss(IN(0), in[1], AG_SUM))
 SAMPLE(cross_entropy_none, ag_cross_entropy_loss(IN(0), in[1], AG_NONE))
 
+
+static ag_tensor *batch_norm_with(ag_tape *tape, ag_tensor *const *in, bool training)
+{
+    int64_t c = in[0] ? in[0]->shape.dim[1] : 1;
+    ag_tensor *mean = ag_full(tape, AG_SHAPE(c), 0.25), *var = ag_full(tape, AG_SHAPE(c), 1.5);
+    ag_set_training(tape, training);
+    ag_tensor *y = ag_batch_norm(IN(0), in[1], in[2], mean, var, 0.1, 1e-5);
+    ag_set_training(tape, true);
+    return y;
+}
+
+static const ag_conv_options conv_options = {{2, 1}, {1, 2}, {1, 2}, {0, 0}, 2};
+static const ag_conv_options transpose_options = {{2, 1}, {1, 1}, {1, 2}, {1, 1}, 2};
+static const ag_conv_options line_options = {{2, 0}, {1, 0}, {2, 0}, {0, 0}, 1};
+static const ag_pool_options max_options = {{3, 2}, {2, 1}, {1, 0}, {1, 2}, true, false};
+static const ag_pool_options avg_options = {{3, 2}, {2, 0}, {1, 1}, {0, 0}, true, true};
+SAMPLE(conv2d_sample, ag_conv2d(IN(0), in[1], in[2], conv_options))
+SAMPLE(conv1d_sample, ag_conv1d(IN(0), in[1], in[2], line_options))
+SAMPLE(conv_transpose2d_sample, ag_conv_transpose2d(IN(0), in[1], in[2], transpose_options))
+SAMPLE(max_pool2d_sample, ag_max_pool2d(IN(0), max_options))
+SAMPLE(avg_pool2d_sample, ag_avg_pool2d(IN(0), avg_options))
+SAMPLE(adaptive_avg_pool2d_sample, ag_adaptive_avg_pool2d(IN(0), 3, 2))
+SAMPLE(upsample_nearest2d_sample, ag_upsample_nearest2d(IN(0), 2, 3))
+SAMPLE(batch_norm_train, batch_norm_with(tape, in, true))
+SAMPLE(batch_norm_eval, batch_norm_with(tape, in, false))
+SAMPLE(layer_norm_sample, ag_layer_norm(IN(0), in[1], in[2], 1e-5))
+SAMPLE(layer_norm_plain, ag_layer_norm(IN(0), NULL, NULL, 1e-5))
+
+static const sample_shapes conv2d_sets[] = {THREE(S4(2, 4, 5, 4), S4(2, 2, 3, 2), S1(2)), END};
+static const sample_shapes conv1d_sets[] = {THREE(S3(2, 3, 9), S3(4, 3, 3), S1(4)), END};
+static const sample_shapes conv_transpose2d_sets[] = {THREE(S4(2, 4, 3, 2), S4(4, 2, 3, 2), S1(4)), END};
+static const sample_shapes picture_sets[] = {ONE(S4(2, 2, 7, 5)), ONE(S4(1, 3, 4, 6)), END};
+static const sample_shapes batch_norm_sets[] = {THREE(S2(5, 3), S1(3), S1(3)), THREE(S3(2, 3, 4), S1(3), S1(3)),
+                                                THREE(S4(2, 2, 3, 2), S1(2), S1(2)), END};
+static const sample_shapes layer_norm_sets[] = {THREE(S2(3, 5), S1(5), S1(5)), THREE(S3(2, 3, 4), S2(3, 4), S2(3, 4)), END};
 static const sample_shapes deep_sets[] = {ONE(S3(2, 3, 4)), ONE(S3(3, 1, 37)), END};
 static const sample_shapes four_sets[] = {ONE(S4(2, 3, 2, 2)), END};
 static const sample_shapes reshape_sets[] = {ONE(S3(2, 3, 4)), ONE(S2(4, 1)), END};
@@ -208,6 +243,17 @@ const op_sample op_samples[] = {
     {"rand_like", "", rand_like_sample, {R}, grid_sets, true},
     {"randn_like", "", randn_like_sample, {R}, grid_sets, true},
     {"bernoulli_like", "", bernoulli_like_sample, {R}, grid_sets, true},
+    {"conv2d", "bias", conv2d_sample, {R, R, R}, conv2d_sets, false},
+    {"conv1d", "bias", conv1d_sample, {R, R, R}, conv1d_sets, false},
+    {"conv_transpose2d", "bias", conv_transpose2d_sample, {R, R, R}, conv_transpose2d_sets, false},
+    {"max_pool2d", "", max_pool2d_sample, {R}, picture_sets, false},
+    {"avg_pool2d", "", avg_pool2d_sample, {R}, picture_sets, false},
+    {"adaptive_avg_pool2d", "", adaptive_avg_pool2d_sample, {R}, picture_sets, false},
+    {"upsample_nearest2d", "", upsample_nearest2d_sample, {R}, picture_sets, false},
+    {"batch_norm", "train", batch_norm_train, {R, R, R}, batch_norm_sets, false},
+    {"batch_norm", "eval", batch_norm_eval, {R, R, R}, batch_norm_sets, false},
+    {"layer_norm", "weight", layer_norm_sample, {R, R, R}, layer_norm_sets, false},
+    {"layer_norm", "plain", layer_norm_plain, {R}, deep_sets, false},
     {"cross_entropy_loss", "mean", cross_entropy_mean, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "sum", cross_entropy_sum, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "none", cross_entropy_none, {R, I}, entropy_sets, false},

@@ -1,0 +1,82 @@
+/* conv2d, and conv1d as a picture of height 1. */
+#include "autograd/ops/conv_internal.h"
+
+static bool channels_fit(ag_node *node, const ag_conv_options *o)
+{
+    const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    if (x->dim[1] != w->dim[1] * o->groups)
+        return ag_op_fail(node, "input %s has %lld channels, weight %s expects %lld", AG_STR(x), (long long)x->dim[1],
+                          AG_STR(w), (long long)(w->dim[1] * o->groups));
+    if (w->dim[0] % o->groups)
+        return ag_op_fail(node, "the %lld outputs of weight %s do not divide into %lld groups", (long long)w->dim[0],
+                          AG_STR(w), (long long)o->groups);
+    return true;
+}
+
+static bool conv2d_shape(ag_node *node)
+{
+    ag_conv_plan *p = node->attr;
+    const ag_conv_options *o = &p->options;
+    const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    if (!ag_conv_ranks(node) || !ag_conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
+        !ag_conv_bias(node, w->dim[0]))
+        return false;
+    p->conv = (agk_conv){.batch = x->dim[0], .in_channels = x->dim[1], .out_channels = w->dim[0], .groups = o->groups};
+    for (int i = 0; i < 2; i++) {
+        int64_t in = x->dim[2 + i], kernel = w->dim[2 + i], reach = o->dilation[i] * (kernel - 1) + 1;
+        if (reach > in + 2 * o->padding[i])
+            return ag_op_fail(node, "the kernel of weight %s covers %lld pixels, the padded input %s has %lld", AG_STR(w),
+                              (long long)reach, AG_STR(x), (long long)(in + 2 * o->padding[i]));
+        p->conv.in[i] = in;
+        p->conv.kernel[i] = kernel;
+        p->conv.stride[i] = o->stride[i];
+        p->conv.padding[i] = o->padding[i];
+        p->conv.dilation[i] = o->dilation[i];
+        p->conv.out[i] = (in + 2 * o->padding[i] - reach) / o->stride[i] + 1;
+    }
+    node->out->shape = AG_SHAPE(x->dim[0], w->dim[0], p->conv.out[0], p->conv.out[1]);
+    return true;
+}
+
+static void conv2d_forward(ag_node *node)
+{
+    const ag_conv_plan *p = node->attr;
+    const ag_real *bias = node->n_in > 2 ? node->in[2]->data : NULL;
+    agk_conv_forward(&p->conv, node->in[0]->data, node->in[1]->data, bias, false, node->out->data);
+}
+
+static void conv2d_backward(const ag_node *node)
+{
+    const ag_conv_plan *p = node->attr;
+    const ag_real *g = node->out->grad;
+    ag_grad_target dw = ag_grad_open(node->in[1]);
+    if (dw.data)
+        agk_conv_weight_gradient(&p->conv, node->in[0]->data, g, dw.add, dw.data);
+    ag_grad_target dx = ag_grad_open(node->in[0]);
+    if (dx.data)
+        agk_conv_input_gradient(&p->conv, g, node->in[1]->data, dx.add, dx.data);
+    ag_conv_bias_gradient(node, p->conv.out_channels);
+}
+
+static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};
+
+ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options)
+{
+    ag_tensor *in[] = {x, weight, bias};
+    ag_conv_plan p = {.options = options};
+    return ag_apply(&conv2d_op, bias ? 3 : 2, in, &p, sizeof p);
+}
+
+ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
+{
+    if (!x || !weight || x->shape.rank != 3 || weight->shape.rank != 3)
+        return ag_fail(x && x->tape ? x->tape : weight ? weight->tape : NULL,
+                       "conv1d: input %s and weight %s, expected three dimensions each", x ? AG_STR(&x->shape) : "NULL",
+                       weight ? AG_STR(&weight->shape) : "NULL");
+    ag_tape *tape = x->tape ? x->tape : weight->tape;
+    const int64_t *n = x->shape.dim, *k = weight->shape.dim;
+    ag_conv_options flat = {{1, o.stride[0]}, {0, o.padding[0]}, {1, o.dilation[0]}, {0, 0}, o.groups};
+    ag_tensor *y = ag_conv2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
+                             ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
+    return ag_flatten(y, 2, 3);
+}

@@ -1,0 +1,25 @@
+/* What conv2d and conv_transpose2d share: the options, completed and checked. */
+#ifndef AG_CONV_INTERNAL_H
+#define AG_CONV_INTERNAL_H
+
+#include "autograd/kernels/conv.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+/* A node's parameters: what was asked for, and the convolution that it comes to. */
+typedef struct ag_conv_plan {
+    ag_conv_options options;
+    agk_conv        conv;
+} ag_conv_plan;
+
+/* Puts the defaults for zeros and refuses negative numbers. */
+bool ag_conv_options_complete(ag_node *node, ag_conv_options *options);
+
+/* Refuses a bias that is not (channels), and a weight or an input that is not of rank 4. */
+bool ag_conv_ranks(ag_node *node);
+bool ag_conv_bias(ag_node *node, int64_t channels);
+
+/* db += g summed over batch and pixels: g (batch, channels, pixels). */
+void ag_conv_bias_gradient(const ag_node *node, int64_t channels);
+
+#endif

@@ -1,0 +1,44 @@
+#include "autograd/ops/conv_internal.h"
+
+bool ag_conv_options_complete(ag_node *node, ag_conv_options *o)
+{
+    for (int i = 0; i < 2; i++) {
+        o->stride[i] = o->stride[i] ? o->stride[i] : 1;
+        o->dilation[i] = o->dilation[i] ? o->dilation[i] : 1;
+        const int64_t most = 1 << 24;
+        if (o->stride[i] < 1 || o->dilation[i] < 1 || o->padding[i] < 0 || o->output_padding[i] < 0 ||
+            o->stride[i] > most || o->dilation[i] > most || o->padding[i] > most || o->output_padding[i] > most)
+            return ag_op_fail(node, "stride %lld, padding %lld, dilation %lld, output_padding %lld: expected 0 to %lld",
+                              (long long)o->stride[i], (long long)o->padding[i], (long long)o->dilation[i],
+                              (long long)o->output_padding[i], (long long)most);
+    }
+    o->groups = o->groups ? o->groups : 1;
+    return o->groups > 0 || ag_op_fail(node, "groups is %lld, expected at least 1", (long long)o->groups);
+}
+
+bool ag_conv_ranks(ag_node *node)
+{
+    const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    if (x->rank == 4 && w->rank == 4)
+        return true;
+    return ag_op_fail(node, "input %s and weight %s, expected four dimensions each", AG_STR(x), AG_STR(w));
+}
+
+bool ag_conv_bias(ag_node *node, int64_t channels)
+{
+    if (node->n_in < 3)
+        return true;
+    const ag_shape *b = &node->in[2]->shape;
+    if (b->rank == 1 && b->dim[0] == channels)
+        return true;
+    return ag_op_fail(node, "bias %s, expected (%lld) for weight %s", AG_STR(b), (long long)channels,
+                      AG_STR(&node->in[1]->shape));
+}
+
+void ag_conv_bias_gradient(const ag_node *node, int64_t channels)
+{
+    ag_real *db = node->n_in > 2 ? ag_grad(node->in[2]) : NULL;
+    int64_t rows = node->out->shape.dim[0] * channels, pixels = ag_numel(&node->out->shape) / rows;
+    for (int64_t r = 0; db && r < rows; r++)
+        db[r % channels] += agk()->sum(pixels, node->out->grad + r * pixels);
+}

@@ -1,0 +1,230 @@
+/* max_pool2d, avg_pool2d, adaptive_avg_pool2d. */
+#include <math.h>
+
+#include "autograd/kernels/pool.h"
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+/* The part of the input that one output position covers, along one axis. */
+typedef struct window {
+    int64_t begin, end, step; /* begin, begin + step, ... below end, all inside the input */
+    int64_t count;            /* what a mean divides by: positions, with padding where it counts */
+} window;
+
+typedef struct pool_plan {
+    ag_pool_options o;
+    bool            adaptive;
+    int64_t         in[2], out[2];
+} pool_plan;
+
+static window window_at(const pool_plan *p, int axis, int64_t i)
+{
+    const ag_pool_options *o = &p->o;
+    int64_t in = p->in[axis], out = p->out[axis];
+    if (p->adaptive) {
+        window w = {i * in / out, ((i + 1) * in + out - 1) / out, 1, 0};
+        w.count = w.end - w.begin;
+        return w;
+    }
+    int64_t start = i * o->stride[axis] - o->padding[axis], step = o->dilation[axis];
+    int64_t stop = start + (o->kernel[axis] - 1) * step + 1;
+    int64_t padded = stop < in + o->padding[axis] ? stop : in + o->padding[axis];
+    window w = {start, stop < in ? stop : in, step, padded - start};
+    if (w.begin < 0)
+        w.begin += (-w.begin + step - 1) / step * step;
+    if (o->exclude_pad)
+        w.count = w.end - w.begin;
+    return w;
+}
+
+/* ---- Shapes. ---- */
+
+static bool options_complete(ag_node *node, ag_pool_options *o)
+{
+    const int64_t most = 1 << 24;
+    for (int i = 0; i < 2; i++) {
+        o->stride[i] = o->stride[i] ? o->stride[i] : o->kernel[i];
+        o->dilation[i] = o->dilation[i] ? o->dilation[i] : 1;
+        if (o->kernel[i] < 1 || o->stride[i] < 1 || o->dilation[i] < 1 || o->kernel[i] > most || o->stride[i] > most ||
+            o->dilation[i] > most)
+            return ag_op_fail(node, "kernel %lld, stride %lld, dilation %lld: expected 1 to %lld", (long long)o->kernel[i],
+                              (long long)o->stride[i], (long long)o->dilation[i], (long long)most);
+        if (o->padding[i] < 0 || o->padding[i] > o->kernel[i] / 2)
+            return ag_op_fail(node, "padding %lld, expected at most half the kernel of %lld", (long long)o->padding[i],
+                              (long long)o->kernel[i]);
+    }
+    return true;
+}
+
+/* With ceil_mode the last window must begin inside the input or its left padding. */
+static int64_t output_size(const ag_pool_options *o, int axis, int64_t in)
+{
+    int64_t room = in + 2 * o->padding[axis] - o->dilation[axis] * (o->kernel[axis] - 1) - 1, s = o->stride[axis];
+    if (room < 0)
+        return 0;
+    int64_t out = (room + (o->ceil_mode ? s - 1 : 0)) / s + 1;
+    return o->ceil_mode && (out - 1) * s >= in + o->padding[axis] ? out - 1 : out;
+}
+
+static bool rank_is_four(ag_node *node)
+{
+    const ag_shape *x = &node->in[0]->shape;
+    return x->rank == 4 || ag_op_fail(node, "input %s, expected four dimensions (N, C, H, W)", AG_STR(x));
+}
+
+static bool pool_shape(ag_node *node)
+{
+    pool_plan *p = node->attr;
+    const ag_shape *x = &node->in[0]->shape;
+    if (!rank_is_four(node) || (!p->adaptive && !options_complete(node, &p->o)))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        p->in[i] = x->dim[2 + i];
+        if (!p->adaptive)
+            p->out[i] = output_size(&p->o, i, p->in[i]);
+        if (p->out[i] < 1)
+            return ag_op_fail(node, "input %s is smaller than the window of %lld x %lld, or no output is asked for",
+                              AG_STR(x), (long long)p->o.kernel[0], (long long)p->o.kernel[1]);
+    }
+    node->out->shape = AG_SHAPE(x->dim[0], x->dim[1], p->out[0], p->out[1]);
+    return true;
+}
+
+/* Saved, of the largest in each window: its place in the plane of the input. */
+static bool max_pool2d_shape(ag_node *node)
+{
+    return pool_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
+}
+
+/* ---- Walks over planes (n, c). ---- */
+
+typedef void plane_fn(const ag_node *node, int64_t plane);
+
+typedef struct planes_job {
+    const ag_node *node;
+    plane_fn      *f;
+} planes_job;
+
+static void some_planes(void *context, int64_t begin, int64_t end)
+{
+    const planes_job *j = context;
+    for (int64_t i = begin; i < end; i++)
+        j->f(j->node, i);
+}
+
+static void for_planes(const ag_node *node, plane_fn *f)
+{
+    const pool_plan *p = node->attr;
+    int64_t planes = node->out->shape.dim[0] * node->out->shape.dim[1];
+    agk_parallel(planes, 8192 / (p->in[0] * p->in[1]) + 1, some_planes, &(planes_job){node, f});
+}
+
+static void max_plane(const ag_node *node, int64_t plane)
+{
+    const pool_plan *p = node->attr;
+    const ag_real *x = node->in[0]->data + plane * p->in[0] * p->in[1];
+    int64_t at = plane * p->out[0] * p->out[1];
+    int32_t *chosen = (int32_t *)node->saved + at;
+    ag_real *y = node->out->data + at;
+    for (int64_t oy = 0; oy < p->out[0]; oy++)
+        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+            window v = window_at(p, 0, oy), h = window_at(p, 1, ox);
+            int64_t best = v.begin * p->in[1] + h.begin;
+            for (int64_t i = v.begin; i < v.end; i += v.step)
+                for (int64_t k = h.begin; k < h.end; k += h.step) {
+                    ag_real value = x[i * p->in[1] + k];
+                    if (value > x[best] || isnan(value))
+                        best = i * p->in[1] + k;
+                }
+            *chosen++ = (int32_t)best;
+            *y++ = x[best];
+        }
+}
+
+static void max_plane_backward(const ag_node *node, int64_t plane)
+{
+    const pool_plan *p = node->attr;
+    int64_t n = p->out[0] * p->out[1];
+    const int32_t *chosen = (const int32_t *)node->saved + plane * n;
+    ag_real *dx = node->in[0]->grad + plane * p->in[0] * p->in[1];
+    for (int64_t i = 0; i < n; i++)
+        dx[chosen[i]] += node->out->grad[plane * n + i];
+}
+
+static void mean_plane(const ag_node *node, int64_t plane)
+{
+    const pool_plan *p = node->attr;
+    const ag_real *x = node->in[0]->data + plane * p->in[0] * p->in[1];
+    ag_real *y = node->out->data + plane * p->out[0] * p->out[1];
+    for (int64_t oy = 0; oy < p->out[0]; oy++)
+        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+            window v = window_at(p, 0, oy), h = window_at(p, 1, ox);
+            ag_real sum = 0;
+            for (int64_t i = v.begin; i < v.end; i++)
+                for (int64_t k = h.begin; k < h.end; k++)
+                    sum += x[i * p->in[1] + k];
+            *y++ = sum / (ag_real)(v.count * h.count);
+        }
+}
+
+static void mean_plane_backward(const ag_node *node, int64_t plane)
+{
+    const pool_plan *p = node->attr;
+    const ag_real *g = node->out->grad + plane * p->out[0] * p->out[1];
+    ag_real *dx = node->in[0]->grad + plane * p->in[0] * p->in[1];
+    for (int64_t oy = 0; oy < p->out[0]; oy++)
+        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+            window v = window_at(p, 0, oy), h = window_at(p, 1, ox);
+            ag_real share = *g++ / (ag_real)(v.count * h.count);
+            for (int64_t i = v.begin; i < v.end; i++)
+                for (int64_t k = h.begin; k < h.end; k++)
+                    dx[i * p->in[1] + k] += share;
+        }
+}
+
+/* ---- The ops. ---- */
+
+static void max_forward(ag_node *node)
+{
+    for_planes(node, max_plane);
+}
+
+static void max_backward(const ag_node *node)
+{
+    if (ag_grad(node->in[0]))
+        for_planes(node, max_plane_backward);
+}
+
+static void mean_forward(ag_node *node)
+{
+    for_planes(node, mean_plane);
+}
+
+static void mean_backward(const ag_node *node)
+{
+    if (ag_grad(node->in[0]))
+        for_planes(node, mean_plane_backward);
+}
+
+static const ag_op max_pool2d_op = {"max_pool2d", max_pool2d_shape, max_forward, max_backward};
+static const ag_op avg_pool2d_op = {"avg_pool2d", pool_shape, mean_forward, mean_backward};
+static const ag_op adaptive_avg_pool2d_op = {"adaptive_avg_pool2d", pool_shape, mean_forward, mean_backward};
+
+ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options)
+{
+    pool_plan p = {.o = options};
+    return ag_apply(&max_pool2d_op, 1, &x, &p, sizeof p);
+}
+
+ag_tensor *ag_avg_pool2d(ag_tensor *x, ag_pool_options options)
+{
+    pool_plan p = {.o = options};
+    p.o.dilation[0] = p.o.dilation[1] = 1;
+    return ag_apply(&avg_pool2d_op, 1, &x, &p, sizeof p);
+}
+
+ag_tensor *ag_adaptive_avg_pool2d(ag_tensor *x, int64_t height, int64_t width)
+{
+    pool_plan p = {.adaptive = true, .out = {height, width}};
+    return ag_apply(&adaptive_avg_pool2d_op, 1, &x, &p, sizeof p);
+}
