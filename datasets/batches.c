@@ -35,10 +35,16 @@ void ds_batches_restart(ds_batches *b)
     b->position = 0;
 }
 
+/* A random state for one epoch or step. */
+static uint64_t state_for(const ds_batches *b, uint64_t number)
+{
+    return b->seed ^ ds_random_next(&number);
+}
+
 /* Fisher and Yates. The remainder's bias is below count / 2^64. */
 void ds_batches_shuffle(ds_batches *b, uint64_t epoch)
 {
-    uint64_t mixed = epoch, state = b->seed ^ ds_random_next(&mixed);
+    uint64_t state = state_for(b, epoch);
     ds_batches_restart(b);
     for (int64_t i = b->count - 1; i > 0; i--) {
         int64_t j = (int64_t)(ds_random_next(&state) % (uint64_t)(i + 1)), k = b->order[i];
@@ -52,5 +58,26 @@ int64_t ds_batches_next(ds_batches *b, const int64_t **index)
     int64_t left = b->count - b->position, n = left < b->size ? left : b->size;
     *index = b->order + b->position;
     b->position += n;
+    return n;
+}
+
+int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index)
+{
+    uint64_t state = state_for(b, step);
+    int64_t n = b->count < b->size ? b->count : b->size;
+    for (int64_t i = 0; i < n; i++)
+        b->order[i] = (int64_t)(ds_random_next(&state) % (uint64_t)b->count);
+    *index = b->order;
+    return n;
+}
+
+int64_t ds_batches_block(ds_batches *b, uint64_t step, const int64_t **index)
+{
+    uint64_t state = state_for(b, step);
+    int64_t n = b->count < b->size ? b->count : b->size;
+    int64_t first = (int64_t)(ds_random_next(&state) % (uint64_t)(b->count - n + 1));
+    for (int64_t i = 0; i < n; i++)
+        b->order[i] = first + i;
+    *index = b->order;
     return n;
 }

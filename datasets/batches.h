@@ -26,6 +26,11 @@ void ds_batches_restart(ds_batches *b);
 /* The next batch: its size, and where its examples' numbers are. The last one may be smaller; 0 at the end. */
 int64_t ds_batches_next(ds_batches *b, const int64_t **index);
 
+/* Batch `step` of an endless draw, a function of (seed, step): examples at random, with repetition; and a block of
+ * neighbours that begins at random. Returns the batch's size: `size`, or count if that is less. */
+int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index);
+int64_t ds_batches_block(ds_batches *b, uint64_t step, const int64_t **index);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,6 +21,7 @@ typedef struct loop {
     const train_task *task;
     ds_batches        train, test;
     progress          progress;
+    int64_t           epochs, steps_per_epoch;
     FILE             *csv;
 } loop;
 
@@ -45,38 +46,44 @@ static void catch_signals(void)
 
 static ag_tensor *batch_loss(loop *l, const ds_dataset *d, const int64_t *index, int64_t n, totals *sum)
 {
+    train_session *s = l->s;
     ag_tensor *parts[TRAIN_MAX_PARTS] = {NULL};
-    ds_images(d, index, n, l->s->pixels);
-    ag_tensor *x = ag_wrap(l->s->tape, AG_SHAPE(n, d->height * d->width), l->s->pixels);
-    ag_tensor *loss = l->task->loss(l->task->context, x, parts);
+    train_batch batch = {train_images(s, d, index, n), ag_zeros(s->tape, AG_SHAPE(n)), n};
+    for (int64_t i = 0; i < n && !ag_error(s->tape); i++)
+        batch.labels->data[i] = d->labels[index[i]];
+    ag_tensor *loss = l->task->loss(l->task->context, &batch, parts);
     sum->images += n;
     for (int i = 0; i < l->task->n_parts; i++)
         sum->part[i] += ag_item(parts[i]);
     return loss;
 }
 
-static bool train_epoch(loop *l, int64_t epoch, totals *sum)
+/* The batch of a step, counted from 0 through the whole run. */
+static int64_t batch_of_step(loop *l, int64_t step, const int64_t **index)
+{
+    if (l->s->use.batches == TRAIN_RANDOM)
+        return ds_batches_random(&l->train, (uint64_t)step, index);
+    if (l->s->use.batches == TRAIN_BLOCKS)
+        return ds_batches_block(&l->train, (uint64_t)step, index);
+    if (step % l->steps_per_epoch == 0)
+        ds_batches_shuffle(&l->train, (uint64_t)(step / l->steps_per_epoch + 1));
+    return ds_batches_next(&l->train, index);
+}
+
+static bool train_step(loop *l, int64_t step, totals *sum)
 {
     train_session *s = l->s;
-    char label[48];
-    snprintf(label, sizeof label, "epoch %lld/%lld", (long long)epoch, (long long)s->options.epochs);
-    ds_batches_shuffle(&l->train, (uint64_t)epoch);
-    ag_set_training(s->tape, true);
-    ag_set_grad_enabled(s->tape, true);
     const int64_t *index;
-    for (int64_t n; !stop_asked && (n = ds_batches_next(&l->train, &index)) > 0;) {
-        ag_tape_reset(s->tape);
-        ag_tensor *loss = batch_loss(l, &s->train, index, n, sum);
-        nn_zero_grad(l->task->model);
-        ag_backward(loss);
-        if (!nn_step(l->task->optimizer, s->tape)) {
-            progress_end(&l->progress);
-            train_fail(s, "epoch %lld: %s", (long long)epoch, ag_error(s->tape));
-            return false;
-        }
-        progress_add(&l->progress, n, label, sum->part[0] / (double)sum->images);
-    }
-    return true;
+    int64_t n = batch_of_step(l, step, &index);
+    ag_tape_reset(s->tape);
+    ag_tensor *loss = batch_loss(l, &s->train, index, n, sum);
+    nn_zero_grad(l->task->model);
+    ag_backward(loss);
+    if (nn_step(l->task->optimizer, s->tape))
+        return true;
+    progress_end(&l->progress);
+    train_fail(s, "step %lld: %s", (long long)step + 1, ag_error(s->tape));
+    return false;
 }
 
 /* The random numbers of the test are the same every epoch, and those of training go on as if there had been no test. */
@@ -96,16 +103,23 @@ static bool test_epoch(loop *l, totals *sum)
     if (!ok)
         train_fail(s, "test: %s", ag_error(s->tape));
     *ag_tape_rng(s->tape) = state;
+    ag_set_training(s->tape, true);
+    ag_set_grad_enabled(s->tape, true);
     return ok;
 }
 
 /* ---- What is reported. ---- */
 
+static double measure(const loop *l, const totals *t, int part)
+{
+    return l->task->totals ? t->part[part] : t->part[part] / (double)t->images;
+}
+
 static bool write_row(loop *l, int64_t epoch, const totals *train, const totals *test, double seconds)
 {
-    fprintf(l->csv, "%lld,%.9g", (long long)epoch, train->part[0] / (double)train->images);
+    fprintf(l->csv, "%lld,%.9g", (long long)epoch, measure(l, train, 0));
     for (int i = 0; i < l->task->n_parts; i++)
-        fprintf(l->csv, ",%.9g", test->part[i] / (double)test->images);
+        fprintf(l->csv, ",%.9g", measure(l, test, i));
     fprintf(l->csv, ",%.3f\n", seconds);
     return fflush(l->csv) == 0 && !ferror(l->csv);
 }
@@ -114,36 +128,56 @@ static void print_line(const loop *l, int64_t epoch, const totals *train, const 
 {
     if (l->s->options.quiet)
         return;
-    printf("epoch %2lld  train %-8.4g", (long long)epoch, train->part[0] / (double)train->images);
+    printf("epoch %2lld  train %-8.4g", (long long)epoch, measure(l, train, 0));
     for (int i = 0; i < l->task->n_parts; i++)
-        printf("  %s%s %-8.4g", i ? "" : "test ", i ? l->task->part[i] : "", test->part[i] / (double)test->images);
+        printf("  %s%s %-8.4g", i ? "" : "test", i ? l->task->part[i] : "", measure(l, test, i));
     printf("  %.1f s\n", seconds);
     fflush(stdout);
 }
 
-static int run_epochs(loop *l)
+/* One row of the report: steps first .. last-1, then the test. */
+static int run_epoch(loop *l, int64_t epoch, int64_t first, int64_t last)
 {
-    for (int64_t epoch = 1; epoch <= l->s->options.epochs; epoch++) {
-        totals train = {0}, test = {0};
-        double started = progress_now();
-        if (!train_epoch(l, epoch, &train))
-            return TRAIN_FAILED;
+    char label[48];
+    totals train = {0}, test = {0};
+    double started = progress_now();
+    snprintf(label, sizeof label, "epoch %lld/%lld", (long long)epoch, (long long)l->epochs);
+    for (int64_t step = first; step < last; step++) {
         if (stop_asked) {
             progress_end(&l->progress);
-            fprintf(stderr, "%s: stopped in epoch %lld after %lld of %lld images\n", l->s->program, (long long)epoch,
-                    (long long)train.images, (long long)l->s->train.count);
+            fprintf(stderr, "%s: stopped in epoch %lld after %lld of %lld steps\n", l->s->program, (long long)epoch,
+                    (long long)(step - first), (long long)(last - first));
             return TRAIN_STOPPED;
         }
-        if (!test_epoch(l, &test))
+        if (!train_step(l, step, &train))
             return TRAIN_FAILED;
-        progress_end(&l->progress);
-        print_line(l, epoch, &train, &test, progress_now() - started);
-        if (!write_row(l, epoch, &train, &test, progress_now() - started))
-            return train_fail(l->s, "%s/metrics.csv: %s", l->s->out, strerror(errno));
-        if (!isfinite(train.part[0]))
-            return train_fail(l->s, "epoch %lld: the loss is no number any more; try a smaller --lr", (long long)epoch);
+        progress_add(&l->progress, 1, label, measure(l, &train, 0), (double)train.images / (progress_now() - started));
     }
+    if (!test_epoch(l, &test))
+        return TRAIN_FAILED;
+    double seconds = progress_now() - started;
+    progress_end(&l->progress);
+    print_line(l, epoch, &train, &test, seconds);
+    if (!write_row(l, epoch, &train, &test, seconds))
+        return train_fail(l->s, "%s/metrics.csv: cannot be written: %s", l->s->out, strerror(errno));
+    if (!isfinite(train.part[0]))
+        return train_fail(l->s, "epoch %lld: the loss is no number any more; try a smaller --lr", (long long)epoch);
     return TRAIN_OK;
+}
+
+static int run_epochs(loop *l)
+{
+    const train_options *o = &l->s->options;
+    l->steps_per_epoch = (l->s->train.count + o->batch - 1) / o->batch;
+    int64_t steps = o->steps > 0 ? o->steps : o->epochs * l->steps_per_epoch;
+    l->epochs = (steps + l->steps_per_epoch - 1) / l->steps_per_epoch;
+    progress_start(&l->progress, steps, o->quiet);
+    int status = TRAIN_OK;
+    for (int64_t epoch = 1; status == TRAIN_OK && epoch <= l->epochs; epoch++) {
+        int64_t first = (epoch - 1) * l->steps_per_epoch, last = first + l->steps_per_epoch;
+        status = run_epoch(l, epoch, first, last < steps ? last : steps);
+    }
+    return status;
 }
 
 static bool open_csv(loop *l)
@@ -174,7 +208,6 @@ int train_run(train_session *s, const train_task *task)
         !ds_batches_init(&l.test, s->test.count, s->options.batch, 0))
         train_fail(s, "out of memory");
     else if (open_csv(&l)) {
-        progress_start(&l.progress, s->train.count * s->options.epochs, s->options.quiet);
         status = run_epochs(&l);
         if (fclose(l.csv) != 0 && status == TRAIN_OK)
             status = train_fail(s, "%s/metrics.csv: %s", s->out, strerror(errno));

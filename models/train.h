@@ -24,43 +24,70 @@ enum { TRAIN_GO = -1, TRAIN_OK = 0, TRAIN_FAILED = 1, TRAIN_USAGE = 2, TRAIN_STO
 typedef struct train_options {
     const char *data, *out; /* folders; NULL for the defaults */
     int64_t     epochs, batch, threads;
+    int64_t     steps;      /* if above 0, in place of epochs */
     double      lr;
     uint64_t    seed;
     bool        quiet;
 } train_options;
 
+/* What a program does with the images; not for the user to choose. */
+typedef struct train_data {
+    enum { TRAIN_UNIT, TRAIN_SIGNED, TRAIN_STANDARD } pixels;    /* 0..1, -1..1, or mean 0 and deviation 1 per pixel */
+    enum { TRAIN_SHUFFLED, TRAIN_RANDOM, TRAIN_BLOCKS } batches; /* see datasets/batches.h */
+    int64_t last;                                                /* if above 0, only so many training images, the last */
+} train_data;
+
 typedef struct train_session {
     train_options options;
+    train_data    use;
     const char   *program;
-    char          out[4096];      /* the folder of all output, there and writable */
+    char          out[4096];        /* the folder of all output, there and writable */
     ds_dataset    train, test;
-    float        *pixels;         /* room for one batch */
+    float        *pixels;           /* room for one batch */
+    float        *mean, *deviation; /* per pixel; x = (byte / 255 - mean) / deviation */
     ag_tape      *tape;
 } train_session;
+
+typedef struct train_batch {
+    ag_tensor *x;      /* (N, pixels) */
+    ag_tensor *labels; /* (N), whole numbers 0..9 */
+    int64_t    n;
+} train_batch;
 
 /* What is trained, and how. */
 typedef struct train_task {
     nn_module    *model;
     nn_optimizer *optimizer;
-    /* The loss of a batch x (N, pixels), to be minimised. Fills parts[0 .. n_parts-1] with what metrics.csv reports: the sum
-     * over the batch's images of the loss, then of its parts. */
-    ag_tensor *(*loss)(void *context, ag_tensor *x, ag_tensor **parts);
+    /* The loss of a batch, to be minimised. Fills parts[0 .. n_parts-1] with what metrics.csv reports: the sum over the
+     * batch's images of the loss, then of its parts. */
+    ag_tensor *(*loss)(void *context, const train_batch *batch, ag_tensor **parts);
     void       *context;
     int         n_parts;
     const char *part[TRAIN_MAX_PARTS]; /* "loss", "bce", ...: in metrics.csv train_loss, test_loss, test_bce, ... */
+    bool        totals;                /* report sums over all images in place of means */
 } train_task;
 
 /* Reads the command line, checks the environment, loads or makes the data, makes the output folder. `options` of the session
  * are the defaults on entry. Returns TRAIN_GO, or the exit status after --help or an error. */
-int train_open(train_session *s, int argc, char **argv, const char *program, const char *about,
-               const args_option *own, train_options defaults);
+int train_open(train_session *s, int argc, char **argv, const char *program, const char *about, const args_option *own,
+               train_options defaults);
+
+/* Says how the images are used; the default is 0..1, shuffled, all. To be called between train_open and train_run. Returns
+ * TRAIN_GO or TRAIN_FAILED. */
+int train_use(train_session *s, train_data use);
 
 /* Trains for the epochs asked for, with a line and a row of metrics.csv for each. Ctrl-C ends it after the step at
  * hand. TRAIN_OK, TRAIN_STOPPED or TRAIN_FAILED. */
 int train_run(train_session *s, const train_task *task);
 
-/* Images first .. first+n-1 of the test set as (n, pixels) on the session's tape, which is reset and set to evaluate. */
+/* Images index[0 .. n-1] of a data set of the session as (n, pixels), in the program's pixel range, on its tape. */
+ag_tensor *train_images(train_session *s, const ds_dataset *d, const int64_t *index, int64_t n);
+
+/* Test images first .. first+n-1 on the session's tape, which is reset and set to evaluate. */
 ag_tensor *train_test_images(train_session *s, int64_t first, int64_t n);
+
+/* Turns an image from the program's pixel range to 0..1, in place. */
+void train_to_unit(const train_session *s, float *image);
 
 /* The session's tape, reset and set to evaluate, with the random state that the seed gives to pictures. */
 ag_tape *train_evaluating(train_session *s);

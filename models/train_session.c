@@ -102,6 +102,7 @@ static args_result parse(train_session *s, int argc, char **argv, const char *ab
     const args_option shared[] = {
         {"data", ARGS_TEXT, &o->data, 0, 0, "DIR", "folder of MNIST's four files; else data/mnist/, else synthetic digits"},
         {"epochs", ARGS_INT, &o->epochs, 0, 1e6, "N", "passes over the training images"},
+        {"steps", ARGS_INT, &o->steps, 0, 1e12, "N", "training steps, in place of epochs, if above 0"},
         {"batch", ARGS_INT, &o->batch, 1, 1e6, "N", "images per step"},
         {"lr", ARGS_REAL, &o->lr, 0, HUGE_VAL, "X", "learning rate"},
         {"seed", ARGS_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result"},
@@ -132,9 +133,83 @@ int train_open(train_session *s, int argc, char **argv, const char *program, con
     int64_t largest = s->train.count > s->test.count ? s->train.count : s->test.count;
     if (s->options.batch > largest)
         s->options.batch = largest;
-    s->pixels = malloc((size_t)(s->options.batch * s->train.height * s->train.width) * sizeof *s->pixels);
+    int64_t image = s->train.height * s->train.width;
+    s->pixels = malloc((size_t)(s->options.batch * image) * sizeof *s->pixels);
+    s->mean = calloc((size_t)image, sizeof *s->mean);
+    s->deviation = calloc((size_t)image, sizeof *s->deviation);
     s->tape = ag_tape_new(s->options.seed);
-    return s->pixels && s->tape ? TRAIN_GO : train_fail(s, "out of memory");
+    bool ok = s->pixels && s->mean && s->deviation && s->tape;
+    return ok ? train_use(s, (train_data){.pixels = TRAIN_UNIT}) : train_fail(s, "out of memory");
+}
+
+/* ---- How the images are used. ---- */
+
+static void keep_last(ds_dataset *d, int64_t last)
+{
+    int64_t image = d->height * d->width, dropped = d->count - last;
+    if (last < 1 || dropped < 1)
+        return;
+    memmove(d->pixels, d->pixels + dropped * image, (size_t)(last * image));
+    memmove(d->labels, d->labels + dropped, (size_t)last);
+    d->count = last;
+}
+
+/* Mean and deviation of each pixel of the training images; a pixel that never changes keeps a deviation of 1. */
+static void measure_pixels(train_session *s)
+{
+    int64_t image = s->train.height * s->train.width;
+    for (int64_t k = 0; k < image; k++) {
+        double sum = 0, squares = 0, n = (double)s->train.count;
+        for (int64_t i = 0; i < s->train.count; i++) {
+            double x = s->train.pixels[i * image + k] / 255.0;
+            sum += x;
+            squares += x * x;
+        }
+        double variance = squares / n - sum / n * (sum / n);
+        s->mean[k] = (float)(sum / n);
+        s->deviation[k] = variance > 1e-12 ? (float)sqrt(variance) : 1;
+    }
+}
+
+int train_use(train_session *s, train_data use)
+{
+    s->use = use;
+    keep_last(&s->train, use.last);
+    for (int64_t k = 0; k < s->train.height * s->train.width; k++) {
+        s->mean[k] = use.pixels == TRAIN_SIGNED ? 0.5f : 0;
+        s->deviation[k] = use.pixels == TRAIN_SIGNED ? 0.5f : 1;
+    }
+    if (use.pixels == TRAIN_STANDARD)
+        measure_pixels(s);
+    return TRAIN_GO;
+}
+
+static void to_range(const train_session *s, int64_t n, float *x)
+{
+    int64_t image = s->train.height * s->train.width;
+    if (s->use.pixels == TRAIN_UNIT)
+        return;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < image; k++)
+            x[i * image + k] = (x[i * image + k] - s->mean[k]) / s->deviation[k];
+}
+
+void train_to_unit(const train_session *s, float *image)
+{
+    for (int64_t k = 0; k < s->train.height * s->train.width; k++)
+        image[k] = image[k] * s->deviation[k] + s->mean[k];
+}
+
+ag_tensor *train_images(train_session *s, const ds_dataset *d, const int64_t *index, int64_t n)
+{
+    int64_t image = d->height * d->width;
+    bool fits = n <= s->options.batch; /* into the batch's room; else into the tape's memory */
+    ag_tensor *x = fits ? ag_wrap(s->tape, AG_SHAPE(n, image), s->pixels) : ag_zeros(s->tape, AG_SHAPE(n, image));
+    if (ag_error(s->tape))
+        return x;
+    ds_images(d, index, n, x->data);
+    to_range(s, n, x->data);
+    return x;
 }
 
 ag_tape *train_evaluating(train_session *s)
@@ -148,12 +223,13 @@ ag_tape *train_evaluating(train_session *s)
 
 ag_tensor *train_test_images(train_session *s, int64_t first, int64_t n)
 {
-    ag_tensor *x = ag_zeros(train_evaluating(s), AG_SHAPE(n, s->test.height * s->test.width));
+    ag_tape *tape = train_evaluating(s);
+    int64_t *index = ag_tape_alloc(tape, (size_t)(n > 0 ? n : 1) * sizeof *index);
     if (first < 0 || n > s->test.count - first)
-        return ag_fail(s->tape, "the test set has %lld images", (long long)s->test.count);
-    for (int64_t i = 0; i < n && !ag_error(s->tape); i++)
-        ds_images(&s->test, &(int64_t){first + i}, 1, x->data + i * s->test.height * s->test.width);
-    return x;
+        return ag_fail(tape, "the test set has %lld images", (long long)s->test.count);
+    for (int64_t i = 0; index && i < n; i++)
+        index[i] = first + i;
+    return train_images(s, &s->test, index, n);
 }
 
 int train_report(const train_session *s, nn_module *model, int status)
@@ -169,6 +245,8 @@ int train_close(train_session *s, int status)
     ds_dataset_free(&s->train);
     ds_dataset_free(&s->test);
     free(s->pixels);
+    free(s->mean);
+    free(s->deviation);
     ag_tape_free(s->tape);
     *s = (train_session){.program = s->program};
     return status;

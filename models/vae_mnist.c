@@ -11,10 +11,10 @@ typedef struct vae_run {
     double        beta;
 } vae_run;
 
-static ag_tensor *loss(void *context, ag_tensor *x, ag_tensor **parts)
+static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
 {
     vae_run *r = context;
-    vae_losses l = vae_loss(vae_forward(r->model, x), x, r->beta);
+    vae_losses l = vae_loss(vae_forward(r->model, batch->x), batch->x, r->beta);
     parts[0] = l.total;
     parts[1] = l.bce;
     parts[2] = l.kld;

@@ -20,7 +20,7 @@ void progress_start(progress *p, int64_t total, bool quiet)
     *p = (progress){.shown = !quiet && isatty(STDERR_FILENO), .started = progress_now(), .total = total};
 }
 
-static void draw(const progress *p, const char *label, double loss)
+static void draw(const progress *p, const char *label, double loss, double images_per_second)
 {
     double elapsed = p->drawn - p->started, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
     long left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
@@ -28,11 +28,11 @@ static void draw(const progress *p, const char *label, double loss)
     fprintf(stderr, "\r%s [", label);
     for (int i = 0; i < WIDTH; i++)
         fputc(i < full ? '=' : i == full ? '>' : ' ', stderr);
-    fprintf(stderr, "] loss %.4g  %.0f images/s  %ld:%02ld left \033[K", loss, rate, left / 60, left % 60);
+    fprintf(stderr, "] loss %.4g  %.0f images/s  %ld:%02ld left \033[K", loss, images_per_second, left / 60, left % 60);
     fflush(stderr);
 }
 
-void progress_add(progress *p, int64_t n, const char *label, double loss)
+void progress_add(progress *p, int64_t n, const char *label, double loss, double images_per_second)
 {
     p->done += n;
     if (!p->shown)
@@ -41,7 +41,7 @@ void progress_add(progress *p, int64_t n, const char *label, double loss)
     if (now - p->drawn < INTERVAL && p->done < p->total)
         return;
     p->drawn = now;
-    draw(p, label, loss);
+    draw(p, label, loss, images_per_second);
 }
 
 void progress_end(progress *p)

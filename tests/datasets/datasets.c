@@ -169,5 +169,12 @@ Test(batches, give_each_example_once)
     cr_assert(first[0] == b.order[0] * 1000 + b.order[1], "an epoch's order is a function of seed and epoch");
     ds_batches_restart(&b);
     cr_assert(ds_batches_next(&b, &index) == 10 && index[9] == 9);
+    int64_t n = ds_batches_block(&b, 5, &index), start = index[0];
+    cr_assert(n == 10 && start >= 0 && index[9] == start + 9 && index[9] < 103);
+    cr_assert(ds_batches_random(&b, 5, &index) == 10 && index[0] >= 0 && index[9] < 103);
+    int64_t drawn = index[3];
+    cr_assert(ds_batches_block(&b, 5, &index) == 10 && index[0] == start && ds_batches_random(&b, 5, &index) == 10);
+    cr_assert(index[3] == drawn && ds_batches_random(&b, 6, &index) == 10 && ds_batches_block(&b, 6, &index) == 10);
+    cr_assert(index[0] != start, "another step, another batch");
     ds_batches_free(&b), ds_batches_free(NULL);
 }
