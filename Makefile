@@ -58,7 +58,7 @@ ISA_FLAGS_avx2   := -mavx2 -mfma
 
 define variant
 $(1)_LIB     := $(LIB_SRC:%.c=build/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=build/$(1)/%.$(i).o))
-$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train%),$(SUPPORT_SRC)))
+$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw%),$(SUPPORT_SRC)))
 $(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
 
 build/$(1)/libhourglass.a: $$($(1)_LIB)

@@ -67,6 +67,9 @@ typedef struct train_task {
     bool        totals;                /* report sums over all images in place of means */
 } train_task;
 
+/* The value of one option before all are read, for options that set the defaults of others; `fallback` when it is not given. */
+const char *train_peek(int argc, char **argv, const char *option, const char *fallback);
+
 /* Reads the command line, checks the environment, loads or makes the data, makes the output folder. `options` of the session
  * are the defaults on entry. Returns TRAIN_GO, or the exit status after --help or an error. */
 int train_open(train_session *s, int argc, char **argv, const char *program, const char *about, const args_option *own,

@@ -114,6 +114,21 @@ static args_result parse(train_session *s, int argc, char **argv, const char *ab
     return args_parse(argc, argv, about, shared, own);
 }
 
+const char *train_peek(int argc, char **argv, const char *option, const char *fallback)
+{
+    size_t length = strlen(option);
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        if (strncmp(text, "--", 2) != 0 || strncmp(text + 2, option, length) != 0)
+            continue;
+        if (text[2 + length] == '=')
+            fallback = text + 3 + length;
+        else if (!text[2 + length] && i + 1 < argc)
+            fallback = argv[i + 1];
+    }
+    return fallback;
+}
+
 int train_open(train_session *s, int argc, char **argv, const char *program, const char *about,
                const args_option *own, train_options defaults)
 {

@@ -1,9 +1,8 @@
 /* Trains the variational autoencoder and draws what it has learnt. */
 #include <stdio.h>
 
-#include "models/train.h"
+#include "models/draw.h"
 #include "models/vae.h"
-#include "tools/picture.h"
 
 typedef struct vae_run {
     train_session s;
@@ -23,75 +22,32 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
 
 /* ---- Pictures. ---- */
 
-/* Writes the picture, whose images were computed on the session's tape. */
-static bool finish_picture(vae_run *r, picture *p, const char *name)
-{
-    char message[4200];
-    const char *error = ag_error(r->s.tape);
-    bool ok = !error && picture_write(p, r->s.out, name, message, sizeof message);
-    if (!ok)
-        train_fail(&r->s, "%s", error ? error : message);
-    picture_free(p);
-    return ok;
-}
-
-static bool new_picture(vae_run *r, picture *p, int64_t rows, int64_t columns)
-{
-    bool ok = picture_init(p, rows, columns, r->s.test.height, r->s.test.width, 1);
-    if (!ok)
-        train_fail(&r->s, "out of memory");
-    return ok;
-}
-
-/* Decodes z (rows * columns, latent) into the places of the picture. */
-static void put_decoded(vae_run *r, picture *p, ag_tensor *z)
-{
-    ag_tensor *images = ag_sigmoid(vae_decode(r->model, z));
-    for (int64_t i = 0; i < p->rows * p->columns && !ag_error(r->s.tape); i++)
-        picture_put(p, i / p->columns, i % p->columns, images->data + i * r->model->config.input);
-}
-
 /* Pairs of rows: test images, and what comes out for them. */
 static bool draw_reconstructions(vae_run *r)
 {
-    enum { PAIRS = 4, COLUMNS = 16 };
-    picture p;
-    if (!new_picture(r, &p, 2 * PAIRS, COLUMNS))
-        return false;
-    int64_t count = r->s.test.count < PAIRS * COLUMNS ? r->s.test.count : PAIRS * COLUMNS;
-    ag_tensor *x = train_test_images(&r->s, 0, count);
-    ag_tensor *y = ag_sigmoid(vae_decode(r->model, vae_forward(r->model, x).mu));
-    for (int64_t i = 0; i < count && !ag_error(r->s.tape); i++) {
-        picture_put(&p, i / COLUMNS * 2, i % COLUMNS, x->data + i * r->model->config.input);
-        picture_put(&p, i / COLUMNS * 2 + 1, i % COLUMNS, y->data + i * r->model->config.input);
-    }
-    return finish_picture(r, &p, "reconstructions.png");
+    enum { SHOWN = 64 };
+    ag_tensor *x = train_test_images(&r->s, 0, r->s.test.count < SHOWN ? r->s.test.count : SHOWN);
+    ag_tensor *both[] = {x, ag_sigmoid(vae_decode(r->model, vae_forward(r->model, x).mu))};
+    return draw_rows(&r->s, "reconstructions.png", 2, both, 16);
 }
 
 static bool draw_samples(vae_run *r)
 {
-    enum { ROWS = 8, COLUMNS = 16 };
-    picture p;
-    if (!new_picture(r, &p, ROWS, COLUMNS))
-        return false;
-    put_decoded(r, &p, ag_randn(train_evaluating(&r->s), AG_SHAPE(ROWS * COLUMNS, r->model->config.latent)));
-    return finish_picture(r, &p, "samples.png");
+    ag_tensor *z = ag_randn(train_evaluating(&r->s), AG_SHAPE(128, r->model->config.latent));
+    return draw_grid(&r->s, "samples.png", ag_sigmoid(vae_decode(r->model, z)), 16);
 }
 
 /* The square from -2 to 2 of a latent plane. */
 static bool draw_manifold(vae_run *r)
 {
     enum { SIDE = 20 };
-    picture p;
-    if (!new_picture(r, &p, SIDE, SIDE))
-        return false;
     ag_real z[SIDE * SIDE * 2];
     for (int i = 0; i < SIDE * SIDE; i++) {
         z[2 * i] = (ag_real)(-2 + 4.0 * (i % SIDE) / (SIDE - 1));
         z[2 * i + 1] = (ag_real)(2 - 4.0 * (double)(i / SIDE) / (SIDE - 1));
     }
-    put_decoded(r, &p, ag_input(train_evaluating(&r->s), AG_SHAPE(SIDE * SIDE, 2), z));
-    return finish_picture(r, &p, "manifold.png");
+    ag_tensor *plane = ag_input(train_evaluating(&r->s), AG_SHAPE(SIDE * SIDE, 2), z);
+    return draw_grid(&r->s, "manifold.png", ag_sigmoid(vae_decode(r->model, plane)), SIDE);
 }
 
 static int train_and_draw(vae_run *r, vae_config config)
