@@ -7,25 +7,32 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/tape_internal.h"
 
-/* The one tape among the inputs; ag_no_tape when there is none. Fails it when inputs are NULL or of several tapes. */
+/* The one tape among the inputs; ag_no_tape when there is none. Fails it when an input is NULL, on another tape, or the result
+ * of an expression that was on none. */
 static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor *const *in)
 {
-    int missing = -1;
-    bool mixed = false;
+    int missing = -1, orphan = -1;
+    ag_tape *other = NULL;
     for (int i = 0; i < n_in; i++) {
         if (!in[i])
             missing = i;
+        else if (in[i]->tape == ag_no_tape())
+            orphan = i;
         else if (in[i]->tape && !tape)
             tape = in[i]->tape;
         else if (in[i]->tape && in[i]->tape != tape)
-            mixed = true;
+            other = in[i]->tape;
     }
     if (!tape)
         return ag_no_tape();
     if (missing >= 0)
         ag_fail(tape, "%s: input %d is NULL", name, missing);
-    else if (mixed)
+    else if (orphan >= 0)
+        ag_fail(tape, "%s: input %d has failed: %s", name, orphan, ag_error(ag_no_tape()));
+    else if (other) {
         ag_fail(tape, "%s: inputs are on different tapes", name);
+        ag_fail(other, "%s: inputs are on different tapes", name);
+    }
     return tape;
 }
 
@@ -56,7 +63,7 @@ static bool node_prepare(ag_node *node)
         return ag_op_fail(node, "the result's shape %s is no shape", AG_STR(&out->shape));
     if (!out->data)
         out->data = ag_tape_alloc(out->tape, (size_t)n * sizeof *out->data);
-    return out->data != NULL;
+    return !out->tape->failed;
 }
 
 ag_tensor *ag_apply_on(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,

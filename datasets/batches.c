@@ -10,8 +10,9 @@ bool ds_batches_init(ds_batches *b, int64_t count, int64_t size, uint64_t seed)
     if (count < 1 || size < 1 || count > INT64_MAX / 8)
         return false;
     b->order = malloc((size_t)count * sizeof *b->order);
-    if (b->order)
-        ds_batches_restart(b);
+    if (!b->order)
+        *b = (ds_batches){0};
+    ds_batches_restart(b);
     return b->order != NULL;
 }
 

@@ -160,7 +160,7 @@ static int run_epoch(loop *l, int64_t epoch, int64_t first, int64_t last)
     print_line(l, epoch, &train, &test, seconds);
     if (!write_row(l, epoch, &train, &test, seconds))
         return train_fail(l->s, "%s/metrics.csv: cannot be written: %s", l->s->out, strerror(errno));
-    if (!isfinite(train.part[0]))
+    if (!isfinite(train.part[0]) || !isfinite(test.part[0]))
         return train_fail(l->s, "epoch %lld: the loss is no number any more; try a smaller --lr", (long long)epoch);
     return TRAIN_OK;
 }

@@ -104,7 +104,7 @@ static args_result parse(train_session *s, int argc, char **argv, const char *ab
         {"epochs", ARGS_INT, &o->epochs, 0, 1e6, "N", "passes over the training images"},
         {"steps", ARGS_INT, &o->steps, 0, 1e12, "N", "training steps, in place of epochs, if above 0"},
         {"batch", ARGS_INT, &o->batch, 1, 1e6, "N", "images per step"},
-        {"lr", ARGS_REAL, &o->lr, 0, HUGE_VAL, "X", "learning rate"},
+        {"lr", ARGS_REAL, &o->lr, 0, 1e30, "X", "learning rate"},
         {"seed", ARGS_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result"},
         {"threads", ARGS_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result"},
         {"out", ARGS_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else runs/ and the program's name"},

@@ -18,8 +18,9 @@ static void adam_prepare(nn_optimizer *base, const nn_slot *s)
     o->now = (agk_adam){
         .step_size = (ag_real)(base->lr / (1 - pow(p->beta1, t))),
         .root_correction = (ag_real)(1 / sqrt(1 - pow(p->beta2, t))),
-        .beta1 = (ag_real)p->beta1,
+        .one_minus_beta1 = (ag_real)(1 - p->beta1),
         .beta2 = (ag_real)p->beta2,
+        .one_minus_beta2 = (ag_real)(1 - p->beta2),
         .eps = (ag_real)p->eps,
         .weight_decay = o->decoupled ? 0 : (ag_real)p->weight_decay,
         .keep = o->decoupled ? (ag_real)(1 - base->lr * p->weight_decay) : 1,

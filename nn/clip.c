@@ -32,7 +32,7 @@ double nn_clip_grad_norm(nn_module *model, double max)
     nn_visit(model, add_squares, &total);
     double norm = sqrt(total), factor = max / (norm + 1e-6);
     ag_real scale = (ag_real)factor;
-    if (factor < 1)
+    if (!(factor >= 1)) /* a norm that is no number makes every gradient none */
         nn_visit(model, scale_grad, &scale);
     return norm;
 }

@@ -23,7 +23,7 @@ bool nn_init_constant(ag_tensor *t, double value)
 
 bool nn_init_uniform(ag_tensor *t, double low, double high, ag_rng *rng)
 {
-    if (!t || !rng || !(low <= high))
+    if (!t || !rng || !(low <= high) || isinf(low) || isinf(high))
         return false;
     ag_rng_uniform(rng, ag_numel(&t->shape), (ag_real)low, (ag_real)high, t->data);
     return true;
@@ -31,7 +31,7 @@ bool nn_init_uniform(ag_tensor *t, double low, double high, ag_rng *rng)
 
 bool nn_init_normal(ag_tensor *t, double mean, double deviation, ag_rng *rng)
 {
-    if (!t || !rng || !(deviation >= 0))
+    if (!t || !rng || !(deviation >= 0) || !isfinite(mean) || isinf(deviation))
         return false;
     ag_rng_normal(rng, ag_numel(&t->shape), (ag_real)mean, (ag_real)deviation, t->data);
     return true;
@@ -39,12 +39,16 @@ bool nn_init_normal(ag_tensor *t, double mean, double deviation, ag_rng *rng)
 
 bool nn_init_truncated_normal(ag_tensor *t, double mean, double deviation, double low, double high, ag_rng *rng)
 {
-    bool near = low <= mean + 4 * deviation && high >= mean - 4 * deviation && high - low >= 1e-3 * deviation;
-    if (!near || deviation <= 0 || !nn_init_normal(t, mean, deviation, rng))
+    const double least_share = 0.01;
+    double root2 = sqrt(2), share = (erf((high - mean) / deviation / root2) - erf((low - mean) / deviation / root2)) / 2;
+    if (!(deviation > 0) || !(share >= least_share) || !nn_init_normal(t, mean, deviation, rng))
         return false;
-    for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++)
-        while (!((double)t->data[i] >= low && (double)t->data[i] <= high))
+    const ag_real from = (ag_real)low, to = (ag_real)high;
+    for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++) {
+        for (int tries = 0; !(t->data[i] >= from && t->data[i] <= to) && tries < 4000; tries++)
             ag_rng_normal(rng, 1, (ag_real)mean, (ag_real)deviation, &t->data[i]);
+        t->data[i] = t->data[i] < from ? from : t->data[i] > to ? to : t->data[i];
+    }
     return true;
 }
 

@@ -7,7 +7,11 @@
 
 #include "autograd/ops.h"
 
-#define NAME_MAX_LENGTH 256 /* of a dotted name */
+enum {
+    MAX_NAME = 64,  /* characters of one name, the last a 0 */
+    MAX_DEPTH = 32, /* levels of a tree */
+    NAME_MAX_LENGTH = MAX_NAME * (MAX_DEPTH + 1)
+};
 
 static const nn_type failed_type = {.name = "Module", .size = sizeof(nn_module)};
 
@@ -97,7 +101,7 @@ static bool name_taken(const nn_module *m, const char *name)
 
 static bool name_fits(nn_module *m, const char *name)
 {
-    bool fits = name && *name && strlen(name) < 64 && !strchr(name, '.');
+    bool fits = name && *name && strlen(name) < MAX_NAME && !strchr(name, '.');
     if (!fits)
         set_error(m, "%s: \"%s\" is no name: expected 1 to 63 characters without a dot", m->type->name,
                   name ? name : "NULL");
@@ -106,20 +110,50 @@ static bool name_fits(nn_module *m, const char *name)
     return fits && !name_taken(m, name);
 }
 
+/* A tree has at most MAX_DEPTH levels: then every dotted name fits NAME_MAX_LENGTH. */
+static int depth_below(const nn_module *m)
+{
+    int deepest = 0;
+    for (const nn_module *c = m->first_child; c; c = c->next)
+        if (depth_below(c) + 1 > deepest)
+            deepest = depth_below(c) + 1;
+    return deepest;
+}
+
+static bool depth_fits(nn_module *m, int below)
+{
+    int above = 1;
+    for (const nn_module *up = m->parent; up; up = up->parent)
+        above++;
+    if (above + below < MAX_DEPTH)
+        return true;
+    set_error(m, "%s: more than %d levels of modules", m->type->name, MAX_DEPTH);
+    return false;
+}
+
+static bool is_above(const nn_module *m, const nn_module *below)
+{
+    while (below && below != m)
+        below = below->parent;
+    return below == m;
+}
+
 nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
 {
-    if (!m || is_fixed(m))
-        return child;
+    if (!m || is_fixed(m)) {
+        nn_module_free(child);
+        return (nn_module *)&out_of_memory;
+    }
     if (!child || is_fixed(child)) {
         set_error(m, "%s.%s: out of memory", m->type->name, name ? name : "NULL");
         return child;
     }
-    if (child->parent || child == m) {
+    if (child->parent || is_above(child, m)) {
         set_error(m, "%s.%s: the module already has a parent; to share weights call its forward twice", m->type->name,
                   name ? name : "NULL");
         return child;
     }
-    char *copy = name_fits(m, name) ? copy_name(name) : NULL;
+    char *copy = name_fits(m, name) && depth_fits(m, depth_below(child)) ? copy_name(name) : NULL;
     if (!copy) {
         set_error(m, "%s: out of memory", m->type->name);
         nn_module_free(child);
@@ -135,7 +169,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
 
 static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer)
 {
-    if (!m || is_fixed(m) || !name_fits(m, name))
+    if (!m || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
         return NULL;
     if (ag_numel(&shape) < 0) {
         set_error(m, "%s.%s: %s is no shape: expected dimensions of at least 1", m->type->name, name, AG_STR(&shape));

@@ -59,7 +59,7 @@ void *nn_new(const nn_type *type);
 void nn_module_free(nn_module *m);
 
 /* Adds a child under a name; returns the child. The parent owns it from then on. Errors go to the parent: no child, a name
- * that is empty, taken or has a dot, a child that already has a parent. */
+ * that is empty, taken or has a dot, a child that already has a parent or is above m. A module that is out of memory frees the child. */
 nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child);
 #define NN_CHILD(m, field, child) ((m)->field = nn_add_child(&(m)->base, #field, child))
 

@@ -14,6 +14,7 @@ static void rmsprop_prepare(nn_optimizer *base, const nn_slot *s)
     o->now = (agk_rmsprop){
         .lr = (ag_real)base->lr,
         .alpha = (ag_real)o->options.alpha,
+        .one_minus_alpha = (ag_real)(1 - o->options.alpha),
         .eps = (ag_real)o->options.eps,
         .weight_decay = (ag_real)o->options.weight_decay,
         .momentum = (ag_real)o->options.momentum,

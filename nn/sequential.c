@@ -21,11 +21,7 @@ nn_module *nn_sequential_of(int n, nn_module *const *modules)
     for (int i = 0; i < n; i++) {
         char name[16];
         snprintf(name, sizeof name, "%d", i);
-        nn_module *child = modules[i] ? modules[i] : nn_failed("Sequential", "module %d is NULL", i);
-        if (m->error[0])
-            nn_module_free(child);
-        else
-            nn_add_child(m, name, child);
+        nn_add_child(m, name, modules[i] ? modules[i] : nn_failed("Sequential", "module %d is NULL", i));
     }
     return m;
 }

@@ -22,7 +22,7 @@ typedef struct agk_sgd {
 typedef struct agk_adam {
     ag_real step_size;       /* lr / (1 - beta1^t) */
     ag_real root_correction; /* 1 / sqrt(1 - beta2^t) */
-    ag_real beta1, beta2, eps;
+    ag_real one_minus_beta1, beta2, one_minus_beta2, eps;
     ag_real weight_decay;    /* L2: added to the gradient */
     ag_real keep;            /* AdamW: the parameters are multiplied by 1 - lr decay first; Adam: 1 */
 } agk_adam;
@@ -32,7 +32,7 @@ typedef struct agk_adagrad {
 } agk_adagrad;
 
 typedef struct agk_rmsprop {
-    ag_real lr, alpha, eps, weight_decay, momentum;
+    ag_real lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
 } agk_rmsprop;
 
 /* Random draws are made in groups of this many elements. */

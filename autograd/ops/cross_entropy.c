@@ -1,12 +1,12 @@
 /* cross_entropy_loss: softmax cross entropy of logits and class numbers. */
-#include <math.h>
+#include <string.h>
 
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
-/* Logits (N, C), target (N). Saved: the log of the softmax. */
+/* Logits (N, C), target (N). Saved: the log of the softmax (N, C), then the target as it was when it was checked. */
 static bool cross_entropy_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape, *t = &node->in[1]->shape;
@@ -22,7 +22,10 @@ static bool cross_entropy_shape(ag_node *node)
                               (double)c, (long long)x->dim[1] - 1);
     }
     node->out->shape = reduction == AG_NONE ? *t : AG_SCALAR;
-    return ag_op_save(node, ag_numel(x));
+    ag_real *saved = ag_op_save(node, ag_numel(x) + t->dim[0]);
+    if (saved)
+        memcpy(saved + ag_numel(x), node->in[1]->data, (size_t)t->dim[0] * sizeof *saved);
+    return saved != NULL;
 }
 
 static void log_softmax_rows(void *context, int64_t begin, int64_t end)
@@ -36,7 +39,7 @@ static void cross_entropy_forward(ag_node *node)
 {
     int64_t rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
     ag_reduction reduction = *(const ag_reduction *)node->attr;
-    const ag_real *log_p = node->saved, *target = node->in[1]->data;
+    const ag_real *log_p = node->saved, *target = log_p + rows * classes;
     agk_parallel(rows, 2048 / classes + 1, log_softmax_rows, node);
     double total = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -54,7 +57,7 @@ static void cross_entropy_backward(const ag_node *node)
 {
     int64_t rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
     ag_reduction reduction = *(const ag_reduction *)node->attr;
-    const ag_real *log_p = node->saved, *target = node->in[1]->data, *g = node->out->grad;
+    const ag_real *log_p = node->saved, *target = log_p + rows * classes, *g = node->out->grad;
     ag_real *dx = ag_grad(node->in[0]);
     for (int64_t r = 0; dx && r < rows; r++) {
         ag_real weight = reduction == AG_NONE ? g[r] : reduction == AG_MEAN ? g[0] / (ag_real)rows : g[0];
@@ -71,6 +74,8 @@ static const ag_op cross_entropy_op = {"cross_entropy_loss", cross_entropy_shape
 static ag_tensor *classes_last(ag_tensor *x)
 {
     ag_axes order = {x->shape.rank, {0}};
+    if (x->shape.rank < 3) /* poison */
+        return x;
     for (int i = 2; i < x->shape.rank; i++)
         order.axis[i - 1] = i;
     order.axis[x->shape.rank - 1] = 1;

@@ -1,4 +1,4 @@
-/* embedding: rows of a table. */
+/* embedding: rows of a table. Saved: the index, as it was when it was checked. */
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
@@ -21,24 +21,28 @@ static bool embedding_shape(ag_node *node)
     }
     node->out->shape = index->shape;
     node->out->shape.dim[node->out->shape.rank++] = w->dim[1];
-    return true;
+    ag_real *checked = ag_op_save(node, ag_numel(&index->shape));
+    if (checked)
+        memcpy(checked, index->data, (size_t)ag_numel(&index->shape) * sizeof *checked);
+    return checked != NULL;
 }
 
 static void embedding_forward(ag_node *node)
 {
-    const ag_tensor *index = node->in[0], *w = node->in[1];
+    const ag_tensor *w = node->in[1];
+    const ag_real *index = node->saved;
     int64_t width = w->shape.dim[1];
-    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++)
-        memcpy(node->out->data + i * width, w->data + (int64_t)index->data[i] * width, (size_t)width * sizeof *w->data);
+    for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); i < n; i++)
+        memcpy(node->out->data + i * width, w->data + (int64_t)index[i] * width, (size_t)width * sizeof *w->data);
 }
 
 static void embedding_backward(const ag_node *node)
 {
-    const ag_tensor *index = node->in[0];
+    const ag_real *index = node->saved;
     int64_t width = node->in[1]->shape.dim[1];
     ag_real *dw = ag_grad(node->in[1]);
-    for (int64_t i = 0, n = ag_numel(&index->shape); dw && i < n; i++)
-        agk()->add(width, node->out->grad + i * width, dw + (int64_t)index->data[i] * width);
+    for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); dw && i < n; i++)
+        agk()->add(width, node->out->grad + i * width, dw + (int64_t)index[i] * width);
 }
 
 static const ag_op embedding_op = {"embedding", embedding_shape, embedding_forward, embedding_backward};

@@ -16,7 +16,7 @@ static bool expand_shape(ag_node *node)
     const ag_shape *x = &node->in[0]->shape;
     expand_plan *p = node->attr;
     ag_shape s = p->shape;
-    for (int i = 0; i < s.rank; i++) {
+    for (int i = 0; i < s.rank && s.rank <= AG_MAX_RANK; i++) {
         int own = i - (s.rank - x->rank);
         if (s.dim[i] == -1 && own >= 0)
             s.dim[i] = x->dim[own];

@@ -52,8 +52,8 @@ static void linear_backward(const ag_node *node)
         agk_gemm(m, in, out, (agk_matrix){g, out, 1}, (agk_matrix){w->data, in, 1}, dx.add ? dx.data : NULL, in,
                  dx.data, in);
     ag_real *db = node->n_in > 2 ? ag_grad(node->in[2]) : NULL;
-    for (int64_t i = 0; db && i < m; i++)
-        agk()->add(out, g + i * out, db);
+    if (db)
+        agk()->sum_columns(m, out, g, db);
 }
 
 static const ag_op linear_op = {"linear", linear_shape, linear_forward, linear_backward};

@@ -22,7 +22,7 @@ static bool mark_axes(ag_node *node, bool *is_reduced)
 {
     const ag_shape *x = &node->in[0]->shape;
     const ag_axes *axes = &((const reduce_plan *)node->attr)->axes;
-    if (axes->count == AG_BAD_AXES)
+    if (axes->count < AG_ALL_AXES || axes->count > AG_MAX_RANK)
         return ag_op_fail(node, "more than %d axes given", AG_MAX_RANK);
     for (int i = 0; i < x->rank; i++)
         is_reduced[i] = axes->count == AG_ALL_AXES;
@@ -150,7 +150,10 @@ static void sum_forward(ag_node *node)
         return;
     }
     fill(node->out, 0);
-    reduce_rows(p, sum_rows, node);
+    if (p->loops == 2 && p->out[0] == 0) /* columns */
+        agk()->sum_columns(p->rows, p->width, node->in[0]->data, node->out->data);
+    else
+        reduce_rows(p, sum_rows, node);
 }
 
 static void sum_backward_scaled(const ag_node *node, ag_real scale)

@@ -19,10 +19,10 @@ static bool reshape_shape(ag_node *node)
     for (int i = 0; valid && i < s.rank; i++) {
         if (s.dim[i] == -1 && unknown < 0)
             unknown = i;
-        else if (s.dim[i] < 1 || s.dim[i] > n)
+        else if (s.dim[i] < 1 || s.dim[i] > n / known)
             valid = false;
-        else if ((known *= s.dim[i]) > n)
-            valid = false;
+        else
+            known *= s.dim[i];
     }
     if (valid && unknown >= 0)
         s.dim[unknown] = n / known;

@@ -394,10 +394,11 @@ static void check_optimizers(const agk_table *t)
 {
     const agk_table *plain = agk_find("portable");
     ag_real s[2][4][MOST];
-    const agk_adam adam = {(ag_real)1e-2, (ag_real)1.5, (ag_real)0.9, (ag_real)0.99, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.99};
+    const agk_adam adam = {(ag_real)1e-2, (ag_real)1.5, (ag_real)0.1, (ag_real)0.99, (ag_real)0.01, (ag_real)1e-8, (ag_real)0.1,
+                           (ag_real)0.99};
     const agk_sgd sgd = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)0.01, true, false};
     const agk_adagrad adagrad = {(ag_real)1e-2, (ag_real)1e-10, (ag_real)0.1};
-    const agk_rmsprop rmsprop = {(ag_real)1e-2, (ag_real)0.9, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.5};
+    const agk_rmsprop rmsprop = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.5};
     for (int l = 0; l < LENGTHS; l++) {
         int64_t n = lengths[l];
         for (int which = 0; which < 2; which++) {

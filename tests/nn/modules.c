@@ -287,6 +287,14 @@ Test(modules, errors_reach_the_root)
     nn_module *twice = nn_relu(), *first = nn_sequential(twice);
     check_module_error(nn_sequential(twice), "already has a parent");
     nn_module_free(first);
+    nn_module *leaf = nn_relu(), *inner = nn_sequential(leaf), *outer = nn_sequential(inner);
+    cr_assert(nn_add_child(inner, "loop", outer) && nn_error(outer), "a cycle");
+    check_module_error(nn_sequential(leaf, leaf), "already has a parent");
+    nn_module_free(outer);
+    nn_module *deep = nn_relu();
+    for (int level = 0; level < 40; level++)
+        deep = nn_sequential(deep);
+    check_module_error(deep, "more than 32 levels");
     residual *r = nn_new(&residual_type);
     NN_PARAMETER(r, scale, AG_SHAPE(2));
     cr_assert(!nn_add_parameter(&r->base, "scale", AG_SHAPE(3)) && strstr(nn_error(&r->base), "the name scale is taken"));
@@ -363,6 +371,8 @@ Test(modules, initialisers_refuse)
     cr_assert(!nn_init_xavier_uniform(v, 1, &rng) && !nn_init_xavier_normal(v, 1, &rng));
     cr_assert(!nn_init_kaiming_uniform(v, 1, NN_FAN_IN, &rng) && !nn_init_kaiming_normal(NULL, 1, NN_FAN_IN, &rng));
     cr_assert(!nn_init_truncated_normal(w, 0, 1, 30, 31, &rng) && !nn_init_truncated_normal(w, 0, 0, -1, 1, &rng));
+    cr_assert(!nn_init_truncated_normal(w, 0, 1, 3.9999, 4.001, &rng) && nn_init_truncated_normal(w, 1e8, 1, 1e8 - 1, 1e8 + 1, &rng));
+    cr_assert(!nn_init_normal(v, NAN, 1, &rng) && !nn_init_normal(v, 0, INFINITY, &rng) && !nn_init_uniform(v, 0, INFINITY, &rng));
     cr_assert(!nn_init_default(v, NULL, &rng) && nn_fan_of(w, NN_FAN_OUT) == 3 && nn_fan_of(NULL, NN_FAN_IN) == 0);
     ag_parameter_free(v), ag_parameter_free(w);
 }

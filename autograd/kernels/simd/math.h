@@ -255,13 +255,14 @@ INLINE float r_pow(float x, float p)
     float finite = (float)exp2_wide((double)p * log2_wide((double)a));
     float at_edge = (a == 0) == (p > 0) ? 0 : INFINITY; /* 0^p and inf^p, p not 0 */
     float y = a == 0 || a == INFINITY ? at_edge : finite;
-    float half = p / 2, magnitude = p < 0 ? -p : p;
-    bool  whole = magnitude >= 8388608.0f || (p + 12582912.0f) - 12582912.0f == p;
-    bool  even = magnitude >= 16777216.0f || (half + 12582912.0f) - 12582912.0f == half;
-    y = x < 0 && !even ? -y : y;
+    float magnitude = p < 0 ? -p : p, half = magnitude / 2;
+    bool  whole = magnitude >= 8388608.0f || (magnitude + 8388608.0f) - 8388608.0f == magnitude;
+    bool  even = magnitude >= 16777216.0f || (half + 8388608.0f) - 8388608.0f == half;
+    bool  negative = float_bits(x) >> 31;
+    y = negative && whole && !even ? -y : y;
     y = x < 0 && !whole && a < INFINITY ? NAN : y;
     y = x != x || p != p ? NAN : y;
-    return p == 0 || x == 1 ? 1 : y;
+    return p == 0 || x == 1 || (a == 1 && magnitude == INFINITY) ? 1 : y;
 }
 
 #endif /* float */

@@ -25,8 +25,8 @@ void AGK(adam)(int64_t n, const agk_adam *options, const ag_real *g, ag_real *m,
     const agk_adam o = *options;
     for (int64_t i = 0; i < n; i++) {
         ag_real x = p[i] * o.keep, d = r_fma(o.weight_decay, x, g[i]);
-        ag_real m1 = r_fma(1 - o.beta1, d - m[i], m[i]);
-        ag_real v1 = r_fma(o.beta2, v[i], (1 - o.beta2) * d * d);
+        ag_real m1 = r_fma(o.one_minus_beta1, d - m[i], m[i]);
+        ag_real v1 = r_fma(o.beta2, v[i], o.one_minus_beta2 * d * d);
         m[i] = m1;
         v[i] = v1;
         p[i] = x - o.step_size * m1 / r_fma(r_sqrt(v1), o.root_correction, o.eps);
@@ -52,10 +52,10 @@ void AGK(rmsprop)(int64_t n, const agk_rmsprop *options, const ag_real *g, ag_re
     const agk_rmsprop o = *options;
     for (int64_t i = 0; i < n; i++) {
         ag_real d = r_fma(o.weight_decay, p[i], g[i]);
-        ag_real s = r_fma(o.alpha, square[i], (1 - o.alpha) * d * d), spread = s;
+        ag_real s = r_fma(o.alpha, square[i], o.one_minus_alpha * d * d), spread = s;
         square[i] = s;
         if (mean) {
-            ag_real average = r_fma(1 - o.alpha, d - mean[i], mean[i]);
+            ag_real average = r_fma(o.one_minus_alpha, d - mean[i], mean[i]);
             mean[i] = average;
             spread = r_fma(-average, average, s);
         }

@@ -41,6 +41,24 @@ ag_real AGK(max)(int64_t n, const ag_real *x)
     return lane[0];
 }
 
+void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    for (int64_t j = 0; j < n; j += LANES) {
+        int64_t width = n - j < LANES ? n - j : LANES;
+        double lane[LANES] = {0};
+        if (width == LANES)
+            for (int64_t r = 0; r < rows; r++)
+                for (int l = 0; l < LANES; l++)
+                    lane[l] += (double)x[r * n + j + l];
+        else
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t l = 0; l < width; l++)
+                    lane[l] += (double)x[r * n + j + l];
+        for (int64_t l = 0; l < width; l++)
+            y[j + l] += (ag_real)lane[l];
+    }
+}
+
 void AGK(add)(int64_t n, const ag_real *x, ag_real *y)
 {
     for (int64_t i = 0; i < n; i++)
