@@ -1,0 +1,25 @@
+/* A convolutional autoencoder: two strided convolutions and pools, and three transposed convolutions back. */
+#ifndef MODELS_CONV_AE_H
+#define MODELS_CONV_AE_H
+
+#include "nn/nn.h"
+
+typedef struct conv_ae_config {
+    int64_t channels, height, width; /* of an image; at least 13 pixels high and wide */
+    int64_t first, second;           /* channels inside: 16 and 8 in the tutorial */
+} conv_ae_config;
+
+typedef struct conv_ae {
+    nn_module      base;
+    conv_ae_config config;
+    nn_module     *encoder, *decoder;
+} conv_ae;
+
+/* NULL when memory is out; see nn_error for anything else. */
+conv_ae *conv_ae_new(conv_ae_config config, uint64_t seed);
+
+ag_tensor *conv_ae_encode(conv_ae *m, ag_tensor *x);    /* x (N, pixels) or (N, C, H, W); returns (N, second, h, w) */
+ag_tensor *conv_ae_decode(conv_ae *m, ag_tensor *code); /* returns (N, C * H * W), values -1..1 */
+ag_tensor *conv_ae_forward(conv_ae *m, ag_tensor *x);
+
+#endif

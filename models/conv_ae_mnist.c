@@ -1,0 +1,69 @@
+/* Trains the convolutional autoencoder and draws its reconstructions. */
+#include <stdio.h>
+
+#include "models/conv_ae.h"
+#include "models/draw.h"
+
+typedef struct conv_ae_run {
+    train_session s;
+    conv_ae      *model;
+} conv_ae_run;
+
+static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
+{
+    conv_ae_run *r = context;
+    ag_tensor *mse = ag_mse_loss(conv_ae_forward(r->model, batch->x), batch->x, AG_MEAN);
+    parts[0] = ag_scale(ag_detach(mse), (double)batch->n);
+    return mse;
+}
+
+static bool draw(conv_ae_run *r)
+{
+    enum { SHOWN = 64, CODES = 5000 };
+    train_session *s = &r->s;
+    ag_tensor *x = train_test_images(s, 0, s->test.count < SHOWN ? s->test.count : SHOWN);
+    ag_tensor *both[] = {x, conv_ae_forward(r->model, x)};
+    if (!draw_rows(s, "reconstructions.png", 2, both, 16))
+        return false;
+    x = train_test_images(s, 0, s->test.count < CODES ? s->test.count : CODES);
+    return draw_tables(s, ag_flatten(conv_ae_encode(r->model, x), 1, -1));
+}
+
+static int train_and_draw(conv_ae_run *r)
+{
+    conv_ae_config config = {1, r->s.train.height, r->s.train.width, 16, 8};
+    r->model = conv_ae_new(config, r->s.options.seed);
+    if (!r->model)
+        return train_fail(&r->s, "out of memory");
+    nn_module *model = &r->model->base;
+    if (!r->s.options.quiet)
+        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.height * config.width));
+    train_task task = {
+        .model = model,
+        .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
+        .loss = loss,
+        .context = r,
+        .n_parts = 1,
+        .part = {"loss"},
+    };
+    int status = train_run(&r->s, &task);
+    nn_optimizer_free(task.optimizer);
+    if (status != TRAIN_FAILED)
+        status = train_report(&r->s, model, draw(r) ? status : TRAIN_FAILED);
+    nn_module_free(model);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    conv_ae_run r;
+    train_options defaults = {.epochs = 10, .batch = 128, .lr = 1e-3, .seed = 1};
+    int status = train_open(&r.s, argc, argv, "conv_ae_mnist",
+                            "Trains a convolutional autoencoder on images of digits and draws reconstructions.", NULL,
+                            defaults);
+    if (status == TRAIN_GO)
+        status = train_use(&r.s, (train_data){.pixels = TRAIN_SIGNED});
+    if (status == TRAIN_GO)
+        status = train_and_draw(&r);
+    return train_close(&r.s, status);
+}

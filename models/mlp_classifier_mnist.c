@@ -1,0 +1,74 @@
+/* Trains the classifier; metrics.csv has its accuracy. */
+#include <stdio.h>
+#include <string.h>
+
+#include "models/mlp_classifier.h"
+#include "models/train.h"
+
+typedef struct classifier_run {
+    train_session   s;
+    mlp_classifier *model;
+} classifier_run;
+
+static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
+{
+    classifier_run *r = context;
+    ag_tensor *logits = mlp_classifier_forward(r->model, batch->x);
+    ag_tensor *entropy = ag_cross_entropy_loss(logits, batch->labels, AG_MEAN);
+    parts[0] = ag_scale(ag_detach(entropy), (double)batch->n);
+    parts[1] = ag_scalar(entropy->tape, (double)mlp_classifier_correct(logits, batch->labels));
+    return entropy;
+}
+
+/* Adagrad as TensorFlow has it for the hidden layer; plain gradient descent for softmax regression. */
+static nn_optimizer *make_optimizer(nn_module *model, double lr, bool hidden)
+{
+    if (!hidden)
+        return nn_sgd(model, nn_sgd_defaults(lr));
+    return nn_adagrad(model, (nn_adagrad_options){.lr = lr, .initial_accumulator = 0.1});
+}
+
+static int train(classifier_run *r, mlp_classifier_config config)
+{
+    config.input = r->s.train.height * r->s.train.width;
+    r->model = mlp_classifier_new(config, r->s.options.seed);
+    if (!r->model)
+        return train_fail(&r->s, "out of memory");
+    nn_module *model = &r->model->base;
+    if (!r->s.options.quiet)
+        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.input));
+    train_task task = {
+        .model = model,
+        .optimizer = make_optimizer(model, r->s.options.lr, config.hidden > 0),
+        .loss = loss,
+        .context = r,
+        .n_parts = 2,
+        .part = {"loss", "accuracy"},
+    };
+    int status = train_run(&r->s, &task);
+    nn_optimizer_free(task.optimizer);
+    if (status != TRAIN_FAILED)
+        status = train_report(&r->s, model, status);
+    nn_module_free(model);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    mlp_classifier_config config = {.hidden = 300, .classes = 10, .dropout = 0.25};
+    classifier_run r;
+    const args_option own[] = {
+        {"hidden", ARGS_INT, &config.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression"},
+        {"dropout", ARGS_REAL, &config.dropout, 0, 1, "P", "dropout of the hidden layer"},
+        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    bool regression = !strcmp(train_peek(argc, argv, "hidden", "300"), "0");
+    train_options defaults = {.steps = regression ? 1000 : 3000, .batch = 100, .lr = regression ? 0.5 : 0.3, .seed = 1};
+    int status = train_open(&r.s, argc, argv, "mlp_classifier_mnist",
+                            "Trains a classifier with one hidden layer on images of digits.", own, defaults);
+    if (status == TRAIN_GO)
+        status = train_use(&r.s, (train_data){.last = 55000});
+    if (status == TRAIN_GO)
+        status = train(&r, config);
+    return train_close(&r.s, status);
+}
