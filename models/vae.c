@@ -1,6 +1,6 @@
 #include "models/vae.h"
 
-static ag_tensor *reparameterize(ag_tensor *mu, ag_tensor *logvar)
+ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar)
 {
     ag_tensor *std = ag_exp(ag_scale(logvar, 0.5));
     return ag_add(mu, ag_mul(ag_randn_like(std), std));
@@ -16,7 +16,7 @@ vae_output vae_forward(vae *m, ag_tensor *x)
     ag_tensor *h      = ag_relu(nn_forward(m->fc1, x));
     ag_tensor *mu     = nn_forward(m->fc21, h);
     ag_tensor *logvar = nn_forward(m->fc22, h);
-    ag_tensor *logits = vae_decode(m, reparameterize(mu, logvar));
+    ag_tensor *logits = vae_decode(m, vae_sample(mu, logvar));
     return (vae_output){logits, mu, logvar};
 }
 

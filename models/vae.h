@@ -27,6 +27,9 @@ typedef struct vae_losses {
 /* NULL when memory is out; see nn_error for anything else. Freed by nn_module_free(&m->base). */
 vae *vae_new(vae_config config, uint64_t seed);
 
+/* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
+ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);
+
 vae_output vae_forward(vae *m, ag_tensor *x);  /* x (N, input), values 0..1 */
 ag_tensor *vae_decode(vae *m, ag_tensor *z);   /* z (N, latent); returns logits (N, input) */
 
