@@ -67,6 +67,12 @@ static ag_tensor *fails(void *context, ag_tape *tape, ag_tensor *const *in)
     return ag_matmul(ag_on_tape(tape, in[0]), ag_ones(tape, AG_SHAPE(99)));
 }
 
+static ag_tensor *root(void *context, ag_tape *tape, ag_tensor *const *in)
+{
+    (void)context;
+    return ag_sqrt(ag_on_tape(tape, in[0]));
+}
+
 Test(custom_op, works_like_any_other)
 {
     ag_tape *tape = ag_tape_new(0);
@@ -92,4 +98,12 @@ Test(custom_op, gradcheck_tells_right_from_wrong)
     cr_assert(!ag_gradcheck(NULL, NULL, 1, in, step, tolerance).ok);
     cr_assert(!ag_gradcheck(with_itself, NULL, 2, (ag_tensor *[]){in[0], NULL}, step, tolerance).ok);
     ag_parameter_free(in[0]), ag_parameter_free(in[1]);
+}
+
+Test(custom_op, gradcheck_does_not_forget_a_nan)
+{
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(3));
+    p->data[1] = p->data[2] = 1; /* element 0: sqrt(0) has no derivative */
+    cr_assert(!ag_gradcheck(root, NULL, 1, &p, 1e-3, 1e-1).ok);
+    ag_parameter_free(p);
 }

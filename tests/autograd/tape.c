@@ -187,6 +187,42 @@ Test(tape, refuses_what_is_no_shape)
     ag_tape_free(tape);
 }
 
+Test(tape, a_failure_after_backward_stops_the_step)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(2)));
+    cr_assert(ag_backward(ag_sum(x, AG_ALL, false)) && ag_backward_done(tape));
+    ag_add(x, ag_ones(tape, AG_SHAPE(3)));
+    cr_assert(!ag_backward_done(tape));
+    ag_tape_free(tape);
+}
+
+Test(tape, an_op_may_give_an_input_no_gradient)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *w = ag_parameter_new(AG_SHAPE(4, 3)), *i = ag_requires_grad(ag_ones(tape, AG_SHAPE(2)));
+    ag_tensor *unused = ag_scale(i, 1);
+    cr_assert(ag_backward(ag_sum(ag_embedding(unused, w), AG_ALL, false)));
+    cr_assert(!unused->grad && !i->grad && (double)w->grad[3] == 2);
+    ag_parameter_free(w), ag_tape_free(tape);
+}
+
+Test(tape, item_of_many_is_nan)
+{
+    ag_tape *tape = ag_tape_new(0);
+    cr_assert(isnan(ag_item(ag_ones(tape, AG_SHAPE(2)))) && ag_item(ag_ones(tape, AG_SHAPE(1, 1))) == 1);
+    ag_tape_free(tape);
+}
+
+Test(tape, poison_is_nan_again_after_reset)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_fail(tape, "one")->data[0] = 5;
+    ag_tape_reset(tape);
+    cr_assert(isnan((double)ag_fail(tape, "two")->data[0]));
+    ag_tape_free(tape);
+}
+
 /* ---- Memory. ---- */
 
 static ag_tensor *some_work(ag_tape *tape, ag_tensor *p)
@@ -228,6 +264,17 @@ Test(tape, arena_keeps_its_blocks)
     cr_assert(!ag_arena_alloc(&a, SIZE_MAX) && !ag_arena_alloc(&a, SIZE_MAX / 2));
     ag_arena_free(&a);
     cr_assert(ag_arena_bytes(&a) == 0);
+}
+
+Test(tape, arena_loses_no_block)
+{
+    ag_arena a = {NULL, NULL};
+    ag_arena_alloc(&a, 600000), ag_arena_alloc(&a, 600000);
+    size_t before = ag_arena_bytes(&a);
+    ag_arena_reset(&a);
+    ag_arena_alloc(&a, 600000), ag_arena_alloc(&a, 5000000);
+    cr_assert(ag_arena_bytes(&a) >= before + 5000000);
+    ag_arena_free(&a);
 }
 
 Test(tape, random_state_can_be_repeated)

@@ -178,3 +178,21 @@ Test(batches, give_each_example_once)
     cr_assert(index[0] != start, "another step, another batch");
     ds_batches_free(&b), ds_batches_free(NULL);
 }
+
+Test(batches, seed_and_epoch_count)
+{
+    ds_batches a, b;
+    cr_assert(!ds_batches_init(&a, ((int64_t)1 << 61) + 1, 1, 1));
+    cr_assert(ds_batches_init(&a, 100, 10, 1) && ds_batches_init(&b, 100, 10, 2));
+    ds_batches_shuffle(&a, 1), ds_batches_shuffle(&b, 1);
+    cr_assert(memcmp(a.order, b.order, 100 * sizeof *a.order) != 0, "the seed counts");
+    ds_batches_free(&a), ds_batches_free(&b);
+    int stays = 0; /* of two examples, each order comes about half the time */
+    cr_assert(ds_batches_init(&a, 2, 1, 1));
+    for (uint64_t epoch = 0; epoch < 100; epoch++) {
+        ds_batches_shuffle(&a, epoch);
+        stays += a.order[0] == 0;
+    }
+    cr_assert(stays > 25 && stays < 75, "%d", stays);
+    ds_batches_free(&a);
+}

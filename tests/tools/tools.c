@@ -56,6 +56,8 @@ Test(args, refuses)
     cr_assert(PARSE("--count", "1x") == ARGS_ERROR && PARSE("--count", "") == ARGS_ERROR);
     cr_assert(PARSE("--count", "99999999999999999999") == ARGS_ERROR);
     cr_assert(PARSE("--rate", "nan") == ARGS_ERROR && PARSE("--rate", "-1") == ARGS_ERROR);
+    cr_assert(PARSE("--rate", "2") == ARGS_ERROR && PARSE("--rate", "") == ARGS_ERROR && PARSE("--rate", "0.5x") == ARGS_ERROR);
+    cr_assert(PARSE("--seed", "18446744073709551616") == ARGS_ERROR && PARSE("--seed", "") == ARGS_ERROR);
     cr_assert(PARSE("--seed", "-1") == ARGS_ERROR && PARSE("--seed", "1.5") == ARGS_ERROR);
 }
 
@@ -83,6 +85,21 @@ Test(png, is_valid)
         cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
         cr_assert(atoi(output) == pixels[300 * channels], "%s", output);
     }
+}
+
+Test(png, rows_longer_than_a_block)
+{
+    char path[256], command[1024], message[256], output[256];
+    if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
+        cr_skip_test("python3 is not at hand");
+    static uint8_t pixels[3 * 30000 * 2];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i % 251);
+    snprintf(path, sizeof path, "%s/p.png", scratch_folder());
+    cr_assert(png_write(path, pixels, 30000, 2, 3, message, sizeof message), "%s", message);
+    snprintf(command, sizeof command, "python3 -c \"import zlib;d=open('%s','rb').read();r=zlib.decompress(d[41:]);"
+             "w=90001;assert len(r)==2*w;assert all(r[y*w+1+i]==(y*90000+i)%%251 for y in (0,1) for i in range(90000))\"", path);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
 Test(png, refuses)

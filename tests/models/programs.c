@@ -1,4 +1,4 @@
-/* The demo program as a user meets it: options, errors, files, the fingerprint. */
+/* The demo programs as a user meets them: options, errors, files, the fingerprint. */
 #ifndef AG_DOUBLE
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 
 static char folder[128], output[16384];
 
-/* The program as built with what the tests are built with: HOURGLASS_PROGRAMS names its folder. */
-static const char *program(void)
+/* A program as built with what the tests are built with: HOURGLASS_PROGRAMS names its folder. */
+static const char *program(const char *name)
 {
     static char path[256];
     const char *programs = getenv("HOURGLASS_PROGRAMS");
-    snprintf(path, sizeof path, "%s/vae_mnist", programs ? programs : "models");
+    snprintf(path, sizeof path, "%s/%s", programs ? programs : "models", name);
     return path;
 }
 
@@ -24,20 +24,27 @@ static void make_data(void)
     char command[1024];
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     snprintf(command, sizeof command,
-             "cd %s && mkdir data && cd data && head -c 250880 /dev/zero | tr '\\0' '\\100' > pixels &&"
+             "cd %s && mkdir data && cd data && seq 99999 | head -c 250880 > pixels &&"
              "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
              "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
-             "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; head -c 78400 pixels) > t10k-images-idx3-ubyte &&"
+             "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; tail -c 78400 pixels) > t10k-images-idx3-ubyte &&"
              "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte", folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
+static int run_program(const char *name, const char *environment, const char *options)
+{
+    char command[2048];
+    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 %s", environment, program(name), folder, options);
+    return run_command(command, output, sizeof output);
+}
+
+/* A small VAE. */
 static int run(const char *environment, const char *options)
 {
-    char command[1024];
-    snprintf(command, sizeof command, "%s %s --data %s/data --hidden 24 --latent 2 --batch 64 --epochs 2 %s",
-             environment, program(), folder, options);
-    return run_command(command, output, sizeof output);
+    char all[768];
+    snprintf(all, sizeof all, "--hidden 24 --latent 2 --epochs 2 %s", options);
+    return run_program("vae_mnist", environment, all);
 }
 
 static const char *last_line(void)
@@ -110,6 +117,79 @@ Test(vae_mnist, same_bits_for_any_threads_and_kernels)
     cr_assert(run("", options) == 0 && strcmp(last_line(), weights) != 0, "another seed, another result");
 }
 
+/* The result of one run, pinned: the order of the images, the random numbers, the defaults, what is reported. */
+Test(vae_mnist, result)
+{
+    char options[256], metrics[1024];
+    make_data();
+    snprintf(options, sizeof options, "--beta 0.5 --quiet --out %s/run", folder);
+    cr_assert(run("", options) == 0 && !strcmp(last_line(), "weights 79b8e2b92125d430"), "%s", output);
+    read_metrics("run", metrics, sizeof metrics);
+    cr_assert(!strcmp(metrics, "epoch,train_loss,test_loss,test_bce,test_kld\n"
+                                "1,543.515051,537.96584,537.89834,0.135030828\n2,534.577295,529.933398,529.774531,0.317713871\n"), "%s", metrics);
+}
+
+/* ---- All programs. ---- */
+
+static const struct {
+    const char *name, *options, *files;
+} runs[] = {
+    {"vae_mnist", "--variant chunked --latent 3 --interpolate", "samples.png interpolations.png reconstructions.png"},
+    {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png"},
+    {"mlp_ae_mnist", "--variant relu20", "reconstructions.png codes.tsv labels.tsv"},
+    {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2", "codes.png codes.tsv"},
+    {"mlp_ae_mnist", "--variant relu2 --sparsity 0.1", "codes.png labels.tsv"},
+    {"conv_ae_mnist", "", "reconstructions.png"},
+    {"denoising_ae_mnist", "", "denoised.png"},
+    {"denoising_ae_mnist", "--noise saltpepper --conv --latent 16", "denoised.png"},
+    {"denoising_ae_mnist", "--tutorial --noise masking", "denoised.png"},
+    {"denoising_ae_mnist", "--tutorial", "denoised.png"},
+    {"mlp_classifier_mnist", "", "metrics.csv"},
+    {"mlp_classifier_mnist", "--hidden 0", "metrics.csv"},
+};
+
+/* Each leaves its files, and the same weights for any number of threads and kernels. */
+Test(programs, files_and_bits)
+{
+    static const char *const settings[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=3", "HOURGLASS_ISA=portable"};
+    char options[512], weights[64] = "", command[512], metrics[1024];
+    make_data();
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+            snprintf(options, sizeof options, "%s --steps 4 --out %s/run%d", runs[i].options, folder, (int)i);
+            int status = run_program(runs[i].name, settings[k], options);
+            cr_assert(status == 0 && !strncmp(last_line(), "weights ", 8), "%s %s: %s", runs[i].name, options, output);
+            if (k == 0)
+                snprintf(weights, sizeof weights, "%s", last_line());
+            cr_expect(!strcmp(last_line(), weights), "%s %s: %s, expected %s", runs[i].name, settings[k], last_line(), weights);
+            snprintf(command, sizeof command, "cd %s/run%d && ls metrics.csv %s > /dev/null && head -n 1 metrics.csv", folder,
+                     (int)i, runs[i].files);
+            cr_expect(run_command(command, metrics, sizeof metrics) == 0 && !strncmp(metrics, "epoch,train_loss,test_loss", 26),
+                      "%s: %s", runs[i].name, metrics);
+        }
+}
+
+Test(programs, refuse)
+{
+    static const struct {
+        const char *name, *options, *part;
+    } bad[] = {
+        {"vae_mnist", "--variant none", "--variant none: expected standard, chunked or conv"},
+        {"mlp_ae_mnist", "--variant none", "--variant none: expected relu20, tanh3 or relu2"},
+        {"denoising_ae_mnist", "--noise pink", "--noise pink: expected gaussian, masking or saltpepper"},
+        {"mlp_ae_mnist", "--dropout 2", "--dropout 2: expected a number from 0 to 1"},
+        {"conv_ae_mnist", "--variant x", "--variant: unknown option"},
+        {"mlp_classifier_mnist", "--steps many", "--steps many: expected a whole number"},
+    };
+    char options[512];
+    make_data();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(options, sizeof options, "%s --out %s/run", bad[i].options, folder);
+        int status = run_program(bad[i].name, "", options);
+        cr_expect(status == 2 && strstr(output, bad[i].part), "%s %s: %d, %s", bad[i].name, options, status, output);
+    }
+}
+
 static void check_refused(const char *environment, const char *options, int status, const char *part)
 {
     int got = run(environment, options);
@@ -147,7 +227,7 @@ Test(vae_mnist, ends_well_on_a_signal)
     snprintf(command, sizeof command,
              "{ %s --data %s/data --epochs 1000000 --hidden 24 --out %s/run --quiet & p=$!; sleep 1;"
              "kill -INT $p; wait $p; }",
-             program(), folder, folder);
+             program("vae_mnist"), folder, folder);
     int status = run_command(command, output, sizeof output);
     cr_assert(status == 130 && strstr(output, "stopped in epoch"), "%d: %s", status, output);
     cr_assert(!strncmp(last_line(), "weights ", 8) && file_is_there("run/samples.png"));
