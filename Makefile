@@ -111,7 +111,7 @@ build/exports.map:
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test sanitize tsan valgrind check-layers install uninstall clean help
+.PHONY: all demo zoo test sanitize tsan valgrind check-layers install uninstall clean help
 .SECONDARY:
 
 all: build/f32/libhourglass.a build/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
@@ -122,6 +122,9 @@ $(PROGRAMS): %: build/f32/programs/%
 demo: models/vae_mnist ## train the variational autoencoder and draw what it makes
 	models/vae_mnist
 	@echo "pictures: runs/vae_mnist/reconstructions.png, runs/vae_mnist/samples.png"
+
+zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
+	tools/zoo.sh
 
 # Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
 TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc

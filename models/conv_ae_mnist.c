@@ -17,8 +17,9 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
     return mse;
 }
 
-static bool draw(conv_ae_run *r)
+static bool draw(void *context)
 {
+    conv_ae_run *r = context;
     enum { SHOWN = 64, CODES = 5000 };
     train_session *s = &r->s;
     ag_tensor *x = train_test_images(s, 0, s->test.count < SHOWN ? s->test.count : SHOWN);
@@ -29,29 +30,19 @@ static bool draw(conv_ae_run *r)
     return draw_tables(s, ag_flatten(conv_ae_encode(r->model, x), 1, -1));
 }
 
-static int train_and_draw(conv_ae_run *r)
+static int train(conv_ae_run *r)
 {
-    conv_ae_config config = {1, r->s.train.height, r->s.train.width, 16, 8};
-    r->model = conv_ae_new(config, r->s.options.seed);
-    if (!r->model)
-        return train_fail(&r->s, "out of memory");
-    nn_module *model = &r->model->base;
-    if (!r->s.options.quiet)
-        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.height * config.width));
-    train_task task = {
+    r->model = conv_ae_new((conv_ae_config){1, r->s.train.height, r->s.train.width, 16, 8}, r->s.options.seed);
+    nn_module *model = r->model ? &r->model->base : NULL;
+    return train_model(&r->s, &(train_task){
         .model = model,
         .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
         .loss = loss,
+        .draw = draw,
         .context = r,
         .n_parts = 1,
         .part = {"loss"},
-    };
-    int status = train_run(&r->s, &task);
-    nn_optimizer_free(task.optimizer);
-    if (status != TRAIN_FAILED)
-        status = train_report(&r->s, model, draw(r) ? status : TRAIN_FAILED);
-    nn_module_free(model);
-    return status;
+    });
 }
 
 int main(int argc, char **argv)
@@ -64,6 +55,6 @@ int main(int argc, char **argv)
     if (status == TRAIN_GO)
         status = train_use(&r.s, (train_data){.pixels = TRAIN_SIGNED});
     if (status == TRAIN_GO)
-        status = train_and_draw(&r);
+        status = train(&r);
     return train_close(&r.s, status);
 }

@@ -24,8 +24,8 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
     return sum;
 }
 
-/* Rows of noisy, denoised and clean images; and the mean squared error before and after, over the test set. */
-static bool draw(denoising_run *r)
+/* Rows of noisy, denoised and clean images. */
+static bool draw_images(denoising_run *r)
 {
     enum { SHOWN = 48 };
     train_session *s = &r->s;
@@ -35,6 +35,7 @@ static bool draw(denoising_run *r)
     return draw_rows(s, "denoised.png", 3, rows, 16);
 }
 
+/* The mean squared error before and after, over the test set. */
 static bool report_errors(denoising_run *r)
 {
     train_session *s = &r->s;
@@ -53,31 +54,27 @@ static bool report_errors(denoising_run *r)
     return true;
 }
 
-static int train_and_draw(denoising_run *r, denoising_ae_config config)
+static bool draw(void *context)
+{
+    return draw_images(context) && report_errors(context);
+}
+
+static int train(denoising_run *r, denoising_ae_config config)
 {
     config.height = r->s.train.height;
     config.width = r->s.train.width;
     r->model = denoising_ae_new(config, r->s.options.seed);
-    if (!r->model)
-        return train_fail(&r->s, "out of memory");
-    nn_module *model = &r->model->base;
-    if (!r->s.options.quiet)
-        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.height * config.width));
-    train_task task = {
+    nn_module *model = r->model ? &r->model->base : NULL;
+    return train_model(&r->s, &(train_task){
         .model = model,
         .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
         .loss = loss,
+        .draw = draw,
         .context = r,
         .n_parts = 2,
         .part = {"loss", "noise"},
         .totals = r->tutorial,
-    };
-    int status = train_run(&r->s, &task);
-    nn_optimizer_free(task.optimizer);
-    if (status != TRAIN_FAILED)
-        status = train_report(&r->s, model, draw(r) && report_errors(r) ? status : TRAIN_FAILED);
-    nn_module_free(model);
-    return status;
+    });
 }
 
 static bool noise_named(const char *name, bool tutorial, denoising_noise *noise)
@@ -128,6 +125,6 @@ int main(int argc, char **argv)
     if (status == TRAIN_GO && r.tutorial)
         status = train_use(&r.s, (train_data){.pixels = TRAIN_STANDARD, .batches = TRAIN_BLOCKS, .last = 55000});
     if (status == TRAIN_GO)
-        status = train_and_draw(&r, config);
+        status = train(&r, config);
     return train_close(&r.s, status);
 }

@@ -41,8 +41,9 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
     return mlp_ae_loss(out, batch->x, r->sparsity);
 }
 
-static bool draw(mlp_ae_run *r)
+static bool draw(void *context)
 {
+    mlp_ae_run *r = context;
     enum { SHOWN = 64, CODES = 5000 };
     train_session *s = &r->s;
     ag_tensor *x = train_test_images(s, 0, s->test.count < SHOWN ? s->test.count : SHOWN);
@@ -55,33 +56,24 @@ static bool draw(mlp_ae_run *r)
     return plotted && draw_tables(s, codes);
 }
 
-static int train_and_draw(mlp_ae_run *r, const recipe *chosen, double dropout)
+static int train(mlp_ae_run *r, const recipe *chosen, double dropout)
 {
     mlp_ae_config config = chosen->model;
     config.width[0] = r->s.train.height * r->s.train.width;
     config.dropout = dropout;
     r->model = mlp_ae_new(&config, r->s.options.seed);
-    if (!r->model)
-        return train_fail(&r->s, "out of memory");
-    nn_module *model = &r->model->base;
-    if (!r->s.options.quiet)
-        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.width[0]));
+    nn_module *model = r->model ? &r->model->base : NULL;
     nn_adam_options adam = chosen->adam;
     adam.lr = r->s.options.lr;
-    train_task task = {
+    return train_model(&r->s, &(train_task){
         .model = model,
         .optimizer = nn_adam(model, adam),
         .loss = loss,
+        .draw = draw,
         .context = r,
         .n_parts = 2,
         .part = {"loss", "active"},
-    };
-    int status = train_run(&r->s, &task);
-    nn_optimizer_free(task.optimizer);
-    if (status != TRAIN_FAILED)
-        status = train_report(&r->s, model, draw(r) ? status : TRAIN_FAILED);
-    nn_module_free(model);
-    return status;
+    });
 }
 
 static const recipe *recipe_named(const char *name)
@@ -115,6 +107,6 @@ int main(int argc, char **argv)
     if (status == TRAIN_GO)
         status = train_use(&r.s, chosen->data);
     if (status == TRAIN_GO)
-        status = train_and_draw(&r, chosen, dropout);
+        status = train(&r, chosen, dropout);
     return train_close(&r.s, status);
 }

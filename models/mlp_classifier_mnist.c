@@ -32,25 +32,15 @@ static int train(classifier_run *r, mlp_classifier_config config)
 {
     config.input = r->s.train.height * r->s.train.width;
     r->model = mlp_classifier_new(config, r->s.options.seed);
-    if (!r->model)
-        return train_fail(&r->s, "out of memory");
-    nn_module *model = &r->model->base;
-    if (!r->s.options.quiet)
-        nn_summary(stdout, model, AG_SHAPE(r->s.options.batch, config.input));
-    train_task task = {
+    nn_module *model = r->model ? &r->model->base : NULL;
+    return train_model(&r->s, &(train_task){
         .model = model,
         .optimizer = make_optimizer(model, r->s.options.lr, config.hidden > 0),
         .loss = loss,
         .context = r,
         .n_parts = 2,
         .part = {"loss", "accuracy"},
-    };
-    int status = train_run(&r->s, &task);
-    nn_optimizer_free(task.optimizer);
-    if (status != TRAIN_FAILED)
-        status = train_report(&r->s, model, status);
-    nn_module_free(model);
-    return status;
+    });
 }
 
 int main(int argc, char **argv)

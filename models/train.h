@@ -2,12 +2,9 @@
  *
  *     train_session s;
  *     int status = train_open(&s, argc, argv, "vae_mnist", "Trains ...", own_options, defaults);
- *     if (status != TRAIN_GO)
- *         return train_close(&s, status);
- *     ... make the model and a train_task ...
- *     status = train_run(&s, &task);
- *     ... pictures ...
- *     return train_close(&s, train_report(&s, model, status)); */
+ *     if (status == TRAIN_GO)
+ *         status = train_model(&s, &(train_task){.model = ..., .optimizer = ..., .loss = ..., .draw = ...});
+ *     return train_close(&s, status); */
 #ifndef MODELS_TRAIN_H
 #define MODELS_TRAIN_H
 
@@ -65,6 +62,7 @@ typedef struct train_task {
     int         n_parts;
     const char *part[TRAIN_MAX_PARTS]; /* "loss", "bce", ...: in metrics.csv train_loss, test_loss, test_bce, ... */
     bool        totals;                /* report sums over all images in place of means */
+    bool (*draw)(void *context);       /* pictures and the like, after training; NULL for none. False: it has failed */
 } train_task;
 
 /* The value of one option before all are read, for options that set the defaults of others; `fallback` when it is not given. */
@@ -79,8 +77,11 @@ int train_open(train_session *s, int argc, char **argv, const char *program, con
  * TRAIN_GO or TRAIN_FAILED. */
 int train_use(train_session *s, train_data use);
 
-/* Trains for the epochs asked for, with a line and a row of metrics.csv for each. Ctrl-C ends it after the step at
- * hand. TRAIN_OK, TRAIN_STOPPED or TRAIN_FAILED. */
+/* The whole run: the summary, training, pictures, the fingerprint. Frees the model and the optimiser. Returns the exit status. */
+int train_model(train_session *s, const train_task *task);
+
+/* Of that, the training, for the epochs asked for, with a line and a row of metrics.csv for each. Ctrl-C ends it after the step
+ * at hand. TRAIN_OK, TRAIN_STOPPED or TRAIN_FAILED. */
 int train_run(train_session *s, const train_task *task);
 
 /* Images index[0 .. n-1] of a data set of the session as (n, pixels), in the program's pixel range, on its tape. */
@@ -100,9 +101,6 @@ ag_tape *train_evaluating(train_session *s);
 __attribute__((format(printf, 2, 3)))
 #endif
 int train_fail(const train_session *s, const char *format, ...);
-
-/* Prints the last line, the fingerprint of the parameters. Returns `status`, or TRAIN_FAILED when it cannot. */
-int train_report(const train_session *s, nn_module *model, int status);
 
 /* Frees the session. Returns `status`. */
 int train_close(train_session *s, int status);

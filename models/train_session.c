@@ -247,11 +247,30 @@ ag_tensor *train_test_images(train_session *s, int64_t first, int64_t n)
     return train_images(s, &s->test, index, n);
 }
 
-int train_report(const train_session *s, nn_module *model, int status)
+/* The last line of every run. */
+static bool print_fingerprint(const train_session *s, nn_module *model)
 {
     printf("weights %016" PRIx64 "\n", nn_fingerprint(model));
-    if (fflush(stdout) != 0)
-        return train_fail(s, "standard output: %s", strerror(errno));
+    if (fflush(stdout) == 0)
+        return true;
+    train_fail(s, "standard output: %s", strerror(errno));
+    return false;
+}
+
+int train_model(train_session *s, const train_task *task)
+{
+    if (!task->model) {
+        nn_optimizer_free(task->optimizer);
+        return train_fail(s, "out of memory");
+    }
+    if (!s->options.quiet)
+        nn_summary(stdout, task->model, AG_SHAPE(s->options.batch, s->train.height * s->train.width));
+    int status = train_run(s, task);
+    bool drawn = status != TRAIN_FAILED && (!task->draw || task->draw(task->context));
+    if (status != TRAIN_FAILED && (!print_fingerprint(s, task->model) || !drawn))
+        status = TRAIN_FAILED;
+    nn_optimizer_free(task->optimizer);
+    nn_module_free(task->model);
     return status;
 }
 

@@ -113,6 +113,7 @@ typedef struct vae_run {
     nn_module     *model;
     int64_t        latent;
     double         beta;
+    bool           interpolate;
 } vae_run;
 
 static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
@@ -169,31 +170,26 @@ static bool draw_interpolations(vae_run *r)
     return draw_grid(&r->s, "interpolations.png", r->v->decode(r->model, ag_reshape(z, AG_SHAPE(-1, r->latent))), STEPS);
 }
 
-static int train_and_draw(vae_run *r, int64_t hidden, bool interpolate)
+static bool draw(void *context)
+{
+    vae_run *r = context;
+    return draw_reconstructions(r) && draw_samples(r) && (r->latent != 2 || draw_manifold(r)) &&
+           (!r->interpolate || draw_interpolations(r));
+}
+
+static int train(vae_run *r, int64_t hidden)
 {
     train_session *s = &r->s;
     r->model = r->v->make((sizes){s->train.height, s->train.width, hidden, r->latent}, s->options.seed);
-    if (!r->model)
-        return train_fail(s, "out of memory");
-    if (!s->options.quiet)
-        nn_summary(stdout, r->model, AG_SHAPE(s->options.batch, s->train.height * s->train.width));
-    train_task task = {
+    return train_model(s, &(train_task){
         .model = r->model,
         .optimizer = nn_adam(r->model, nn_adam_defaults(s->options.lr)),
         .loss = loss,
+        .draw = draw,
         .context = r,
         .n_parts = 3,
         .part = {r->v->part[0], r->v->part[1], r->v->part[2]},
-    };
-    int status = train_run(s, &task);
-    nn_optimizer_free(task.optimizer);
-    if (status != TRAIN_FAILED) {
-        bool drawn = draw_reconstructions(r) && draw_samples(r) && (r->latent != 2 || draw_manifold(r)) &&
-                     (!interpolate || draw_interpolations(r));
-        status = train_report(s, r->model, drawn ? status : TRAIN_FAILED);
-    }
-    nn_module_free(r->model);
-    return status;
+    });
 }
 
 static const variant *variant_named(const char *name)
@@ -210,13 +206,12 @@ int main(int argc, char **argv)
     const variant *v = variant_named(name), *d = v ? v : &variants[0];
     vae_run r = {.v = v, .latent = d->latent, .beta = 1};
     int64_t hidden = 400;
-    bool interpolate = false;
     const args_option own[] = {
         {"variant", ARGS_TEXT, &name, 0, 0, "NAME", "standard, chunked or conv"},
         {"hidden", ARGS_INT, &hidden, 1, 1e6, "N", "units of the standard variant's hidden layers"},
         {"latent", ARGS_INT, &r.latent, 1, 1e6, "N", "numbers in the code; 2 draws the latent plane too"},
         {"beta", ARGS_REAL, &r.beta, 0, 1e6, "X", "weight of the KL term"},
-        {"interpolate", ARGS_FLAG, &interpolate, 0, 0, NULL, "draw straight lines between test digits"},
+        {"interpolate", ARGS_FLAG, &r.interpolate, 0, 0, NULL, "draw straight lines between test digits"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     train_options defaults = {.epochs = d->epochs, .batch = d->batch, .lr = 1e-3, .seed = 1};
@@ -228,6 +223,6 @@ int main(int argc, char **argv)
         status = TRAIN_USAGE;
     }
     if (status == TRAIN_GO)
-        status = train_and_draw(&r, hidden, interpolate);
+        status = train(&r, hidden);
     return train_close(&r.s, status);
 }

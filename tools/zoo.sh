@@ -1,0 +1,53 @@
+#!/bin/sh
+# Trains every workload of the zoo with three seeds on MNIST and prints the table of the README.
+#
+#   tools/zoo.sh [DATA [OUT]]      DATA is data/mnist if not given, OUT runs/zoo
+#
+# SEEDS="1 2 3" sets other seeds. Runs that are there already are not made again.
+set -eu
+
+case "${1:-}" in
+-h | --help)
+    sed -n '2,6s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
+data=${1:-data/mnist}
+out=${2:-runs/zoo}
+seeds=${SEEDS:-1 2 3}
+
+# workload NAME COLUMN FORMAT PYTORCH PROGRAM [OPTION ...]: trains it with each seed; a row of the table with mean and deviation
+# of the column in the last line of metrics.csv.
+workload() {
+    name=$1 column=$2 format=$3 pytorch=$4
+    shift 4
+    values=
+    for seed in $seeds; do
+        run=$out/$name-$seed
+        if [ ! -f "$run/done" ]; then
+            "models/$1" --data "$data" --seed "$seed" --out "$run" --quiet $2 > "$run.weights" 2>&1 || { cat "$run.weights" >&2; exit 1; }
+            touch "$run/done"
+        fi
+        values="$values $(awk -F, -v column="$column" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == column) at = i }
+            END { print $at }' "$run/metrics.csv")"
+    done
+    echo "$values" | awk -v name="$name" -v command="models/$1 $2" -v column="$column" -v format="$format" -v pytorch="$pytorch" '{
+        for (i = 1; i <= NF; i++) sum += $i
+        for (i = 1; i <= NF; i++) square += ($i - sum / NF) ^ 2
+        deviation = (NF > 1) ? sqrt(square / (NF - 1)) : 0
+        printf("| %s | `%s` | %s | " format " ± " format " | %s |\n", name, command, column, sum / NF, deviation, pytorch)
+    }'
+}
+
+mkdir -p "$out"
+echo '| | command | measure | here | PyTorch |'
+echo '|---|---|---|---|---|'
+workload a test_loss     %.2f '105.63 ± 0.38'     vae_mnist ''
+workload b test_loss     %.4f '0.0149'            mlp_ae_mnist ''
+workload c test_mse      %.4f '0.0464'            vae_mnist '--variant chunked'
+workload d test_loss     %.4f '0.0376'            mlp_ae_mnist '--variant tanh3'
+workload e test_loss     %.3f '0.126 ± 0.006'     conv_ae_mnist ''
+workload f test_loss     %.0f '690000 ± 47000'    denoising_ae_mnist '--tutorial'
+workload g test_accuracy %.4f '0.9781 ± 0.0003'   mlp_classifier_mnist ''
+workload h test_loss     %.4f '0.2066 ± 0.0024'   mlp_ae_mnist '--variant relu2'
+workload i test_loss     %.1f '107.7'             vae_mnist '--variant conv'
