@@ -31,7 +31,7 @@ workload() {
         values="$values $(awk -F, -v column="$column" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == column) at = i }
             END { print $at }' "$run/metrics.csv")"
     done
-    echo "$values" | awk -v name="$name" -v command="models/$1 $2" -v column="$column" -v format="$format" -v pytorch="$pytorch" '{
+    echo "$values" | awk -v name="$name" -v command="models/$1${2:+ $2}" -v column="$column" -v format="$format" -v pytorch="$pytorch" '{
         for (i = 1; i <= NF; i++) sum += $i
         for (i = 1; i <= NF; i++) square += ($i - sum / NF) ^ 2
         deviation = (NF > 1) ? sqrt(square / (NF - 1)) : 0

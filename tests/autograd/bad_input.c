@@ -37,14 +37,6 @@ static ag_tensor *ones(ag_shape shape)
     return ag_ones(tape, shape);
 }
 
-/* Evaluates the expression on a fresh tape and looks for the message. */
-#define REFUSED(message, expression)                                                                  \
-    do {                                                                                              \
-        ag_tape_reset(tape);                                                                          \
-        (void)(expression);                                                                           \
-        check_error(tape, message);                                                                   \
-    } while (0)
-
 #define S(...) ones(AG_SHAPE(__VA_ARGS__))
 
 Test(bad_input, shapes)

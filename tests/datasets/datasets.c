@@ -29,7 +29,7 @@ static void check_refused(const uint8_t *bytes, size_t n, int rank, const char *
     cr_assert(strstr(e.text, part), "\"%s\", expected \"%s\"", e.text, part);
 }
 
-#define REFUSED(rank, part, ...) \
+#define FILE_REFUSED(rank, part, ...) \
     check_refused((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), rank, part)
 
 Test(idx, reads_strictly)
@@ -45,13 +45,13 @@ Test(idx, reads_strictly)
     free(idx.data);
     for (size_t n = 0; n < sizeof good; n++)
         check_refused(good, n, 2, n < 12 ? "too short for an IDX header" : "its header says 6");
-    REFUSED(1, "begins with 00 00 09 01", 0, 0, 9, 1, 0, 0, 0, 1, 7);
-    REFUSED(1, "begins with 00 00 08 02", 0, 0, 8, 2, 0, 0, 0, 1, 7);
-    REFUSED(1, "begins with 01 00", 1, 0, 8, 1, 0, 0, 0, 1, 7);
-    REFUSED(1, "has 2 bytes of data, its header says 1", 0, 0, 8, 1, 0, 0, 0, 1, 7, 7);
-    REFUSED(1, "dimension 0 is 0", 0, 0, 8, 1, 0, 0, 0, 0);
-    REFUSED(1, "its header says 4294967295", 0, 0, 8, 1, 255, 255, 255, 255, 1);
-    REFUSED(3, "dimension 1 is", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1);
+    FILE_REFUSED(1, "begins with 00 00 09 01", 0, 0, 9, 1, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "begins with 00 00 08 02", 0, 0, 8, 2, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "begins with 01 00", 1, 0, 8, 1, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "has 2 bytes of data, its header says 1", 0, 0, 8, 1, 0, 0, 0, 1, 7, 7);
+    FILE_REFUSED(1, "dimension 0 is 0", 0, 0, 8, 1, 0, 0, 0, 0);
+    FILE_REFUSED(1, "its header says 4294967295", 0, 0, 8, 1, 255, 255, 255, 255, 1);
+    FILE_REFUSED(3, "dimension 1 is", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1);
     cr_assert(!ds_idx_read("/nonexistent/file", 1, &idx, &e) && strstr(e.text, "/nonexistent/file: No such file"));
     cr_assert(!ds_idx_read(folder, 1, &idx, &e) && !ds_idx_read(NULL, 1, &idx, &e) && !ds_idx_read(name, 5, &idx, &e));
 }
