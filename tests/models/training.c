@@ -1,0 +1,102 @@
+/* 100 training steps of five workloads against PyTorch, from the same weights, batches and noise: tests/golden/training.txt, made by
+ * tests/golden/make_training.py. */
+#include <math.h>
+#include <stdio.h>
+
+#include "models/conv_ae.h"
+#include "models/conv_vae.h"
+#include "models/mlp_ae.h"
+#include "models/vae.h"
+#include "tests/test.h"
+
+#ifdef AG_DOUBLE
+#define TOLERANCE 1e-8
+#else
+#define TOLERANCE 1e-4
+#endif
+
+enum { STEPS = 100, BATCH = 16, PIXELS = 784, SEED = 7 };
+
+/* Numbers in -1..1 that both sides make. */
+static double value(int64_t i, int64_t k)
+{
+    return (double)((i * 7919 + 1301 * k) % 10007) / 10007 * 2 - 1;
+}
+
+static bool set_parameter(void *context, const char *name, nn_parameter *p)
+{
+    int64_t *k = context, n = ag_numel(&p->tensor->shape), fan_in = n / p->tensor->shape.dim[0];
+    double bound = p->tensor->shape.rank > 1 ? 1 / sqrt((double)fan_in) : 0.05;
+    (void)name;
+    ++*k;
+    for (int64_t i = 0; i < n; i++)
+        p->tensor->data[i] = (ag_real)(value(i, *k) * bound);
+    return true;
+}
+
+typedef ag_tensor *loss_fn(nn_module *m, ag_tensor *x);
+
+static void check_workload(FILE *f, const char *name, nn_module *m, loss_fn *loss, double lr)
+{
+    char found[16];
+    int64_t k = 0;
+    cr_assert(fscanf(f, " workload %15s", found) == 1 && found[0] == name[0], "expected workload %s", name);
+    cr_assert(m && !nn_error(m) && nn_visit(m, set_parameter, &k));
+    nn_optimizer *adam = nn_adam(m, nn_adam_defaults(lr));
+    ag_tape *tape = ag_tape_new(SEED);
+    double worst = 0;
+    for (int64_t t = 0; t < STEPS; t++) {
+        double wanted;
+        ag_tape_reset(tape);
+        ag_tensor *x = ag_zeros(tape, AG_SHAPE(BATCH, PIXELS));
+        for (int64_t i = 0; i < BATCH * PIXELS; i++)
+            x->data[i] = (ag_real)((value(i, 104729 * t) + 1) / 2);
+        ag_tensor *l = loss(m, x);
+        nn_zero_grad(m);
+        cr_assert(ag_backward(l) && nn_step(adam, tape), "%s", ag_error(tape));
+        cr_assert(fscanf(f, "%lf", &wanted) == 1);
+        double error = fabs(ag_item(l) - wanted) / wanted;
+        worst = error > worst ? error : worst;
+        cr_assert(error <= TOLERANCE, "%s, step %d: %.9g, PyTorch %.9g, relative error %.2g", name, (int)t, ag_item(l),
+                  wanted, error);
+    }
+    cr_expect(worst <= TOLERANCE);
+    nn_optimizer_free(adam);
+    ag_tape_free(tape);
+    nn_module_free(m);
+}
+
+static ag_tensor *loss_a(nn_module *m, ag_tensor *x)
+{
+    return vae_loss(vae_forward((vae *)m, x), x, 1).total;
+}
+
+static ag_tensor *loss_bd(nn_module *m, ag_tensor *x)
+{
+    return mlp_ae_loss(mlp_ae_forward((mlp_ae *)m, x), x, 0);
+}
+
+static ag_tensor *loss_e(nn_module *m, ag_tensor *x)
+{
+    x = ag_shift(ag_scale(x, 2), -1);
+    return ag_mse_loss(conv_ae_forward((conv_ae *)m, x), x, AG_MEAN);
+}
+
+static ag_tensor *loss_i(nn_module *m, ag_tensor *x)
+{
+    return vae_loss(conv_vae_forward((conv_vae *)m, x), x, 1).total;
+}
+
+Test(training, equals_pytorch)
+{
+    FILE *f = fopen("tests/golden/training.txt", "r");
+    cr_assert(f);
+    mlp_ae_config b = {.widths = 4, .width = {784, 256, 64, 20}, .activation = nn_relu, .activate_code = true, .output = nn_sigmoid};
+    mlp_ae_config d = {.widths = 5, .width = {784, 128, 64, 12, 3}, .activation = nn_tanh, .output = nn_sigmoid};
+    check_workload(f, "a", &vae_new((vae_config){784, 400, 20}, 1)->base, loss_a, 1e-3);
+    check_workload(f, "b", &mlp_ae_new(&b, 1)->base, loss_bd, 1e-3);
+    check_workload(f, "d", &mlp_ae_new(&d, 1)->base, loss_bd, 5e-3);
+    check_workload(f, "e", &conv_ae_new((conv_ae_config){1, 28, 28, 16, 8}, 1)->base, loss_e, 1e-3);
+    check_workload(f, "i", &conv_vae_new((conv_vae_config){1, 28, 28, 32, 64, 32}, 1)->base, loss_i, 1e-3);
+    fclose(f);
+}
