@@ -38,7 +38,8 @@ static ag_tape *begin(denoiser *d, bool training)
 
 static ag_tensor *images(denoiser *d, const ag_real *x, int64_t n)
 {
-    return ag_input(d->tape, AG_SHAPE(n, d->model->config.height * d->model->config.width), x);
+    const denoising_ae_config *c = &d->model->config;
+    return ag_input(d->tape, AG_SHAPE(n, c->channels * c->height * c->width), x);
 }
 
 /* Copies a result out; false when the pass has failed. */

@@ -7,18 +7,23 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
 
 static const nn_type denoising_ae_type = {.name = "DenoisingAutoencoder", .size = sizeof(denoising_ae), .forward = forward};
 
-/* The tutorial's: Xavier-uniform weights of the first layer, all else zero. */
-static void make_shallow(denoising_ae *m, int64_t pixels)
+static int64_t pixels(const denoising_ae_config *c)
 {
-    NN_CHILD(m, encoder, nn_sequential(nn_linear(pixels, m->config.latent), nn_softplus()));
-    NN_CHILD(m, decoder, nn_sequential(nn_linear(m->config.latent, pixels)));
+    return c->channels * c->height * c->width;
 }
 
-static void make_deep(denoising_ae *m, int64_t pixels)
+/* The tutorial's: Xavier-uniform weights of the first layer, all else zero. */
+static void make_shallow(denoising_ae *m, int64_t size)
+{
+    NN_CHILD(m, encoder, nn_sequential(nn_linear(size, m->config.latent), nn_softplus()));
+    NN_CHILD(m, decoder, nn_sequential(nn_linear(m->config.latent, size)));
+}
+
+static void make_deep(denoising_ae *m, int64_t size)
 {
     const denoising_ae_config *c = &m->config;
-    NN_CHILD(m, encoder, nn_sequential(nn_linear(pixels, c->hidden), nn_relu(), nn_linear(c->hidden, c->latent), nn_relu()));
-    NN_CHILD(m, decoder, nn_sequential(nn_linear(c->latent, c->hidden), nn_relu(), nn_linear(c->hidden, pixels), nn_sigmoid()));
+    NN_CHILD(m, encoder, nn_sequential(nn_linear(size, c->hidden), nn_relu(), nn_linear(c->hidden, c->latent), nn_relu()));
+    NN_CHILD(m, decoder, nn_sequential(nn_linear(c->latent, c->hidden), nn_relu(), nn_linear(c->hidden, size), nn_sigmoid()));
 }
 
 static void make_conv(denoising_ae *m)
@@ -28,11 +33,12 @@ static void make_conv(denoising_ae *m)
     if (c->height % 4 || c->width % 4)
         NN_CHILD(m, encoder, nn_failed("DenoisingAutoencoder", "images of %d x %d, expected multiples of 4", (int)c->height,
                                        (int)c->width));
-    NN_CHILD(m, encoder, nn_sequential(nn_unflatten(AG_SHAPE(1, c->height, c->width)), nn_conv2d(1, 16, 4, 2, 1), nn_relu(),
+    NN_CHILD(m, encoder, nn_sequential(nn_unflatten(AG_SHAPE(c->channels, c->height, c->width)),
+                                       nn_conv2d(c->channels, 16, 4, 2, 1), nn_relu(),
                                        nn_conv2d(16, 32, 4, 2, 1), nn_relu(), nn_flatten(), nn_linear(features, c->latent)));
     NN_CHILD(m, decoder, nn_sequential(nn_linear(c->latent, features), nn_relu(), nn_unflatten(AG_SHAPE(32, h, w)),
                                        nn_conv_transpose2d(32, 16, 4, 2, 1), nn_relu(),
-                                       nn_conv_transpose2d(16, 1, 4, 2, 1), nn_flatten(), nn_sigmoid()));
+                                       nn_conv_transpose2d(16, c->channels, 4, 2, 1), nn_flatten(), nn_sigmoid()));
 }
 
 static bool set_zero(void *context, const char *name, nn_parameter *p)
@@ -50,9 +56,9 @@ denoising_ae *denoising_ae_new(denoising_ae_config c, uint64_t seed)
     if (c.conv)
         make_conv(m);
     else if (c.hidden > 0)
-        make_deep(m, c.height * c.width);
+        make_deep(m, pixels(&c));
     else
-        make_shallow(m, c.height * c.width);
+        make_shallow(m, pixels(&c));
     nn_reset_parameters(&m->base, seed);
     if (!c.conv && c.hidden == 0) {
         nn_visit(&m->base, set_zero, NULL);
@@ -66,7 +72,7 @@ ag_tensor *denoising_ae_corrupt(denoising_ae *m, ag_tensor *x)
     double level = m->config.level;
     switch (m->config.noise) {
     case DENOISING_VECTOR:
-        return ag_add(x, ag_scale(ag_randn(x->tape, AG_SHAPE(m->config.height * m->config.width)), level));
+        return ag_add(x, ag_scale(ag_randn(x->tape, AG_SHAPE(pixels(&m->config))), level));
     case DENOISING_GAUSSIAN:
         return ag_add(x, ag_scale(ag_randn_like(x), level));
     case DENOISING_MASKING:

@@ -16,7 +16,7 @@ typedef enum denoising_noise {
 } denoising_noise;
 
 typedef struct denoising_ae_config {
-    int64_t         height, width;
+    int64_t         channels, height, width; /* of an image */
     int64_t         latent;
     int64_t         hidden; /* units between image and code; 0: the tutorial's shallow net, softplus and a linear output */
     bool            conv;   /* convolutions in place of the hidden layer */

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     denoising_run r = {.tutorial = asks_for_tutorial(argc, argv)};
     const char *noise = train_peek(argc, argv, "noise", "gaussian");
     bool masking = !strcmp(noise, "masking");
-    denoising_ae_config config = {.latent = r.tutorial ? 200 : 64, .hidden = r.tutorial ? 0 : 512};
+    denoising_ae_config config = {.channels = 1, .latent = r.tutorial ? 200 : 64, .hidden = r.tutorial ? 0 : 512};
     config.level = !r.tutorial ? 0.3 : masking ? 0.05 : 0.01;
     const args_option own[] = {
         {"noise", ARGS_TEXT, &noise, 0, 0, "KIND", "gaussian, masking or saltpepper"},

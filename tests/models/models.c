@@ -1,6 +1,5 @@
 /* The models: the formulas of the VAE, sizes other than MNIST's, the denoiser's trainer, XOR. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "models/chunked_vae.h"
 #include "models/conv_ae.h"
@@ -9,6 +8,7 @@
 #include "models/mlp_ae.h"
 #include "models/mlp_classifier.h"
 #include "models/vae.h"
+#include "tests/support/malloc.h"
 #include "tests/test.h"
 
 Test(vae, is_its_formulas)
@@ -45,6 +45,8 @@ static void check_learns(nn_module *m, loss_fn *loss, ag_shape shape)
     ag_tape *tape = ag_tape_new(1);
     double first = 0, last = 0;
     for (int step = 0; step < 40; step++) {
+        if (step == 1)
+            malloc_watch(-1);
         ag_tape_reset(tape);
         ag_tensor *x = random_input(tape, shape, 7);
         for (int64_t i = 0; i < ag_numel(&shape); i++)
@@ -55,6 +57,8 @@ static void check_learns(nn_module *m, loss_fn *loss, ag_shape shape)
         last = ag_item(l);
         first = step == 0 ? last : first;
     }
+    long made = malloc_unwatch();
+    cr_assert(made == 0, "%ld calls of malloc after the first step", made);
     cr_assert(last < 0.98 * first, "the loss went from %g to %g", first, last);
     nn_optimizer_free(o);
     ag_tape_free(tape);
@@ -104,8 +108,8 @@ Test(models, other_sizes)
     check_learns(&chunked_vae_new((chunked_vae_config){PIXELS, 32, 16, 4}, 1)->base, loss_chunked_vae, AG_SHAPE(4, PIXELS));
     for (int noise = DENOISING_VECTOR; noise <= DENOISING_SALTPEPPER; noise++)
         for (int kind = 0; kind < 3; kind++) {
-            denoising_ae_config c = {SIDE, SIDE, 12, kind == 1 ? 24 : 0, kind == 2, (denoising_noise)noise, 0.1};
-            check_learns(&denoising_ae_new(c, 1)->base, loss_denoising, AG_SHAPE(4, SIDE * SIDE));
+            denoising_ae_config c = {3, SIDE, SIDE, 12, kind == 1 ? 24 : 0, kind == 2, (denoising_noise)noise, 0.1};
+            check_learns(&denoising_ae_new(c, 1)->base, loss_denoising, AG_SHAPE(4, PIXELS));
         }
 }
 
@@ -114,7 +118,7 @@ Test(models, refuse_impossible_sizes)
     mlp_ae_config none = {.widths = 1};
     nn_module *bad[] = {&mlp_ae_new(&none, 1)->base, &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4}, 1)->base,
                         &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5}, 1)->base,
-                        &denoising_ae_new((denoising_ae_config){28, 30, 8, 0, true, DENOISING_MASKING, 0.1}, 1)->base,
+                        &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1}, 1)->base,
                         &vae_new((vae_config){0, 5, 2}, 1)->base};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect(nn_error(bad[i]), "model %d", (int)i);
@@ -127,7 +131,7 @@ Test(models, refuse_impossible_sizes)
 Test(models, noises)
 {
     ag_tape *tape = ag_tape_new(3);
-    denoising_ae *m = denoising_ae_new((denoising_ae_config){20, 20, 4, 0, false, DENOISING_MASKING, 0.25}, 1);
+    denoising_ae *m = denoising_ae_new((denoising_ae_config){1, 20, 20, 4, 0, false, DENOISING_MASKING, 0.25}, 1);
     int zeros = 0, ones = 0, same = 0;
     ag_tensor *y = denoising_ae_corrupt(m, ag_full(tape, AG_SHAPE(5, 400), 0.5));
     for (int i = 0; i < 2000; i++)
@@ -159,7 +163,7 @@ Test(models, denoiser)
     denoiser d;
     for (int i = 0; i < N * IMAGE; i++)
         x[i] = (ag_real)(i % 7 < 3 ? 0.9 : 0.1);
-    cr_assert(denoiser_init(&d, (denoising_ae_config){8, 8, 5, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1), "%s", denoiser_error(&d));
+    cr_assert(denoiser_init(&d, (denoising_ae_config){1, 8, 8, 5, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1), "%s", denoiser_error(&d));
     double before = denoiser_total_cost(&d, x, N);
     for (int step = 0; step < 60; step++)
         cr_assert(denoiser_partial_fit(&d, x, N) > 0);
@@ -173,7 +177,7 @@ Test(models, denoiser)
     cr_assert(isnan(denoiser_partial_fit(&d, NULL, N)) && denoiser_error(&d) && !denoiser_transform(&d, x, 0, code));
     cr_assert(denoiser_partial_fit(&d, x, N) > 0, "the next pass is a fresh one");
     denoiser_free(&d);
-    cr_assert(!denoiser_init(&d, (denoising_ae_config){8, 8, 0, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1) && denoiser_error(&d));
+    cr_assert(!denoiser_init(&d, (denoising_ae_config){1, 8, 8, 0, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1) && denoiser_error(&d));
     denoiser_free(&d);
 }
 
