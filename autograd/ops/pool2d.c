@@ -90,7 +90,7 @@ static bool pool_shape(ag_node *node)
     return true;
 }
 
-/* Saved, of the largest in each window: its place in the plane of the input. */
+/* Saved, of the largest in each window: its place in the plane of the input, or -1. */
 static bool max_pool2d_shape(ag_node *node)
 {
     return pool_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
@@ -129,15 +129,18 @@ static void max_plane(const ag_node *node, int64_t plane)
     for (int64_t oy = 0; oy < p->out[0]; oy++)
         for (int64_t ox = 0; ox < p->out[1]; ox++) {
             window v = window_at(p, 0, oy), h = window_at(p, 1, ox);
-            int64_t best = v.begin * p->in[1] + h.begin;
+            int64_t best = -1; /* of a window that lies in the padding alone: -infinity, and no gradient */
+            ag_real largest = -(ag_real)INFINITY;
             for (int64_t i = v.begin; i < v.end; i += v.step)
                 for (int64_t k = h.begin; k < h.end; k += h.step) {
                     ag_real value = x[i * p->in[1] + k];
-                    if (value > x[best] || isnan(value))
+                    if (best < 0 || value > largest || isnan(value)) {
                         best = i * p->in[1] + k;
+                        largest = value;
+                    }
                 }
             *chosen++ = (int32_t)best;
-            *y++ = x[best];
+            *y++ = largest;
         }
 }
 
@@ -148,7 +151,8 @@ static void max_plane_backward(const ag_node *node, int64_t plane)
     const int32_t *chosen = (const int32_t *)node->saved + plane * n;
     ag_real *dx = node->in[0]->grad + plane * p->in[0] * p->in[1];
     for (int64_t i = 0; i < n; i++)
-        dx[chosen[i]] += node->out->grad[plane * n + i];
+        if (chosen[i] >= 0)
+            dx[chosen[i]] += node->out->grad[plane * n + i];
 }
 
 static void mean_plane(const ag_node *node, int64_t plane)
