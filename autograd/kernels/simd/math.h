@@ -1,7 +1,7 @@
 /* Functions of one real, for loops that the compiler vectorises: no branches, no calls in float.
  *
  * In double they are libm's. In float they are the project's own, so that every instruction set and compiler gives the
- * same bits. The polynomials are minimax fits; tools/fit_math.py makes them. Largest errors over all floats are
+ * same bits. The polynomials are minimax fits (weighted least squares, reweighted by Lawson's rule). Largest errors over all floats are
  * tested in tests/kernels/math.c and stated here in ulp. */
 #ifndef AGK_MATH_H
 #define AGK_MATH_H
