@@ -35,7 +35,7 @@ endif
 HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null)
 LIB_SRC      := $(wildcard autograd/*.c autograd/ops/*.c autograd/kernels/*.c nn/*.c datasets/*.c)
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
-SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c))
+SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c tools/*/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
 TEST_SRC     := $(filter-out $(HAS_MAIN),$(wildcard tests/*.c tests/*/*.c))
 PROGRAMS     := $(PROGRAM_SRC:.c=)
@@ -54,11 +54,11 @@ ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mpr
 ISA_FLAGS_avx2   := -mavx2 -mfma
 
 # ---- One variant of everything: $(1) its name and folder, $(2) its flags, $(3) the suffix of its library. ----
-# The demo programs, and so the training loop that they share, are float only.
+# The programs, and so what only they use, are float only.
 
 define variant
 $(1)_LIB     := $(LIB_SRC:%.c=build/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=build/$(1)/%.$(i).o))
-$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw%),$(SUPPORT_SRC)))
+$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw% tools/bench/%),$(SUPPORT_SRC)))
 $(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
 
 build/$(1)/libhourglass.a: $$($(1)_LIB)
@@ -69,13 +69,17 @@ build/$(1)/libhourglass.so: $$($(1)_LIB) build/exports.map
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
 		-Wl,--version-script=build/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
 
-build/$(1)/tests/run: $$($(1)_TEST) $$($(1)_SUPPORT) build/$(1)/libhourglass.a
+build/$(1)/libsupport.a: $$($(1)_SUPPORT)
+	@rm -f $$@
+	$$(call say,AR)$$(AR) rcs $$@ $$^
+
+build/$(1)/tests/run: $$($(1)_TEST) build/$(1)/libsupport.a build/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
 
 build/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,build/$(1)/tests/$(o).o) build/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
 
-build/$(1)/programs/%: build/$(1)/%.o $$($(1)_SUPPORT) build/$(1)/libhourglass.a
+build/$(1)/programs/%: build/$(1)/%.o build/$(1)/libsupport.a build/$(1)/libhourglass.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
@@ -111,7 +115,7 @@ build/exports.map:
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo test sanitize tsan valgrind check-layers install uninstall clean help
+.PHONY: all demo zoo bench test sanitize tsan valgrind check-layers install uninstall clean help
 .SECONDARY:
 
 all: build/f32/libhourglass.a build/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
@@ -125,6 +129,9 @@ demo: models/vae_mnist ## train the variational autoencoder and draw what it mak
 
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
 	tools/zoo.sh
+
+bench: tools/bench/bench ## measure the machine, the workloads and their kernels
+	tools/bench/bench
 
 # Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
 TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc

@@ -18,7 +18,8 @@ allowed autograd/kernels 'autograd/kernels/|autograd/real\.h|autograd/runtime\.h
 allowed autograd         'autograd/' '^autograd/kernels/'
 allowed nn               'nn/|autograd/'
 allowed datasets         'datasets/'
-allowed tools            'tools/'
+allowed tools            'tools/' '^tools/bench/'
+allowed tools/bench      'tools/|models/|nn/|autograd/|datasets/'
 allowed models           'models/|nn/|autograd/[a-z]*\.h|datasets/|tools/'
 [ "$status" -eq 0 ] && echo 'layers: every include points the right way'
 exit "$status"

@@ -1,0 +1,116 @@
+/* Measures this machine, then what the workloads and their kernels make of it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/runtime.h"
+#include "tools/args.h"
+#include "tools/bench/kernels.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/measure.h"
+#include "tools/bench/workloads.h"
+
+typedef struct bench_options {
+    const char *filter, *csv;
+    int64_t     threads; /* 0: one, then all */
+    double      seconds;
+    bool        workloads_only;
+} bench_options;
+
+static bool print_workload(const workload *w, const yardstick *y, const ds_dataset *data, FILE *csv)
+{
+    workload_run r;
+    machine_forget_memory();
+    if (!workload_open(&r, w, data, w->batch)) {
+        fprintf(stderr, "bench: out of memory\n");
+        return false;
+    }
+    for (int i = 0; i < 5; i++)
+        workload_step(&r);
+    timing t = measure(workload_step, &r, y->seconds);
+    bool ok = !ag_error(r.tape);
+    if (!ok)
+        fprintf(stderr, "bench: %s: %s\n", w->name, ag_error(r.tape));
+    workload_close(&r);
+    double images = 1e6 * (double)w->batch / t.median, share = w->mega_flop / t.median * 1e3 / y->peak;
+    double memory = machine_peak_memory();
+    printf("%-18s %10.1f %8.1f %12.0f %8.0f%% %9.1f\n", w->name, t.median, t.spread, images, 100 * share, memory);
+    fflush(stdout);
+    if (csv)
+        fprintf(csv, "%c,%d,%.1f,%.0f,%.4f,%.1f\n", w->name[0], y->threads, t.median, images, share, memory);
+    return ok;
+}
+
+static bool print_workloads(const yardstick *y, const bench_options *o, const ds_dataset *data, FILE *csv)
+{
+    bool ok = true;
+    printf("\n%-18s %10s %8s %12s %9s %9s\n", "workload", "us/step", "spread", "images/s", "of peak", "peak MB");
+    for (const workload *w = workloads; ok && w->name; w++)
+        if (strstr(w->name, o->filter))
+            ok = print_workload(w, y, data, csv);
+    return ok;
+}
+
+/* All tables, on so many threads. */
+static bool bench_on(int threads, const bench_options *o, const ds_dataset *data, FILE *csv)
+{
+    ag_set_threads(threads);
+    yardstick y = {threads, machine_peak(threads, 0.3), machine_bandwidth(threads, 0.5), o->seconds};
+    printf("\n%d thread%s, %s: %.0f GFLOP/s of fused multiply-adds, %.1f GB/s\n", threads, threads > 1 ? "s" : "", ag_isa(), y.peak,
+           y.bandwidth);
+    bool ok = print_workloads(&y, o, data, csv);
+    y.seconds /= 4;
+    return ok && (o->workloads_only || (bench_products(&y, o->filter) && bench_convolutions(&y, o->filter) &&
+                                        bench_passes(&y, o->filter)));
+}
+
+static bool bench(const bench_options *o, FILE *csv)
+{
+    enum { IMAGES = 20000 };
+    ds_dataset data;
+    ds_error error;
+    if (!ds_digits_make(IMAGES, 1, &data, &error)) {
+        fprintf(stderr, "bench: %s\n", error.text);
+        return false;
+    }
+    int all = ag_threads();
+    if (csv)
+        fprintf(csv, "workload,threads,us_per_step,images_per_s,share_of_peak,peak_mb\n");
+    bool ok = bench_on(o->threads > 0 ? (int)o->threads : 1, o, &data, csv);
+    if (ok && o->threads == 0 && all > 1)
+        ok = bench_on(all, o, &data, csv);
+    ds_dataset_free(&data);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    bench_options o = {.filter = "", .seconds = 1};
+    const args_option options[] = {
+        {"filter", ARGS_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it"},
+        {"threads", ARGS_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all"},
+        {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload; a kernel gets a quarter"},
+        {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the workloads' figures there too"},
+        {"workloads", ARGS_FLAG, &o.workloads_only, 0, 0, NULL, "only the workloads, without the kernels alone"},
+        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", options, NULL);
+    if (result != ARGS_OK)
+        return result == ARGS_HELP ? 0 : 2;
+    char message[256];
+    if (!ag_environment_ok(message, sizeof message)) {
+        fprintf(stderr, "bench: %s\n", message);
+        return 2;
+    }
+    FILE *csv = o.csv ? fopen(o.csv, "w") : NULL;
+    if (o.csv && !csv) {
+        fprintf(stderr, "bench: %s: %s\n", o.csv, strerror(errno));
+        return 1;
+    }
+    bool ok = bench(&o, csv);
+    if (csv && (ferror(csv) | fclose(csv)) && ok) {
+        fprintf(stderr, "bench: %s: %s\n", o.csv, strerror(errno));
+        ok = false;
+    }
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,20 @@
+/* The kernels alone, at the shapes that the workloads have. */
+#ifndef BENCH_KERNELS_H
+#define BENCH_KERNELS_H
+
+#include <stdbool.h>
+
+typedef struct yardstick {
+    int    threads;
+    double peak;      /* GFLOP/s */
+    double bandwidth; /* GB/s */
+    double seconds;   /* per figure */
+} yardstick;
+
+/* Each prints a table of the lines whose name contains `filter`; false when memory is out. */
+bool bench_products(const yardstick *y, const char *filter);
+bool bench_convolutions(const yardstick *y, const char *filter);
+bool bench_passes(const yardstick *y, const char *filter);
+bool bench_growth(const yardstick *y, const char *filter);
+
+#endif

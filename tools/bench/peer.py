@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""The workloads of tools/bench/bench in PyTorch: the same models, recipes and batches sizes, the leanest idiomatic loop.
+
+    tools/bench/peer.py [--data DIR] [--filter abc] [--threads N] [--seconds S] [--compile]
+        prints workload,threads,us_per_step,spread_us as CSV: the median step and its spread (from the 1st to the 3rd quartile)
+    tools/bench/peer.py --quality --seeds 1 2 3 [--data DIR] [--filter abc]
+        trains each workload to its end with each seed and prints its measure, the twin of the zoo's table
+
+Settings: fused optimisers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
+gradients set to None; --compile wraps model and loss in torch.compile. Without MNIST in DIR speed is measured on noise.
+"""
+import argparse
+import os
+import statistics
+import sys
+import time
+
+import numpy as np
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--data", default="data/mnist")
+parser.add_argument("--filter", default="abcdefghi", help="letters of workloads")
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--seconds", type=float, default=1.0)
+parser.add_argument("--compile", action="store_true")
+parser.add_argument("--quality", action="store_true")
+parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+options = parser.parse_args()
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[variable] = str(options.threads)
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(options.threads)
+
+
+# ---- Models. ----
+
+class Vae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
+        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
+
+    def forward(self, x):
+        h = F.relu(self.fc1(x))
+        mu, logvar = self.fc21(h), self.fc22(h)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.fc4(F.relu(self.fc3(z))), mu, logvar
+
+
+class ConvVae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten())
+        self.mu, self.logvar, self.expand = nn.Linear(3136, 32), nn.Linear(3136, 32), nn.Linear(32, 3136)
+        self.decoder = nn.Sequential(nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
+                                     nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
+
+    def forward(self, x):
+        h = self.encoder(x.reshape(-1, 1, 28, 28))
+        mu, logvar = self.mu(h), self.logvar(h)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.decoder(self.expand(z)), mu, logvar
+
+
+class Autoencoder(nn.Module):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+
+class Chunked(Autoencoder):
+    def forward(self, x):
+        mu, sigma = self.encoder(x).chunk(2, 1)
+        return self.decoder(mu + sigma * torch.randn_like(mu)), mu, sigma
+
+
+def stack(widths, activation, last):
+    layers = []
+    for i, (a, b) in enumerate(zip(widths, widths[1:])):
+        after = last if i == len(widths) - 2 else activation
+        layers += [nn.Linear(a, b)] + ([after()] if after else [])
+    return layers
+
+
+def autoencoder(widths, activation, code=None, out=nn.Sigmoid):
+    return Autoencoder(stack(widths, activation, code), stack(widths[::-1], activation, out))
+
+
+def conv_ae():
+    return Autoencoder([nn.Conv2d(1, 16, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(16, 8, 3, 2, 1), nn.ReLU(),
+                        nn.MaxPool2d(2, 1)],
+                       [nn.ConvTranspose2d(8, 16, 3, 2), nn.ReLU(), nn.ConvTranspose2d(16, 8, 5, 3, 1), nn.ReLU(),
+                        nn.ConvTranspose2d(8, 1, 2, 2, 1), nn.Tanh()])
+
+
+def denoising_ae():
+    m = Autoencoder([nn.Linear(784, 200), nn.Softplus()], [nn.Linear(200, 784)])
+    for p in m.parameters():
+        nn.init.zeros_(p)
+    nn.init.xavier_uniform_(m.encoder[0].weight)
+    return m
+
+
+def classifier():
+    m = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Dropout(0.25), nn.Linear(300, 10))
+    for p in m.parameters():
+        nn.init.zeros_(p)
+    nn.init.trunc_normal_(m[0].weight, std=0.1, a=-0.2, b=0.2)
+    return m
+
+
+def relu2():
+    m = autoencoder([784, 1000, 1000, 2], nn.ReLU, None, nn.Tanh)
+    for layer in m.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return m
+
+
+# ---- Losses: of a model, a batch and its labels; and what the zoo's table reports of them, as a sum over the batch. ----
+
+def vae_loss(m, x, _):
+    logits, mu, logvar = m(x)
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+
+
+def chunked_loss(m, x, _):
+    r, mu, sigma = m(x)
+    s = sigma * sigma
+    return F.mse_loss(r, x) + 0.5 * torch.sum(mu * mu + s - torch.log(1e-8 + s) - 1) / x.numel()
+
+
+def mse_loss(m, x, _):
+    return F.mse_loss(m(x), x)
+
+
+def conv_loss(m, x, _):
+    x = x.reshape(-1, 1, 28, 28)
+    return F.mse_loss(m(x), x)
+
+
+def denoising_loss(m, x, _):
+    noise = 0.01 * torch.randn(784) if m.training else 0
+    return 0.5 * F.mse_loss(m(x + noise), x, reduction="sum")
+
+
+def entropy_loss(m, x, y):
+    return F.cross_entropy(m(x), y)
+
+
+def mean_of(loss):
+    return lambda m, x, y: loss(m, x, y) * len(x)
+
+
+def correct(m, x, y):
+    return (m(x).argmax(1) == y).sum()
+
+
+class Workload:
+    def __init__(self, make, loss, batch, measure=None, optimizer=None, lr=1e-3, eps=1e-8, pixels="unit", batches="shuffled",
+                 epochs=10, steps=0, last=60000, total=False):
+        self.__dict__.update({k: v for k, v in locals().items() if k != "self"})
+        self.measure = measure or mean_of(loss)
+        self.optimizer = optimizer or (lambda p: torch.optim.Adam(p, lr=lr, eps=eps, fused=True))
+
+
+def adagrad(p):
+    return torch.optim.Adagrad(p, lr=0.3, initial_accumulator_value=0.1, eps=0, fused=True)
+
+
+WORKLOADS = {
+    "a": Workload(Vae, vae_loss, 128, measure=vae_loss),
+    "b": Workload(lambda: autoencoder([784, 256, 64, 20], nn.ReLU, nn.ReLU), mse_loss, 32),
+    "c": Workload(lambda: Chunked(stack([784, 256, 64, 20], nn.ReLU, nn.ReLU), stack([10, 64, 256, 784], nn.ReLU, nn.Sigmoid)),
+                  chunked_loss, 32, measure=lambda m, x, y: F.mse_loss(m(x)[0], x) * len(x)),
+    "d": Workload(lambda: autoencoder([784, 128, 64, 12, 3], nn.Tanh), mse_loss, 64, lr=5e-3),
+    "e": Workload(conv_ae, conv_loss, 128, pixels="signed"),
+    "f": Workload(denoising_ae, denoising_loss, 128, measure=denoising_loss, pixels="standard", batches="blocks", epochs=20,
+                  last=55000, total=True),
+    "g": Workload(classifier, entropy_loss, 100, measure=correct, optimizer=adagrad, batches="shuffled", steps=3000, last=55000),
+    "h": Workload(relu2, mse_loss, 128, lr=2e-3, eps=1e-7, pixels="signed", batches="random", steps=100),
+    "i": Workload(ConvVae, vae_loss, 128, measure=vae_loss, epochs=3),
+}
+
+
+# ---- Data. ----
+
+def read_idx(name):
+    data = np.fromfile(os.path.join(options.data, name), np.uint8)
+    rank = data[3]
+    return data[4 + 4 * rank:].reshape(np.frombuffer(data[4:4 + 4 * rank], ">u4").astype(int))
+
+
+def load():
+    try:
+        return [torch.from_numpy(read_idx(part + kind).copy()) for part in ("train-", "t10k-")
+                for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    except FileNotFoundError:
+        if options.quality:
+            sys.exit(f"{options.data}: no MNIST here; tools/fetch_mnist.sh brings it")
+        noise = torch.randint(0, 256, (70000, 28, 28), dtype=torch.uint8)
+        return [noise[:60000], torch.zeros(60000), noise[60000:], torch.zeros(10000)]
+
+
+def prepare(w, data):
+    train, test = data[0][-w.last:].reshape(-1, 784).float() / 255, data[2].reshape(-1, 784).float() / 255
+    if w.pixels == "signed":
+        train, test = 2 * train - 1, 2 * test - 1
+    if w.pixels == "standard":
+        mean, deviation = train.mean(0), train.std(0, unbiased=False)
+        deviation[deviation < 1e-6] = 1
+        train, test = (train - mean) / deviation, (test - mean) / deviation
+    return train, data[1][-w.last:].long(), test, data[3].long()
+
+
+def batches(w, count):
+    """Endless index tensors."""
+    while True:
+        if w.batches == "random":
+            yield torch.randint(count, (w.batch,))
+        elif w.batches == "blocks":
+            first = torch.randint(count - w.batch + 1, (1,)).item()
+            yield torch.arange(first, first + w.batch)
+        else:
+            yield from torch.randperm(count).split(w.batch)
+
+
+# ---- Runs. ----
+
+def stepper(w, train, labels):
+    """A model and a function that makes one training step of a batch given by index."""
+    model = w.make()
+    optimizer = w.optimizer(model.parameters())
+    loss_of = torch.compile(w.loss) if options.compile else w.loss
+
+    def step(index):
+        loss = loss_of(model, train.index_select(0, index), labels.index_select(0, index))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return model, step
+
+
+def speed(name, w, data):
+    train, labels, _, _ = prepare(w, data)
+    _, step = stepper(w, train, labels)
+    source = (index for index in batches(w, len(train)) if len(index) == w.batch)
+    for _ in range(10):
+        step(next(source))
+    times, end = [], time.perf_counter() + options.seconds
+    while time.perf_counter() < end or len(times) < 5:
+        index, start = next(source), time.perf_counter()
+        step(index)
+        times.append(1e6 * (time.perf_counter() - start))
+    quarter = statistics.quantiles(times, n=4)
+    print(f"{name},{options.threads},{quarter[1]:.1f},{quarter[2] - quarter[0]:.1f}", flush=True)
+
+
+@torch.no_grad()
+def measure(w, model, test, labels):
+    model.eval()
+    total = sum(float(w.measure(model, x, y)) for x, y in zip(test.split(w.batch), labels.split(w.batch)))
+    return total if w.total else total / len(test)
+
+
+def quality(name, w, data):
+    results = []
+    for seed in options.seeds:
+        torch.manual_seed(seed)
+        train, labels, test, test_labels = prepare(w, data)
+        model, step = stepper(w, train, labels)
+        source = batches(w, len(train))
+        for _ in range(w.steps or w.epochs * -(-len(train) // w.batch)):
+            step(next(source))
+        results.append(measure(w, model, test, test_labels))
+    deviation = statistics.stdev(results) if len(results) > 1 else 0
+    print(f"{name} {statistics.mean(results):.6g} ± {deviation:.3g} ({', '.join(f'{r:.5g}' for r in results)})", flush=True)
+
+
+def main():
+    blas = [line.strip(" -\n") for line in torch.__config__.show().splitlines() if "Math Kernel" in line or "OpenBLAS" in line]
+    print(f"PyTorch {torch.__version__}, {', '.join(blas) or 'no BLAS named'}, {torch.get_num_threads()} threads, "
+          f"{torch.backends.cpu.get_cpu_capability()}{', torch.compile' if options.compile else ''}", file=sys.stderr)
+    data = load()
+    if not options.quality:
+        print("workload,threads,us_per_step,spread_us")
+    for name, w in WORKLOADS.items():
+        if name in options.filter:
+            (quality if options.quality else speed)(name, w, data)
+
+
+main()
