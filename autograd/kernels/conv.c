@@ -1,9 +1,4 @@
-/* Convolutions as matrix products with the matrix of patches, of which only a block is ever written out.
- *
- * The matrix of patches of one group has a row for each tap (channel, ky, kx) and a column for each pixel of each image's
- * output. A block of it is small enough for the second cache level. Sums run over taps, channels or pixels in one
- * order, whatever the blocks, the threads or the instruction set; where a block's size does matter for the order (the scatter of
- * the input's gradient), it is the same everywhere. */
+/* Convolutions on interleaved images: which pixels and weights meet. simd/conv.c multiplies them. */
 #include "autograd/kernels/conv.h"
 
 #include <string.h>
@@ -11,245 +6,362 @@
 #include "autograd/kernels/pool.h"
 
 enum {
-    TAPS = 128,    /* rows of a block of patches */
-    PIXELS = 64,   /* columns */
-    CHANNELS = 128 /* of the output, done at a time */
+    BLOCK = 2 * AGK_CONV_LANES,
+    THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
+    MOST_TAPS = 64        /* of one pixel, done at a time */
 };
-
-typedef struct conv_job {
-    const agk_conv *c;
-    const ag_real  *x, *w, *g, *bias;
-    bool            add;
-    ag_real        *to;
-} conv_job;
-
-static int64_t area(const int64_t *size)
-{
-    return size[0] * size[1];
-}
-
-static int64_t group_taps(const agk_conv *c)
-{
-    return c->in_channels / c->groups * area(c->kernel);
-}
-
-/* ---- Patches. ---- */
-
-/* A run of output pixels of one row of one image: ox0 .. ox0+n-1, at columns column.. of the block. */
-typedef struct run {
-    int64_t image, oy, ox0, n, column;
-} run;
-
-/* The first run at or after pixel `at` of the block [first, first + count); pixels count through the whole batch. */
-static run run_at(const agk_conv *c, int64_t first, int64_t count, int64_t at)
-{
-    int64_t pixel = first + at, in_image = pixel % area(c->out);
-    run r = {pixel / area(c->out), in_image / c->out[1], in_image % c->out[1], 0, at};
-    r.n = c->out[1] - r.ox0 < count - at ? c->out[1] - r.ox0 : count - at;
-    return r;
-}
-
-/* One tap's input row for a run, and the range of the run's pixels for which it is not padding. */
-typedef struct tap_row {
-    const ag_real *x; /* of pixel ox0; valid from begin on */
-    int64_t        begin, end;
-} tap_row;
-
-static tap_row tap_of_run(const agk_conv *c, const ag_real *x, int64_t channel, int64_t ky, int64_t kx, const run *r)
-{
-    int64_t iy = r->oy * c->stride[0] + ky * c->dilation[0] - c->padding[0];
-    int64_t ix = r->ox0 * c->stride[1] + kx * c->dilation[1] - c->padding[1], s = c->stride[1], width = c->in[1];
-    tap_row t = {NULL, 0, 0};
-    if (iy < 0 || iy >= c->in[0])
-        return t;
-    t.begin = ix < 0 ? (-ix + s - 1) / s : 0;
-    t.end = ix < width ? (width - ix + s - 1) / s : 0;
-    t.end = t.end < r->n ? t.end : r->n;
-    t.begin = t.begin < t.end ? t.begin : t.end;
-    t.x = x + ((r->image * c->in_channels + channel) * c->in[0] + iy) * width + ix + t.begin * s;
-    return t;
-}
-
-/* Writes taps k0 .. k0+taps-1 of group `group` for `count` pixels from `first` on: tap k, pixel j to
- * to[(k - k0) * tap_step + j * pixel_step]. */
-static void write_patches(const agk_conv *c, const ag_real *x, int64_t group, int64_t k0, int64_t taps, int64_t first,
-                          int64_t count, ag_real *to, int64_t tap_step, int64_t pixel_step)
-{
-    int64_t channels = c->in_channels / c->groups, s = c->stride[1];
-    for (int64_t at = 0; at < count;) {
-        run r = run_at(c, first, count, at);
-        for (int64_t k = k0; k < k0 + taps; k++) {
-            int64_t tap = k % area(c->kernel), channel = group * channels + k / area(c->kernel);
-            tap_row t = tap_of_run(c, x, channel, tap / c->kernel[1], tap % c->kernel[1], &r);
-            ag_real *p = to + (k - k0) * tap_step + at * pixel_step;
-            for (int64_t i = 0; i < t.begin; i++)
-                p[i * pixel_step] = 0;
-            for (int64_t i = t.begin; i < t.end; i++)
-                p[i * pixel_step] = t.x[(i - t.begin) * s];
-            for (int64_t i = t.end; i < r.n; i++)
-                p[i * pixel_step] = 0;
-        }
-        at += r.n;
-    }
-}
-
-/* The reverse: adds the block to the input positions that the taps were read from. */
-static void add_patches(const agk_conv *c, const ag_real *from, int64_t group, int64_t k0, int64_t taps, int64_t first,
-                        int64_t count, ag_real *dx)
-{
-    int64_t channels = c->in_channels / c->groups, s = c->stride[1];
-    for (int64_t k = k0; k < k0 + taps; k++)
-        for (int64_t at = 0; at < count;) {
-            run r = run_at(c, first, count, at);
-            int64_t tap = k % area(c->kernel), channel = group * channels + k / area(c->kernel);
-            tap_row t = tap_of_run(c, dx, channel, tap / c->kernel[1], tap % c->kernel[1], &r);
-            ag_real *to = dx + (t.x ? t.x - dx : 0);
-            const ag_real *p = from + (k - k0) * PIXELS + at;
-            for (int64_t i = t.begin; i < t.end; i++)
-                to[(i - t.begin) * s] += p[i];
-            at += r.n;
-        }
-}
-
-/* ---- Blocks of the output: `rows` channels from `channel` on, `count` pixels from `first` on, as a matrix. ---- */
-
-static void copy_block(const agk_conv *c, ag_real *y, int64_t channel, int64_t rows, int64_t first, int64_t count,
-                       ag_real *block, bool to_output)
-{
-    for (int64_t at = 0, n; at < count; at += n) {
-        int64_t pixel = first + at, in_image = pixel % area(c->out);
-        n = area(c->out) - in_image < count - at ? area(c->out) - in_image : count - at;
-        ag_real *image = y + (pixel / area(c->out) * c->out_channels + channel) * area(c->out) + in_image;
-        for (int64_t r = 0; r < rows; r++) {
-            ag_real *there = image + r * area(c->out), *here = block + r * PIXELS + at;
-            memcpy(to_output ? there : here, to_output ? here : there, (size_t)n * sizeof *here);
-        }
-    }
-}
-
-static void set_block(const ag_real *bias, int64_t rows, ag_real *block)
-{
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = 0; j < PIXELS; j++)
-            block[r * PIXELS + j] = bias ? bias[r] : 0;
-}
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-/* ---- Forward. ---- */
-
-static void forward_block(const conv_job *j, int64_t group, int64_t channel, int64_t rows, int64_t first, int64_t count)
+static int64_t area(const int64_t *size)
 {
-    const agk_conv *c = j->c;
-    ag_real patches[TAPS * PIXELS], block[CHANNELS * PIXELS];
-    int64_t taps = group_taps(c);
-    if (j->add)
-        copy_block(c, j->to, channel, rows, first, count, block, false);
+    return size[0] * size[1];
+}
+
+static int64_t round_up(int64_t n, int64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+/* ---- Interleaving. ---- */
+
+static int64_t blocks_of(int64_t batch)
+{
+    return (batch + BLOCK - 1) / BLOCK;
+}
+
+/* The images that a block has room for. */
+static int64_t lanes_of(int64_t batch, int64_t block)
+{
+    return batch - block * BLOCK > AGK_CONV_LANES ? BLOCK : AGK_CONV_LANES;
+}
+
+typedef struct layout {
+    int64_t        batch, size;
+    const ag_real *from;
+    ag_real       *to;
+    bool           add;
+} layout;
+
+enum { PIECE = 256 }; /* numbers of each image that are moved together */
+
+static int64_t pieces(int64_t size)
+{
+    return (size + PIECE - 1) / PIECE;
+}
+
+static void interleave_pieces(void *context, int64_t begin, int64_t end)
+{
+    const layout *l = context;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
+        int64_t lanes = lanes_of(l->batch, block), images = least(l->batch - block * BLOCK, lanes);
+        ag_real *to = l->to + block * BLOCK * l->size + first * lanes;
+        if (images < lanes)
+            memset(to, 0, (size_t)(n * lanes) * sizeof *to);
+        agk()->transpose(images, n, l->from + block * BLOCK * l->size + first, l->size, false, to, lanes);
+    }
+}
+
+void agk_interleave(int64_t batch, int64_t size, const ag_real *x, ag_real *interleaved)
+{
+    layout l = {batch, size, x, interleaved, false};
+    agk_parallel(blocks_of(batch) * pieces(size), 2, interleave_pieces, &l);
+}
+
+static void deinterleave_pieces(void *context, int64_t begin, int64_t end)
+{
+    const layout *l = context;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
+        int64_t lanes = lanes_of(l->batch, block), images = least(l->batch - block * BLOCK, lanes);
+        agk()->transpose(n, images, l->from + block * BLOCK * l->size + first * lanes, lanes, l->add,
+                         l->to + block * BLOCK * l->size + first, l->size);
+    }
+}
+
+void agk_deinterleave(int64_t batch, int64_t size, const ag_real *interleaved, bool add, ag_real *x)
+{
+    layout l = {batch, size, interleaved, x, add};
+    agk_parallel(blocks_of(batch) * pieces(size), 2, deinterleave_pieces, &l);
+}
+
+/* ---- One direction: from the pixels of the source to those of the target. Forward, that is from x to y; for the gradient of the
+ * input, from y to x. ---- */
+
+typedef struct direction {
+    const agk_conv *c;
+    bool            forward;
+    int64_t         depth, rows; /* channels of a group: of the source, of the target */
+    const int64_t  *from, *to;   /* sizes of the images */
+    const ag_real  *source, *weight, *bias;
+    ag_real        *target;
+} direction;
+
+static direction direction_of(const agk_conv *c, bool forward, agk_conv_room room, const ag_real *bias)
+{
+    int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
+    if (forward)
+        return (direction){c, true, in, out, c->in, c->out, room.x, room.w, bias, room.y};
+    return (direction){c, false, out, in, c->out, c->in, room.y, room.w, bias, room.x};
+}
+
+/* Reals that the ordered weights of a group take. */
+static int64_t group_weights(int64_t depth, int64_t rows, const agk_conv *c)
+{
+    return round_up(rows, AGK_CONV_ROWS) * depth * area(c->kernel);
+}
+
+/* The weights as (group, row block, tap, depth, AGK_CONV_ROWS), rows being channels of the target. */
+static void order_weights(const direction *d, const ag_real *w, ag_real *to)
+{
+    int64_t taps = area(d->c->kernel), size = d->rows * d->depth * taps;
+    int64_t row_step = d->forward ? d->depth * taps : taps, depth_step = d->forward ? taps : d->rows * taps;
+    for (int64_t g = 0; g < d->c->groups; g++, w += size)
+        for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS)
+            for (int64_t t = 0; t < taps; t++)
+                for (int64_t k = 0; k < d->depth; k++, to += AGK_CONV_ROWS)
+                    for (int64_t i = 0; i < AGK_CONV_ROWS; i++)
+                        to[i] = r + i < d->rows ? w[(r + i) * row_step + k * depth_step + t] : 0;
+}
+
+/* Along one axis: the source position that tap `tap` pairs with target position `at`, or -1. */
+static int64_t partner(const direction *d, int axis, int64_t at, int64_t tap)
+{
+    int64_t stride = d->c->stride[axis], shift = tap * d->c->dilation[axis] - d->c->padding[axis], p;
+    if (d->forward)
+        p = at * stride + shift;
+    else if (stride == 1)
+        p = at - shift;
+    else if (at < shift || (at - shift) % stride)
+        return -1;
     else
-        set_block(j->bias ? j->bias + channel : NULL, rows, block);
-    for (int64_t k = 0; k < taps; k += TAPS) {
-        int64_t depth = least(taps - k, TAPS);
-        write_patches(c, j->x, group, k, depth, first, count, patches, PIXELS, 1);
-        agk()->gemm(rows, count, depth, (agk_matrix){j->w + channel * taps + k, taps, 1},
-                    (agk_matrix){patches, PIXELS, 1}, block, PIXELS, block, PIXELS);
-    }
-    copy_block(c, j->to, channel, rows, first, count, block, true);
+        p = (at - shift) / stride;
+    return p >= 0 && p < d->from[axis] ? p : -1;
 }
 
-static void forward_pixels(void *context, int64_t begin, int64_t end)
+/* The taps of target pixel (y, x), from tap number *next on, at most MOST_TAPS; *next moves on. */
+static int64_t taps_of_pixel(const direction *d, int64_t y, int64_t x, int64_t lanes, int64_t *next, agk_tap *tap)
 {
-    const conv_job *j = context;
-    int64_t channels = j->c->out_channels / j->c->groups;
-    for (int64_t first = begin; first < end; first += PIXELS)
-        for (int64_t group = 0; group < j->c->groups; group++)
-            for (int64_t o = 0; o < channels; o += CHANNELS)
-                forward_block(j, group, group * channels + o, least(channels - o, CHANNELS), first,
-                              least(end - first, PIXELS));
-}
-
-void agk_conv_forward(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *bias, bool add, ag_real *y)
-{
-    conv_job j = {.c = c, .x = x, .w = w, .bias = bias, .add = add, .to = y};
-    int64_t work = group_taps(c) * c->out_channels; /* per pixel */
-    agk_parallel(c->batch * area(c->out), 200000 / work + PIXELS, forward_pixels, &j);
-}
-
-/* ---- Gradient of the input. ---- */
-
-/* Pixels first .. first+count-1 of one group: patches = w^T g, added to where they came from. */
-static void input_gradient_block(const conv_job *j, int64_t group, int64_t first, int64_t count)
-{
-    const agk_conv *c = j->c;
-    ag_real patches[TAPS * PIXELS], block[CHANNELS * PIXELS];
-    int64_t taps = group_taps(c), channels = c->out_channels / c->groups;
-    for (int64_t k = 0; k < taps; k += TAPS) {
-        int64_t rows = least(taps - k, TAPS);
-        for (int64_t o = 0; o < channels; o += CHANNELS) {
-            int64_t depth = least(channels - o, CHANNELS), channel = group * channels + o;
-            copy_block(c, (ag_real *)j->g, channel, depth, first, count, block, false);
-            agk()->gemm(rows, count, depth, (agk_matrix){j->w + channel * taps + k, 1, taps},
-                        (agk_matrix){block, PIXELS, 1}, o > 0 ? patches : NULL, PIXELS, patches, PIXELS);
+    int64_t width = d->c->kernel[1], all = area(d->c->kernel), n = 0;
+    while (*next < all && n < MOST_TAPS) {
+        int64_t ky = *next / width, sy = partner(d, 0, y, ky);
+        if (sy < 0) {
+            *next = (ky + 1) * width;
+            continue;
         }
-        add_patches(c, patches, group, k, rows, first, count, j->to);
+        for (; *next < (ky + 1) * width && n < MOST_TAPS; ++*next) {
+            int64_t sx = partner(d, 1, x, *next - ky * width);
+            if (sx >= 0)
+                tap[n++] = (agk_tap){*next * d->depth * AGK_CONV_ROWS, (sy * d->from[1] + sx) * lanes};
+        }
+    }
+    return n;
+}
+
+/* One pixel of the target, of all channels, for one block of images. */
+static void target_pixel(const direction *d, int64_t block, int64_t y, int64_t x)
+{
+    const agk_conv *c = d->c;
+    int64_t lanes = lanes_of(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
+    int64_t per_block = area(c->kernel) * d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
+    agk_tap taps[MOST_TAPS];
+    int64_t next = 0;
+    do {
+        bool first = next == 0;
+        int64_t n = taps_of_pixel(d, y, x, lanes, &next, taps);
+        for (int64_t g = 0; g < c->groups; g++) {
+            const ag_real *source = d->source + block * BLOCK * area(d->from) * d->depth * c->groups + g * d->depth * from;
+            for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
+                int64_t channel = g * d->rows + r;
+                ag_real *target = d->target + block * BLOCK * area(d->to) * d->rows * c->groups + channel * to +
+                                  (y * d->to[1] + x) * lanes;
+                agk()->conv_pixel(least(d->rows - r, AGK_CONV_ROWS), lanes, n, taps, d->depth, from,
+                                  d->weight + g * per_group + r / AGK_CONV_ROWS * per_block, source,
+                                  d->bias ? d->bias + channel : NULL, !first, target, to);
+            }
+        }
+    } while (next < area(c->kernel));
+}
+
+/* Items are the rows of the target in each block. */
+static void target_rows(void *context, int64_t begin, int64_t end)
+{
+    const direction *d = context;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t x = 0; x < d->to[1]; x++)
+            target_pixel(d, i / d->to[0], i % d->to[0], x);
+}
+
+static void run(direction d, const ag_real *w, ag_real *ordered)
+{
+    const agk_conv *c = d.c;
+    order_weights(&d, w, ordered);
+    int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] * BLOCK; /* about, per item */
+    agk_parallel(blocks_of(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
+}
+
+void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)
+{
+    run(direction_of(c, true, room, bias), w, room.w);
+}
+
+void agk_conv_input_gradient(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)
+{
+    run(direction_of(c, false, room, bias), w, room.w);
+}
+
+/* ---- The gradient of the weight. Threads share out blocks of its channels. ---- */
+
+typedef struct weight_gradient {
+    const agk_conv *c;
+    agk_conv_room   room;
+    bool            add;
+    ag_real        *dw;
+} weight_gradient;
+
+/* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border. */
+typedef struct overlap {
+    int64_t begin, end, partner;
+} overlap;
+
+static overlap overlap_of(const agk_conv *c, int axis, int64_t tap)
+{
+    int64_t stride = c->stride[axis], shift = tap * c->dilation[axis] - c->padding[axis];
+    int64_t begin = shift < 0 ? (-shift + stride - 1) / stride : 0;
+    int64_t end = shift < c->in[axis] ? least((c->in[axis] - shift + stride - 1) / stride, c->out[axis]) : 0;
+    return (overlap){begin, end, begin * stride + shift};
+}
+
+/* Some channels of output and input: `rows` from `channel` on by `columns` from `from` on. */
+typedef struct patch {
+    int64_t channel, rows, from, columns;
+} patch;
+
+/* Adds one tap's products to `sums`, over the output rows from `top` to `bottom` and AGK_CONV_LANES images of a block, from
+ * `lane` on. */
+static void correlate(const weight_gradient *j, const patch *p, const overlap tap[2], int64_t top, int64_t bottom, int64_t block,
+                      int64_t lane, ag_real *sums)
+{
+    const agk_conv *c = j->c;
+    int64_t begin = tap[0].begin > top ? tap[0].begin : top, end = least(tap[0].end, bottom);
+    if (begin >= end || tap[1].begin >= tap[1].end)
+        return;
+    int64_t lanes = lanes_of(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
+    int64_t iy = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
+    agk_window w = {end - begin, tap[1].end - tap[1].begin, out, c->out[1] * lanes, lanes,
+                    in, c->in[1] * c->stride[0] * lanes, c->stride[1] * lanes};
+    const ag_real *g = j->room.y + block * BLOCK * area(c->out) * c->out_channels + p->channel * out;
+    const ag_real *x = j->room.x + block * BLOCK * area(c->in) * c->in_channels + p->from * in;
+    agk()->conv_correlate(p->rows, p->columns, &w, g + (begin * c->out[1] + tap[1].begin) * lanes + lane,
+                          x + (iy * c->in[1] + tap[1].partner) * lanes + lane, sums);
+}
+
+/* The sum over images, in one fixed order. */
+static ag_real total(ag_real *lane)
+{
+    for (int half = AGK_CONV_LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
+enum {
+    SOME_TAPS = 16, /* done together, */
+    BAND = 16,      /* over so many pixels: what they read stays in the first cache level */
+    SUMS = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * AGK_CONV_LANES
+};
+
+/* `sums` of taps t .. t+n-1, over the whole batch. */
+static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, int64_t n, ag_real *sums)
+{
+    const agk_conv *c = j->c;
+    int64_t band = c->out[1] < BAND ? BAND / c->out[1] : 1;
+    overlap tap[SOME_TAPS][2];
+    for (int64_t i = 0; i < n; i++) {
+        tap[i][0] = overlap_of(c, 0, (t + i) / c->kernel[1]);
+        tap[i][1] = overlap_of(c, 1, (t + i) % c->kernel[1]);
+    }
+    memset(sums, 0, (size_t)(n * SUMS) * sizeof *sums);
+    for (int64_t block = 0; block < blocks_of(c->batch); block++)
+        for (int64_t lane = 0; lane < lanes_of(c->batch, block); lane += AGK_CONV_LANES)
+            for (int64_t top = 0; top < c->out[0]; top += band)
+                for (int64_t i = 0; i < n; i++)
+                    correlate(j, p, tap[i], top, top + band, block, lane, sums + i * SUMS);
+}
+
+/* All taps of a patch. */
+static void weight_patch(const weight_gradient *j, const patch *p)
+{
+    int64_t taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
+    _Alignas(64) ag_real sums[SOME_TAPS * SUMS];
+    for (int64_t t = 0; t < taps; t += SOME_TAPS) {
+        int64_t n = least(taps - t, SOME_TAPS);
+        correlate_taps(j, p, t, n, sums);
+        for (int64_t r = 0; r < p->rows; r++)
+            for (int64_t k = 0; k < p->columns; k++) {
+                ag_real *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
+                for (int64_t i = 0; i < n; i++) {
+                    ag_real sum = total(sums + i * SUMS + (r * AGK_CONV_GRAD_COLUMNS + k) * AGK_CONV_LANES);
+                    dw[i] = j->add ? dw[i] + sum : sum;
+                }
+            }
     }
 }
 
-/* A block holds whole images, or is a part of one that begins at a multiple of PIXELS. */
-static void input_gradient_images(void *context, int64_t begin, int64_t end)
+static int64_t parts(int64_t n, int64_t size)
 {
-    const conv_job *j = context;
-    const agk_conv *c = j->c;
-    int64_t image = c->in_channels * area(c->in), pixels = area(c->out);
-    int64_t together = pixels < PIXELS ? PIXELS / pixels : 1;
-    if (!j->add)
-        memset(j->to + begin * image, 0, (size_t)((end - begin) * image) * sizeof *j->to);
-    for (int64_t n = begin; n < end; n += together)
-        for (int64_t group = 0; group < c->groups; group++)
-            for (int64_t at = 0; at < (together > 1 ? 1 : pixels); at += PIXELS)
-                input_gradient_block(j, group, n * pixels + at,
-                                     together > 1 ? least(end - n, together) * pixels : least(pixels - at, PIXELS));
+    return (n + size - 1) / size;
 }
 
-void agk_conv_input_gradient(const agk_conv *c, const ag_real *g, const ag_real *w, bool add, ag_real *dx)
+static void weight_patches(void *context, int64_t begin, int64_t end)
 {
-    conv_job j = {.c = c, .g = g, .w = w, .add = add, .to = dx};
-    int64_t work = group_taps(c) * c->out_channels * area(c->out); /* per image */
-    agk_parallel(c->batch, 200000 / work + 1, input_gradient_images, &j);
-}
-
-/* ---- Gradient of the weight: a sum over all pixels of the batch, in order. Threads share out the taps. ---- */
-
-static void weight_gradient_block(const conv_job *j, int64_t group, int64_t k, int64_t taps, int64_t first, int64_t count)
-{
-    const agk_conv *c = j->c;
-    ag_real patches[TAPS * PIXELS], block[CHANNELS * PIXELS];
-    int64_t channels = c->out_channels / c->groups, row = group_taps(c);
-    write_patches(c, j->x, group, k, taps, first, count, patches, 1, TAPS);
-    for (int64_t o = 0; o < channels; o += CHANNELS) {
-        int64_t rows = least(channels - o, CHANNELS), channel = group * channels + o;
-        ag_real *dw = j->to + channel * row + k;
-        copy_block(c, (ag_real *)j->g, channel, rows, first, count, block, false);
-        agk()->gemm(rows, taps, count, (agk_matrix){block, PIXELS, 1}, (agk_matrix){patches, TAPS, 1},
-                    first > 0 || j->add ? dw : NULL, row, dw, row);
+    const weight_gradient *j = context;
+    int64_t out = j->c->out_channels / j->c->groups, in = j->c->in_channels / j->c->groups;
+    int64_t tall = parts(out, AGK_CONV_GRAD_ROWS), wide = parts(in, AGK_CONV_GRAD_COLUMNS);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t group = i / (tall * wide), r = i / wide % tall * AGK_CONV_GRAD_ROWS, k = i % wide * AGK_CONV_GRAD_COLUMNS;
+        weight_patch(j, &(patch){group * out + r, least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
+                                 least(in - k, AGK_CONV_GRAD_COLUMNS)});
     }
 }
 
-static void weight_gradient_taps(void *context, int64_t begin, int64_t end)
+void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
 {
-    const conv_job *j = context;
-    int64_t pixels = j->c->batch * area(j->c->out);
-    for (int64_t group = 0; group < j->c->groups; group++)
-        for (int64_t k = begin; k < end; k += TAPS)
-            for (int64_t first = 0; first < pixels; first += PIXELS)
-                weight_gradient_block(j, group, k, least(end - k, TAPS), first, least(pixels - first, PIXELS));
+    weight_gradient j = {c, room, add, dw};
+    int64_t out = c->out_channels / c->groups, in = c->in_channels / c->groups;
+    int64_t work = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * area(c->kernel) * area(c->out) * c->batch; /* per item */
+    agk_parallel(c->groups * parts(out, AGK_CONV_GRAD_ROWS) * parts(in, AGK_CONV_GRAD_COLUMNS), THREAD_WORK / work + 1,
+                 weight_patches, &j);
 }
 
-void agk_conv_weight_gradient(const agk_conv *c, const ag_real *x, const ag_real *g, bool add, ag_real *dw)
+/* ---- Room. ---- */
+
+static int64_t ordered_weights(const agk_conv *c)
 {
-    conv_job j = {.c = c, .x = x, .g = g, .add = add, .to = dw};
-    int64_t work = c->out_channels * c->batch * area(c->out); /* per tap */
-    agk_parallel(group_taps(c), 200000 / work + 8, weight_gradient_taps, &j);
+    int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
+    int64_t forward = group_weights(in, out, c), backward = group_weights(out, in, c);
+    return c->groups * (forward > backward ? forward : backward);
+}
+
+int64_t agk_conv_room_size(const agk_conv *c)
+{
+    const double most = 1e15;
+    double images = (double)c->batch + AGK_CONV_LANES;
+    double in = (double)c->in_channels * (double)c->in[0] * (double)c->in[1];
+    double out = (double)c->out_channels * (double)c->out[0] * (double)c->out[1];
+    if (images * (in + out) > most || (double)ordered_weights(c) > most)
+        return -1;
+    return round_up(c->batch, AGK_CONV_LANES) * (c->in_channels * area(c->in) + c->out_channels * area(c->out)) +
+           ordered_weights(c);
+}
+
+agk_conv_room agk_conv_room_in(const agk_conv *c, ag_real *memory)
+{
+    int64_t images = round_up(c->batch, AGK_CONV_LANES);
+    ag_real *y = memory + images * c->in_channels * area(c->in);
+    return (agk_conv_room){memory, y, y + images * c->out_channels * area(c->out)};
 }

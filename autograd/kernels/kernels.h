@@ -35,6 +35,25 @@ typedef struct agk_rmsprop {
     ag_real lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
 } agk_rmsprop;
 
+/* Convolutions work on this many images side by side, or twice as many, and on this many channels of an output pixel; their
+ * weight gradients on so many output channels by so many input channels. */
+#define AGK_CONV_LANES        16
+#define AGK_CONV_ROWS         12
+#define AGK_CONV_GRAD_ROWS    8
+#define AGK_CONV_GRAD_COLUMNS 3
+
+/* Where one tap of a convolution finds its weights and its pixel. */
+typedef struct agk_tap {
+    int64_t weight, source;
+} agk_tap;
+
+/* height x width pixels of g and x. Channel r, pixel (i, j) of g is at r * g_channel + i * g_row + j * g_column. */
+typedef struct agk_window {
+    int64_t height, width;
+    int64_t g_channel, g_row, g_column;
+    int64_t x_channel, x_row, x_column;
+} agk_window;
+
 /* Random draws are made in groups of this many elements. */
 #define AGK_RANDOM_GROUP 64
 

@@ -35,27 +35,35 @@ static bool conv2d_shape(ag_node *node)
         p->conv.out[i] = (in + 2 * o->padding[i] - reach) / o->stride[i] + 1;
     }
     node->out->shape = AG_SHAPE(x->dim[0], w->dim[0], p->conv.out[0], p->conv.out[1]);
-    return true;
+    return ag_conv_take_room(node);
 }
 
 static void conv2d_forward(ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
-    const ag_real *bias = node->n_in > 2 ? node->in[2]->data : NULL;
-    agk_conv_forward(&p->conv, node->in[0]->data, node->in[1]->data, bias, false, node->out->data);
+    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    agk_conv_room room = agk_conv_room_in(c, node->saved);
+    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    agk_interleave(c->batch, in, node->in[0]->data, room.x);
+    agk_conv_forward(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
+    agk_deinterleave(c->batch, out, room.y, false, node->out->data);
 }
 
+/* room.x still holds the input; its gradient takes its place. */
 static void conv2d_backward(const ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
-    const ag_real *g = node->out->grad;
+    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    agk_conv_room room = agk_conv_room_in(c, node->saved);
+    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    agk_interleave(c->batch, out, node->out->grad, room.y);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
-        agk_conv_weight_gradient(&p->conv, node->in[0]->data, g, dw.add, dw.data);
+        agk_conv_weight_gradient(c, room, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
-    if (dx.data)
-        agk_conv_input_gradient(&p->conv, g, node->in[1]->data, dx.add, dx.data);
-    ag_conv_bias_gradient(node, p->conv.out_channels);
+    if (dx.data) {
+        agk_conv_input_gradient(c, room, node->in[1]->data, NULL);
+        agk_deinterleave(c->batch, in, room.x, dx.add, dx.data);
+    }
+    ag_conv_bias_gradient(node, c->out_channels);
 }
 
 static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};

@@ -35,6 +35,17 @@ bool ag_conv_bias(ag_node *node, int64_t channels)
                       AG_STR(&node->in[1]->shape));
 }
 
+bool ag_conv_take_room(ag_node *node)
+{
+    const ag_conv_plan *p = node->attr;
+    if (ag_numel(&node->out->shape) < 0)
+        return true; /* refused by whoever called the rule */
+    int64_t size = agk_conv_room_size(&p->conv);
+    if (size < 0)
+        return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));
+    return ag_op_save(node, size) != NULL;
+}
+
 void ag_conv_bias_gradient(const ag_node *node, int64_t channels)
 {
     ag_real *db = node->n_in > 2 ? ag_grad(node->in[2]) : NULL;

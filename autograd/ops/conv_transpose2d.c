@@ -41,29 +41,35 @@ static bool conv_transpose2d_shape(ag_node *node)
         p->conv.out[i] = x->dim[2 + i];
     }
     node->out->shape = AG_SHAPE(x->dim[0], p->conv.in_channels, p->conv.in[0], p->conv.in[1]);
-    return true;
+    return ag_conv_take_room(node);
 }
 
 static void conv_transpose2d_forward(ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
-    int64_t channels = p->conv.in_channels, pixels = p->conv.in[0] * p->conv.in[1];
-    agk_conv_input_gradient(&p->conv, node->in[0]->data, node->in[1]->data, false, node->out->data);
-    for (int64_t r = 0; node->n_in > 2 && r < p->conv.batch * channels; r++)
-        agk()->add_constant(pixels, node->in[2]->data[r % channels], node->out->data + r * pixels);
+    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    agk_conv_room room = agk_conv_room_in(c, node->saved);
+    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    agk_interleave(c->batch, out, node->in[0]->data, room.y);
+    agk_conv_input_gradient(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
+    agk_deinterleave(c->batch, in, room.x, false, node->out->data);
 }
 
+/* room.y still holds the input; its gradient takes its place. */
 static void conv_transpose2d_backward(const ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
-    const ag_real *g = node->out->grad;
+    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    agk_conv_room room = agk_conv_room_in(c, node->saved);
+    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    agk_interleave(c->batch, in, node->out->grad, room.x);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
-        agk_conv_weight_gradient(&p->conv, g, node->in[0]->data, dw.add, dw.data);
+        agk_conv_weight_gradient(c, room, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
-    if (dx.data)
-        agk_conv_forward(&p->conv, g, node->in[1]->data, NULL, dx.add, dx.data);
-    ag_conv_bias_gradient(node, p->conv.in_channels);
+    if (dx.data) {
+        agk_conv_forward(c, room, node->in[1]->data, NULL);
+        agk_deinterleave(c->batch, out, room.y, dx.add, dx.data);
+    }
+    ag_conv_bias_gradient(node, c->in_channels);
 }
 
 static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,

@@ -105,7 +105,8 @@ bool bench_products(const yardstick *y, const char *filter)
 typedef struct convolution {
     const char *used;
     agk_conv    c;
-    ag_real    *x, *w, *y;
+    ag_real    *memory, *w;
+    agk_conv_room room;
 } convolution;
 
 #define SQUARE(channels, outputs, side, size, taps, step, border)                                                     \
@@ -114,32 +115,32 @@ typedef struct convolution {
      .dilation = {1, 1}}
 
 static const convolution convolutions[] = {
-    {"e conv 1", SQUARE(1, 16, 28, 10, 3, 3, 1), 0, 0, 0},
-    {"e conv 2", SQUARE(16, 8, 5, 3, 3, 2, 1), 0, 0, 0},
-    {"e transposed 1", SQUARE(16, 8, 5, 2, 3, 2, 0), 0, 0, 0},
-    {"e transposed 2", SQUARE(8, 16, 15, 5, 5, 3, 1), 0, 0, 0},
-    {"e transposed 3", SQUARE(1, 8, 28, 15, 2, 2, 1), 0, 0, 0},
-    {"i conv 1", SQUARE(1, 32, 28, 14, 4, 2, 1), 0, 0, 0},
-    {"i conv 2", SQUARE(32, 64, 14, 7, 4, 2, 1), 0, 0, 0},
-    {"3x3, 64 channels", SQUARE(64, 64, 14, 14, 3, 1, 1), 0, 0, 0},
+    {"e conv 1", .c = SQUARE(1, 16, 28, 10, 3, 3, 1)},
+    {"e conv 2", .c = SQUARE(16, 8, 5, 3, 3, 2, 1)},
+    {"e transposed 1", .c = SQUARE(16, 8, 5, 2, 3, 2, 0)},
+    {"e transposed 2", .c = SQUARE(8, 16, 15, 5, 5, 3, 1)},
+    {"e transposed 3", .c = SQUARE(1, 8, 28, 15, 2, 2, 1)},
+    {"i conv 1", .c = SQUARE(1, 32, 28, 14, 4, 2, 1)},
+    {"i conv 2", .c = SQUARE(32, 64, 14, 7, 4, 2, 1)},
+    {"3x3, 64 channels", .c = SQUARE(64, 64, 14, 14, 3, 1, 1)},
 };
 
 static void conv_forward(void *context)
 {
     const convolution *v = context;
-    agk_conv_forward(&v->c, v->x, v->w, NULL, false, v->y);
+    agk_conv_forward(&v->c, v->room, v->w, NULL);
 }
 
 static void conv_input_gradient(void *context)
 {
     const convolution *v = context;
-    agk_conv_input_gradient(&v->c, v->y, v->w, false, v->x);
+    agk_conv_input_gradient(&v->c, v->room, v->w, NULL);
 }
 
 static void conv_weight_gradient(void *context)
 {
     const convolution *v = context;
-    agk_conv_weight_gradient(&v->c, v->x, v->y, false, v->w);
+    agk_conv_weight_gradient(&v->c, v->room, false, v->w);
 }
 
 static void print_convolution(const yardstick *y, convolution *v)
@@ -164,15 +165,15 @@ bool bench_convolutions(const yardstick *y, const char *filter)
         convolution v = convolutions[i];
         if (!strstr(v.used, filter))
             continue;
-        v.x = numbers(v.c.batch * v.c.in_channels * v.c.in[0] * v.c.in[1]);
+        v.memory = numbers(agk_conv_room_size(&v.c));
         v.w = numbers(v.c.out_channels * v.c.in_channels * v.c.kernel[0] * v.c.kernel[1]);
-        v.y = numbers(v.c.batch * v.c.out_channels * v.c.out[0] * v.c.out[1]);
-        bool ok = v.x && v.w && v.y;
-        if (ok)
+        bool ok = v.memory && v.w;
+        if (ok) {
+            v.room = agk_conv_room_in(&v.c, v.memory);
             print_convolution(y, &v);
-        free(v.x);
+        }
+        free(v.memory);
         free(v.w);
-        free(v.y);
         if (!ok)
             return out_of_memory();
     }

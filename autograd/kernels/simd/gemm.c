@@ -6,19 +6,8 @@
  * into, so that the bits do not depend on the blocking, the instruction set or the number of threads. */
 #include <string.h>
 
-#include "autograd/kernels/simd/vector.h"
+#include "autograd/kernels/simd/tile.h"
 
-#define NV 2
-#if defined(__AVX512F__)
-#define MR 12
-#elif defined(__FMA__)
-#define MR 6
-#elif defined(__aarch64__)
-#define MR 12
-#else
-#define MR 4
-#endif
-#define NR (NV * VL)                                      /* columns of a tile */
 #define KC (32768 / (NV * VECTOR_BYTES))                  /* rows of a panel: 32 KiB */
 
 /* One tile of `rows` by `vectors`, both compile-time constants at every call. `init` has stride ldinit. */
@@ -37,7 +26,7 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
         UNROLL for (int j = 0; j < vectors; j++)
             column[j] = vec_load(b + j * VL);
         UNROLL for (int i = 0; i < rows; i++) {
-            vec x = vec_splat(triple[i / 3][(i % 3) * a_row]);
+            vec x = vec_once(vec_splat(triple[i / 3][(i % 3) * a_row]));
             UNROLL for (int j = 0; j < vectors; j++)
                 sum[i][j] = vec_fma(x, column[j], sum[i][j]);
         }
@@ -67,13 +56,6 @@ typedef void tile_fn(int64_t k, const ag_real *a, int64_t stride, const ag_real 
 #define NAMES(rows)                                                                                                  \
     {{tile_##rows##_1_wide, tile_##rows##_1_tall}, {tile_##rows##_2_wide, tile_##rows##_2_tall}},
 
-#if MR == 12
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
-#elif MR == 6
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#else
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4)
-#endif
 #define BOTH_WIDTHS(rows) TILE(rows, 1) TILE(rows, 2)
 EACH_HEIGHT(BOTH_WIDTHS)
 

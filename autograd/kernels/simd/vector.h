@@ -43,6 +43,19 @@ INLINE vec vec_splat(ag_real x)
     return x - (vec){0};
 }
 
+/* x, loaded once into a register. Left alone, gcc reads memory again at each use, and loads become what a tile waits for. */
+INLINE vec vec_once(vec x)
+{
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(x));
+#elif defined(__x86_64__)
+    __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
 /* x * y + z, each element rounded once. The one place with intrinsics; the last branch is their portable twin. */
 INLINE vec vec_fma(vec x, vec y, vec z)
 {

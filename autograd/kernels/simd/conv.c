@@ -1,0 +1,130 @@
+/* The tiles of convolutions, on interleaved images: lanes are images, so that channels, kernels, strides and borders of any size
+ * use whole vectors. Every sum runs in one fixed order, image by image. */
+#include <stddef.h>
+
+#include "autograd/kernels/simd/tile.h"
+#include "autograd/kernels/simd/transpose.h"
+
+void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    if (add)
+        transpose(rows, columns, x, ldx, true, y, ldy);
+    else
+        transpose(rows, columns, x, ldx, false, y, ldy);
+}
+
+/* ---- Forward, and the gradient of the input. ---- */
+
+/* `rows` and `vectors` are compile-time constants at every call. */
+INLINE void pixel_tile(int rows, int vectors, int64_t n, const agk_tap *taps, int64_t depth, int64_t step,
+                       const ag_real *weight, const ag_real *source, const ag_real *init, bool add, ag_real *y,
+                       int64_t ldy)
+{
+    vec sum[MR][NV];
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            sum[i][j] = add ? vec_load(y + i * ldy + j * VL) : vec_splat(init ? init[i] : 0);
+    for (int64_t t = 0; t < n; t++) {
+        const ag_real *a = weight + taps[t].weight, *b = source + taps[t].source;
+        for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
+            vec column[NV];
+            UNROLL for (int j = 0; j < vectors; j++)
+                column[j] = vec_load(b + j * VL);
+            UNROLL for (int i = 0; i < rows; i++) {
+                vec x = vec_once(vec_splat(a[i]));
+                UNROLL for (int j = 0; j < vectors; j++)
+                    sum[i][j] = vec_fma(x, column[j], sum[i][j]);
+            }
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            vec_store(y + i * ldy + j * VL, sum[i][j]);
+}
+
+typedef void pixel_fn(int64_t n, const agk_tap *taps, int64_t depth, int64_t step, const ag_real *weight,
+                      const ag_real *source, const ag_real *init, bool add, ag_real *y, int64_t ldy);
+
+#define PIXEL(rows, vectors)                                                                                         \
+    static void pixel_##rows##_##vectors(int64_t n, const agk_tap *taps, int64_t depth, int64_t step,                \
+                                         const ag_real *weight, const ag_real *source, const ag_real *init,          \
+                                         bool add, ag_real *y, int64_t ldy)                                          \
+    {                                                                                                                \
+        pixel_tile(rows, vectors, n, taps, depth, step, weight, source, init, add, y, ldy);                          \
+    }
+#define PIXELS(rows)      PIXEL(rows, 1) PIXEL(rows, 2)
+#define PIXEL_NAMES(rows) {pixel_##rows##_1, pixel_##rows##_2},
+EACH_HEIGHT(PIXELS)
+
+static pixel_fn *const pixel_tiles[MR][NV] = {EACH_HEIGHT(PIXEL_NAMES)};
+
+void AGK(conv_pixel)(int64_t rows, int64_t lanes, int64_t n, const agk_tap *taps, int64_t depth, int64_t step,
+                     const ag_real *weight, const ag_real *source, const ag_real *init, bool add, ag_real *y,
+                     int64_t ldy)
+{
+    const int64_t width = lanes < NR ? VL : NR; /* lanes are a multiple of it */
+    for (int64_t l = 0; l < lanes; l += width)
+        for (int64_t r = 0; r < rows; r += MR) {
+            int64_t height = rows - r < MR ? rows - r : MR;
+            pixel_tiles[height - 1][width / VL - 1](n, taps, depth, step, weight + r, source + l, init ? init + r : NULL, add,
+                                                    y + r * ldy + l, ldy);
+        }
+}
+
+/* ---- The gradient of the weight. ---- */
+
+#if MR == 12
+#define TALL 8 /* rows of a tile */
+#else
+#define TALL 4
+#endif
+
+INLINE void window_tile(int rows, int columns, const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)
+{
+    vec sum[TALL][AGK_CONV_GRAD_COLUMNS];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int c = 0; c < columns; c++)
+            sum[r][c] = vec_load(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_CONV_LANES);
+    for (int64_t i = 0; i < w->height; i++) {
+        const ag_real *gi = g + i * w->g_row, *xi = x + i * w->x_row;
+        for (int64_t j = 0; j < w->width; j++, gi += w->g_column, xi += w->x_column) {
+            vec column[AGK_CONV_GRAD_COLUMNS];
+            UNROLL for (int c = 0; c < columns; c++)
+                column[c] = vec_load(xi + c * w->x_channel);
+            UNROLL for (int r = 0; r < rows; r++) {
+                vec y = vec_once(vec_load(gi + r * w->g_channel));
+                UNROLL for (int c = 0; c < columns; c++)
+                    sum[r][c] = vec_fma(y, column[c], sum[r][c]);
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int c = 0; c < columns; c++)
+            vec_store(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_CONV_LANES, sum[r][c]);
+}
+
+typedef void window_fn(const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums);
+
+#define WINDOW(rows, columns)                                                                                        \
+    static void window_##rows##_##columns(const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)    \
+    {                                                                                                                \
+        window_tile(rows, columns, w, g, x, sums);                                                                   \
+    }
+#define WINDOWS(rows)      WINDOW(rows, 1) WINDOW(rows, 2) WINDOW(rows, 3)
+#define WINDOW_NAMES(rows) {window_##rows##_1, window_##rows##_2, window_##rows##_3},
+#if TALL == 8
+#define EACH_TALL(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#else
+#define EACH_TALL(X) X(1) X(2) X(3) X(4)
+#endif
+EACH_TALL(WINDOWS)
+
+static window_fn *const window_tiles[TALL][AGK_CONV_GRAD_COLUMNS] = {EACH_TALL(WINDOW_NAMES)};
+
+void AGK(conv_correlate)(int64_t rows, int64_t columns, const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)
+{
+    for (int64_t l = 0; l < AGK_CONV_LANES; l += VL)
+        for (int64_t r = 0; r < rows; r += TALL)
+            window_tiles[(rows - r < TALL ? rows - r : TALL) - 1][columns - 1](
+                w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_CONV_LANES + l);
+}

@@ -1,0 +1,66 @@
+/* Square blocks of a matrix, transposed in registers. */
+#ifndef AGK_TRANSPOSE_H
+#define AGK_TRANSPOSE_H
+
+#include "autograd/kernels/simd/vector.h"
+
+/* Lane l of the two halves of an exchange at distance h: what moves, comes from the other vector. */
+#define FIRST(l, h)  ((l) & (h) ? (VL + (l) - (h)) % (2 * VL) : (l))
+#define SECOND(l, h) ((l) & (h) ? VL + (l) : ((l) + (h)) % (2 * VL))
+#if defined(AG_DOUBLE) && VECTOR_BYTES == 16
+#define LANES_OF(F, h) F(0, h), F(1, h)
+#elif (defined(AG_DOUBLE) && VECTOR_BYTES == 32) || VECTOR_BYTES == 16
+#define LANES_OF(F, h) F(0, h), F(1, h), F(2, h), F(3, h)
+#elif defined(AG_DOUBLE) || VECTOR_BYTES == 32
+#define LANES_OF(F, h) F(0, h), F(1, h), F(2, h), F(3, h), F(4, h), F(5, h), F(6, h), F(7, h)
+#else
+#define LANES_OF(F, h)                                                                                               \
+    F(0, h), F(1, h), F(2, h), F(3, h), F(4, h), F(5, h), F(6, h), F(7, h), F(8, h), F(9, h), F(10, h), F(11, h),    \
+        F(12, h), F(13, h), F(14, h), F(15, h)
+#endif
+#define EXCHANGE(F, a, b, h) __builtin_shufflevector(a, b, LANES_OF(F, h))
+
+/* The off-diagonal quarters of each 2h by 2h block change places. h is a compile-time constant at every call. */
+INLINE void exchange(vec *row, int h)
+{
+    UNROLL for (int i = 0; i < VL; i++) {
+        if (i & h)
+            continue;
+        vec a = row[i], b = row[i + h];
+        row[i] = h == 1 ? EXCHANGE(FIRST, a, b, 1) : h == 2 ? EXCHANGE(FIRST, a, b, 2)
+               : h == 4 ? EXCHANGE(FIRST, a, b, 4) : EXCHANGE(FIRST, a, b, 8);
+        row[i + h] = h == 1 ? EXCHANGE(SECOND, a, b, 1) : h == 2 ? EXCHANGE(SECOND, a, b, 2)
+                   : h == 4 ? EXCHANGE(SECOND, a, b, 4) : EXCHANGE(SECOND, a, b, 8);
+    }
+}
+
+/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. */
+INLINE void transpose_block(const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    vec row[VL];
+    UNROLL for (int i = 0; i < VL; i++)
+        row[i] = vec_load(x + i * ldx);
+    exchange(row, 1);
+    if (VL > 2)
+        exchange(row, 2 % VL);
+    if (VL > 4)
+        exchange(row, 4 % VL);
+    if (VL > 8)
+        exchange(row, 8 % VL);
+    UNROLL for (int i = 0; i < VL; i++)
+        vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
+}
+
+/* The same for any number of rows and columns. */
+INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    const int64_t full_rows = rows - rows % VL, full_columns = columns - columns % VL;
+    for (int64_t j = 0; j < full_columns; j += VL)
+        for (int64_t i = 0; i < full_rows; i += VL)
+            transpose_block(x + i * ldx + j, ldx, add, y + j * ldy + i, ldy);
+    for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = j < full_columns ? full_rows : 0; i < rows; i++)
+            y[j * ldy + i] = add ? y[j * ldy + i] + x[i * ldx + j] : x[i * ldx + j];
+}
+
+#endif
