@@ -1,18 +1,22 @@
 /* The matrix product C = init + A B.
  *
- * C is cut into tiles of up to MR rows by NV vectors, which stay in registers while k runs. B is copied, KC rows at a
- * time, into a panel as wide as the tile that fits the first cache level; A is read where it lies, one number of each
- * row per step. Every element of C is one chain of fused multiply-adds over k = 0, 1, 2, ..., whatever the tile it falls
- * into, so that the bits do not depend on the blocking, the instruction set or the number of threads. */
+ * C is cut into tiles of up to MR rows by NV vectors, which stay in registers while k runs. B is copied, KC rows at a time, into a
+ * panel as wide as the tile; A is read where it lies, one number of each row per step. Where B is transposed and A is the
+ * smaller of the two, as in y = x W^T, the transpose of C is computed instead, so that A is what is copied. Every element of C is
+ * one chain of fused multiply-adds over k = 0, 1, 2, ..., whatever the tile it falls into, so that the bits do not depend on the
+ * blocking, the instruction set or the number of threads. */
+#include <stddef.h>
 #include <string.h>
 
 #include "autograd/kernels/simd/tile.h"
+#include "autograd/kernels/simd/transpose.h"
 
-#define KC (32768 / (NV * VECTOR_BYTES))                  /* rows of a panel: 32 KiB */
+#define KC        (65536 / (NV * VECTOR_BYTES)) /* rows of a panel, at most: 64 KiB */
+#define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
 
-/* One tile of `rows` by `vectors`, both compile-time constants at every call. `init` has stride ldinit. */
+/* One tile of `rows` by `vectors`, both compile-time constants at every call. Row i of `init` is at init + i * ldinit. */
 INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_row, int64_t a_col, const ag_real *b,
-                 const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
+                 int64_t ldb, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
 {
     vec sum[MR][NV];
     UNROLL for (int i = 0; i < rows; i++)
@@ -21,7 +25,7 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
     const ag_real *triple[(MR + 2) / 3]; /* rows by threes: an address is a pointer plus 0, 1 or 2 strides */
     UNROLL for (int t = 0; t < (rows + 2) / 3; t++)
         triple[t] = a + 3 * t * a_row;
-    for (int64_t p = 0; p < k; p++, b += NR) {
+    for (int64_t p = 0; p < k; p++, b += ldb) {
         vec column[NV];
         UNROLL for (int j = 0; j < vectors; j++)
             column[j] = vec_load(b + j * VL);
@@ -38,46 +42,72 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
             vec_store(c + i * ldc + j * VL, sum[i][j]);
 }
 
-typedef void tile_fn(int64_t k, const ag_real *a, int64_t stride, const ag_real *b, const ag_real *init,
+typedef void tile_fn(int64_t k, const ag_real *a, int64_t stride, const ag_real *b, int64_t ldb, const ag_real *init,
                      int64_t ldinit, ag_real *c, int64_t ldc);
 
 /* The tile of each height, for rows of A that are contiguous (wide) or columns that are (tall). */
 #define TILE(rows, vectors)                                                                                          \
-    static void tile_##rows##_##vectors##_wide(int64_t k, const ag_real *a, int64_t s, const ag_real *b,             \
+    static void tile_##rows##_##vectors##_wide(int64_t k, const ag_real *a, int64_t s, const ag_real *b, int64_t ldb, \
                                                const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)         \
     {                                                                                                                \
-        tile(rows, vectors, k, a, s, 1, b, init, ldinit, c, ldc);                                                    \
+        tile(rows, vectors, k, a, s, 1, b, ldb, init, ldinit, c, ldc);                                               \
     }                                                                                                                \
-    static void tile_##rows##_##vectors##_tall(int64_t k, const ag_real *a, int64_t s, const ag_real *b,             \
+    static void tile_##rows##_##vectors##_tall(int64_t k, const ag_real *a, int64_t s, const ag_real *b, int64_t ldb, \
                                                const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)         \
     {                                                                                                                \
-        tile(rows, vectors, k, a, 1, s, b, init, ldinit, c, ldc);                                                    \
+        tile(rows, vectors, k, a, 1, s, b, ldb, init, ldinit, c, ldc);                                               \
     }
 #define NAMES(rows)                                                                                                  \
     {{tile_##rows##_1_wide, tile_##rows##_1_tall}, {tile_##rows##_2_wide, tile_##rows##_2_tall}},
-
 #define BOTH_WIDTHS(rows) TILE(rows, 1) TILE(rows, 2)
 EACH_HEIGHT(BOTH_WIDTHS)
 
+static const ag_real zeros[NR + SIDE_ROWS]; /* in place of an init that is NULL */
+
 static tile_fn *const tiles[MR][NV][2] = {EACH_HEIGHT(NAMES)};
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The height of the next tile when `left` rows are left: the last two share what is left. */
+static int64_t height_of(int64_t left)
+{
+    return left <= MR ? left : left < 2 * MR ? (left + 1) / 2 : MR;
+}
+
+/* The depth of the next panel when `left` is left: all about the same. */
+static int64_t depth_of(int64_t left)
+{
+    int64_t panels = (left + KC - 1) / KC;
+    return (left + panels - 1) / panels;
+}
+
+static agk_matrix part_of(agk_matrix x, int64_t i, int64_t j)
+{
+    return (agk_matrix){x.data + i * x.row + j * x.col, x.row, x.col};
+}
 
 /* Copies k rows and `width` columns of B into the panel; columns up to NR are zero. */
 static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
 {
+    const int64_t ahead = 16; /* rows: another part of memory each, which the processor does not foresee */
     if (width < NR)
         memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
-    if (b.col == 1) {
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t j = 0; j < width; j++)
-                panel[p * NR + j] = b.data[p * b.row + j];
+    if (b.col != 1) {
+        transpose(width, k, b.data, b.col, false, panel, NR);
         return;
     }
-    const int64_t line = 16; /* rows of the panel written together: B is read a cache line at a time */
-    for (int64_t p = 0; p < k; p += line) {
-        int64_t rows = k - p < line ? k - p : line;
-        for (int64_t j = 0; j < width; j++)
-            for (int64_t r = p; r < p + rows; r++)
-                panel[r * NR + j] = b.data[r * b.row + j * b.col];
+    for (int64_t p = 0; p < k; p++) {
+        const ag_real *row = b.data + p * b.row;
+        __builtin_prefetch(row + ahead * b.row);
+        __builtin_prefetch(row + ahead * b.row + VL);
+        if (width == NR)
+            UNROLL for (int j = 0; j < NV; j++)
+                vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));
+        else
+            memcpy(panel + p * NR, row, (size_t)width * sizeof *row);
     }
 }
 
@@ -88,46 +118,84 @@ static void edge_tile(tile_fn *f, int64_t rows, int64_t width, int64_t k, const 
     ag_real side[MR * NR] = {0};
     for (int64_t i = 0; i < rows; i++)
         memcpy(side + i * NR, init + i * ldinit, (size_t)width * sizeof *c);
-    f(k, a, stride, b, side, NR, side, NR);
+    f(k, a, stride, b, NR, side, NR, side, NR);
     for (int64_t i = 0; i < rows; i++)
         memcpy(c + i * ldc, side + i * NR, (size_t)width * sizeof *c);
 }
 
 /* All tiles of one panel: C (m, width) = init + A (m, k) panel. */
-static void panel_product(int64_t m, int64_t width, int64_t k, agk_matrix a, const ag_real *panel, const ag_real *init,
-                          int64_t ldinit, ag_real *c, int64_t ldc)
+static void panel_product(int64_t m, int64_t width, int64_t k, agk_matrix a, const ag_real *panel, int64_t ldb,
+                          const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
 {
     const bool    tall = a.col != 1;
     const int64_t stride = tall ? a.col : a.row, vectors = (width + VL - 1) / VL;
     for (int64_t i = 0, rows; i < m; i += rows) {
-        int64_t left = m - i;
-        rows = left <= MR ? left : left < 2 * MR ? (left + 1) / 2 : MR;
+        rows = height_of(m - i);
         tile_fn *f = tiles[rows - 1][vectors - 1][tall];
-        const ag_real *from = a.data + i * a.row;
         if (width == vectors * VL)
-            f(k, from, stride, panel, init + i * ldinit, ldinit, c + i * ldc, ldc);
+            f(k, a.data + i * a.row, stride, panel, ldb, init + i * ldinit, ldinit, c + i * ldc, ldc);
         else
-            edge_tile(f, rows, width, k, from, stride, panel, init + i * ldinit, ldinit, c + i * ldc, ldc);
+            edge_tile(f, rows, width, k, a.data + i * a.row, stride, panel, init + i * ldinit, ldinit, c + i * ldc, ldc);
     }
+}
+
+/* B as it lies, or packed. Where few rows of A use it, and it can be read as it is, copying it would not pay. */
+static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
+                     ag_real *c, int64_t ldc)
+{
+    _Alignas(VECTOR_BYTES) ag_real panel[KC * NR];
+    for (int64_t p = 0, depth; p < k; p += depth) {
+        depth = depth_of(k - p);
+        for (int64_t j = 0; j < n; j += NR) {
+            int64_t width = least(n - j, NR);
+            agk_matrix part = part_of(b, p, j);
+            const bool direct = m <= 2 * MR && b.col == 1 && width == NR;
+            if (!direct)
+                pack(depth, width, part, panel);
+            panel_product(m, width, depth, part_of(a, 0, p), direct ? part.data : panel, direct ? b.row : NR,
+                          p > 0 ? c + j : init ? init + j : zeros, p > 0 ? ldc : ldinit, c + j, ldc);
+        }
+    }
+}
+
+/* `rows` by `width` elements of the transpose of C, beginning at its row i, as they are before the product with depth p on. */
+static void side_load(int64_t rows, int64_t width, const ag_real *from, int64_t ld, ag_real *side)
+{
+    if (ld > 0) {
+        transpose(width, rows, from, ld, false, side, NR);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        UNROLL for (int j = 0; j < NV; j++)
+            vec_store(side + r * NR + j * VL, vec_splat(from[r]));
+}
+
+/* The transpose of C: its rows go by B's columns, its columns by A's rows. */
+static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
+                    ag_real *c, int64_t ldc)
+{
+    _Alignas(VECTOR_BYTES) ag_real panel[KC * NR], side[SIDE_ROWS * NR] = {0};
+    for (int64_t j = 0; j < m; j += NR)
+        for (int64_t p = 0, depth, width = least(m - j, NR); p < k; p += depth) {
+            depth = depth_of(k - p);
+            pack(depth, width, (agk_matrix){a.data + j * a.row + p * a.col, a.col, a.row}, panel);
+            for (int64_t i = 0; i < n; i += SIDE_ROWS) {
+                int64_t rows = least(n - i, SIDE_ROWS);
+                ag_real *to = c + j * ldc + i;
+                side_load(rows, width, p > 0 ? to : init ? init + j * ldinit + i : zeros, p > 0 ? ldc : ldinit, side);
+                panel_product(rows, width > VL ? NR : VL, depth, (agk_matrix){b.data + p * b.row + i * b.col, b.col, b.row}, panel, NR, side, NR,
+                              side, NR);
+                transpose(rows, width, side, NR, false, to, ldc);
+            }
+        }
 }
 
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc)
 {
-    static const ag_real zeros[NR];
-    _Alignas(VECTOR_BYTES) ag_real panel[KC * NR];
-    for (int64_t p = 0; p < k; p += KC) {
-        int64_t depth = k - p < KC ? k - p : KC;
-        agk_matrix a_block = {a.data + p * a.col, a.row, a.col};
-        for (int64_t j = 0; j < n; j += NR) {
-            int64_t width = n - j < NR ? n - j : NR;
-            pack(depth, width, (agk_matrix){b.data + p * b.row + j * b.col, b.row, b.col}, panel);
-            if (p > 0)
-                panel_product(m, width, depth, a_block, panel, c + j, ldc, c + j, ldc);
-            else if (init)
-                panel_product(m, width, depth, a_block, panel, init + j, ldinit, c + j, ldc);
-            else
-                panel_product(m, width, depth, a_block, panel, zeros, 0, c + j, ldc);
-        }
-    }
+    ldinit = init ? ldinit : 0;
+    if (b.col != 1 && m * (k + 2 * n) < n * k)
+        swapped(m, n, k, a, b, init, ldinit, c, ldc);
+    else
+        straight(m, n, k, a, b, init, ldinit, c, ldc);
 }
