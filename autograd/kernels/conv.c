@@ -6,7 +6,7 @@
 #include "autograd/kernels/pool.h"
 
 enum {
-    BLOCK = 2 * AGK_CONV_LANES,
+    BLOCK = AGK_INTERLEAVED_BLOCK,
     THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
     MOST_TAPS = 64        /* of one pixel, done at a time */
 };
@@ -24,69 +24,6 @@ static int64_t area(const int64_t *size)
 static int64_t round_up(int64_t n, int64_t unit)
 {
     return (n + unit - 1) / unit * unit;
-}
-
-/* ---- Interleaving. ---- */
-
-static int64_t blocks_of(int64_t batch)
-{
-    return (batch + BLOCK - 1) / BLOCK;
-}
-
-/* The images that a block has room for. */
-static int64_t lanes_of(int64_t batch, int64_t block)
-{
-    return batch - block * BLOCK > AGK_CONV_LANES ? BLOCK : AGK_CONV_LANES;
-}
-
-typedef struct layout {
-    int64_t        batch, size;
-    const ag_real *from;
-    ag_real       *to;
-    bool           add;
-} layout;
-
-enum { PIECE = 256 }; /* numbers of each image that are moved together */
-
-static int64_t pieces(int64_t size)
-{
-    return (size + PIECE - 1) / PIECE;
-}
-
-static void interleave_pieces(void *context, int64_t begin, int64_t end)
-{
-    const layout *l = context;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = lanes_of(l->batch, block), images = least(l->batch - block * BLOCK, lanes);
-        ag_real *to = l->to + block * BLOCK * l->size + first * lanes;
-        if (images < lanes)
-            memset(to, 0, (size_t)(n * lanes) * sizeof *to);
-        agk()->transpose(images, n, l->from + block * BLOCK * l->size + first, l->size, false, to, lanes);
-    }
-}
-
-void agk_interleave(int64_t batch, int64_t size, const ag_real *x, ag_real *interleaved)
-{
-    layout l = {batch, size, x, interleaved, false};
-    agk_parallel(blocks_of(batch) * pieces(size), 2, interleave_pieces, &l);
-}
-
-static void deinterleave_pieces(void *context, int64_t begin, int64_t end)
-{
-    const layout *l = context;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = lanes_of(l->batch, block), images = least(l->batch - block * BLOCK, lanes);
-        agk()->transpose(n, images, l->from + block * BLOCK * l->size + first * lanes, lanes, l->add,
-                         l->to + block * BLOCK * l->size + first, l->size);
-    }
-}
-
-void agk_deinterleave(int64_t batch, int64_t size, const ag_real *interleaved, bool add, ag_real *x)
-{
-    layout l = {batch, size, interleaved, x, add};
-    agk_parallel(blocks_of(batch) * pieces(size), 2, deinterleave_pieces, &l);
 }
 
 /* ---- One direction: from the pixels of the source to those of the target. Forward, that is from x to y; for the gradient of the
@@ -166,7 +103,7 @@ static int64_t taps_of_pixel(const direction *d, int64_t y, int64_t x, int64_t l
 static void target_pixel(const direction *d, int64_t block, int64_t y, int64_t x)
 {
     const agk_conv *c = d->c;
-    int64_t lanes = lanes_of(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
+    int64_t lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
     int64_t per_block = area(c->kernel) * d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
     agk_tap taps[MOST_TAPS];
     int64_t next = 0;
@@ -201,7 +138,7 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
     const agk_conv *c = d.c;
     order_weights(&d, w, ordered);
     int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] * BLOCK; /* about, per item */
-    agk_parallel(blocks_of(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
+    agk_parallel(agk_interleaved_blocks(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
 }
 
 void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)
@@ -241,7 +178,7 @@ typedef struct patch {
     int64_t channel, rows, from, columns;
 } patch;
 
-/* Adds one tap's products to `sums`, over the output rows from `top` to `bottom` and AGK_CONV_LANES images of a block, from
+/* Adds one tap's products to `sums`, over the output rows from `top` to `bottom` and AGK_LANES images of a block, from
  * `lane` on. */
 static void correlate(const weight_gradient *j, const patch *p, const overlap tap[2], int64_t top, int64_t bottom, int64_t block,
                       int64_t lane, ag_real *sums)
@@ -250,7 +187,7 @@ static void correlate(const weight_gradient *j, const patch *p, const overlap ta
     int64_t begin = tap[0].begin > top ? tap[0].begin : top, end = least(tap[0].end, bottom);
     if (begin >= end || tap[1].begin >= tap[1].end)
         return;
-    int64_t lanes = lanes_of(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
+    int64_t lanes = agk_interleaved_lanes(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
     int64_t iy = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
     agk_window w = {end - begin, tap[1].end - tap[1].begin, out, c->out[1] * lanes, lanes,
                     in, c->in[1] * c->stride[0] * lanes, c->stride[1] * lanes};
@@ -260,19 +197,11 @@ static void correlate(const weight_gradient *j, const patch *p, const overlap ta
                           x + (iy * c->in[1] + tap[1].partner) * lanes + lane, sums);
 }
 
-/* The sum over images, in one fixed order. */
-static ag_real total(ag_real *lane)
-{
-    for (int half = AGK_CONV_LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
-}
-
 enum {
     SOME_TAPS = 16, /* done together, */
     BAND = 16,      /* over so many pixels: what they read stays in the first cache level */
-    SUMS = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * AGK_CONV_LANES
+    PATCH = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS,
+    SUMS = PATCH * AGK_LANES
 };
 
 /* `sums` of taps t .. t+n-1, over the whole batch. */
@@ -286,8 +215,8 @@ static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, 
         tap[i][1] = overlap_of(c, 1, (t + i) % c->kernel[1]);
     }
     memset(sums, 0, (size_t)(n * SUMS) * sizeof *sums);
-    for (int64_t block = 0; block < blocks_of(c->batch); block++)
-        for (int64_t lane = 0; lane < lanes_of(c->batch, block); lane += AGK_CONV_LANES)
+    for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++)
+        for (int64_t lane = 0; lane < agk_interleaved_lanes(c->batch, block); lane += AGK_LANES)
             for (int64_t top = 0; top < c->out[0]; top += band)
                 for (int64_t i = 0; i < n; i++)
                     correlate(j, p, tap[i], top, top + band, block, lane, sums + i * SUMS);
@@ -297,17 +226,17 @@ static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, 
 static void weight_patch(const weight_gradient *j, const patch *p)
 {
     int64_t taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
-    _Alignas(64) ag_real sums[SOME_TAPS * SUMS];
+    _Alignas(64) ag_real sums[SOME_TAPS * SUMS], totals[SOME_TAPS * PATCH];
     for (int64_t t = 0; t < taps; t += SOME_TAPS) {
         int64_t n = least(taps - t, SOME_TAPS);
         correlate_taps(j, p, t, n, sums);
+        agk()->conv_totals(n * PATCH, sums, totals);
         for (int64_t r = 0; r < p->rows; r++)
             for (int64_t k = 0; k < p->columns; k++) {
                 ag_real *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
-                for (int64_t i = 0; i < n; i++) {
-                    ag_real sum = total(sums + i * SUMS + (r * AGK_CONV_GRAD_COLUMNS + k) * AGK_CONV_LANES);
-                    dw[i] = j->add ? dw[i] + sum : sum;
-                }
+                const ag_real *sum = totals + r * AGK_CONV_GRAD_COLUMNS + k;
+                for (int64_t i = 0; i < n; i++)
+                    dw[i] = j->add ? dw[i] + sum[i * PATCH] : sum[i * PATCH];
             }
     }
 }
@@ -338,6 +267,31 @@ void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, a
                  weight_patches, &j);
 }
 
+/* ---- The gradient of the bias. ---- */
+
+typedef struct bias_gradient {
+    int64_t        batch, channels, pixels;
+    const ag_real *g;
+    ag_real       *db;
+} bias_gradient;
+
+static void sum_channels(void *context, int64_t begin, int64_t end)
+{
+    const bias_gradient *b = context;
+    for (int64_t block = 0; block < agk_interleaved_blocks(b->batch); block++) {
+        int64_t size = b->pixels * agk_interleaved_lanes(b->batch, block);
+        const ag_real *g = b->g + block * BLOCK * b->channels * b->pixels;
+        for (int64_t c = begin; c < end; c++)
+            b->db[c] += agk()->sum(size, g + c * size);
+    }
+}
+
+void agk_conv_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, const ag_real *g, ag_real *db)
+{
+    bias_gradient b = {batch, channels, pixels, g, db};
+    agk_parallel(channels, THREAD_WORK / (batch * pixels) + 1, sum_channels, &b);
+}
+
 /* ---- Room. ---- */
 
 static int64_t ordered_weights(const agk_conv *c)
@@ -350,18 +304,17 @@ static int64_t ordered_weights(const agk_conv *c)
 int64_t agk_conv_room_size(const agk_conv *c)
 {
     const double most = 1e15;
-    double images = (double)c->batch + AGK_CONV_LANES;
+    double images = (double)c->batch + AGK_LANES;
     double in = (double)c->in_channels * (double)c->in[0] * (double)c->in[1];
     double out = (double)c->out_channels * (double)c->out[0] * (double)c->out[1];
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
-    return round_up(c->batch, AGK_CONV_LANES) * (c->in_channels * area(c->in) + c->out_channels * area(c->out)) +
-           ordered_weights(c);
+    return agk_interleaved(c->batch, c->in_channels * area(c->in) + c->out_channels * area(c->out)) + ordered_weights(c);
 }
 
 agk_conv_room agk_conv_room_in(const agk_conv *c, ag_real *memory)
 {
-    int64_t images = round_up(c->batch, AGK_CONV_LANES);
+    int64_t images = round_up(c->batch, AGK_LANES);
     ag_real *y = memory + images * c->in_channels * area(c->in);
     return (agk_conv_room){memory, y, y + images * c->out_channels * area(c->out)};
 }

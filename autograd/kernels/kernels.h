@@ -35,9 +35,11 @@ typedef struct agk_rmsprop {
     ag_real lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
 } agk_rmsprop;
 
-/* Convolutions work on this many images side by side, or twice as many, and on this many channels of an output pixel; their
- * weight gradients on so many output channels by so many input channels. */
-#define AGK_CONV_LANES        16
+/* Images are interleaved by this many, or twice as many (see interleave.h). */
+#define AGK_LANES 16
+
+/* Convolutions work on this many channels of an output pixel; their weight gradients on so many output channels by so many
+ * input channels. */
 #define AGK_CONV_ROWS         12
 #define AGK_CONV_GRAD_ROWS    8
 #define AGK_CONV_GRAD_COLUMNS 3
@@ -53,6 +55,11 @@ typedef struct agk_window {
     int64_t g_channel, g_row, g_column;
     int64_t x_channel, x_row, x_column;
 } agk_window;
+
+/* The positions top, top + row_step, ... below bottom, by left, ... below right, of a plane whose rows are `row` long. */
+typedef struct agk_pool_window {
+    int64_t top, bottom, row_step, left, right, column_step, row;
+} agk_pool_window;
 
 /* Random draws are made in groups of this many elements. */
 #define AGK_RANDOM_GROUP 64

@@ -63,7 +63,8 @@ static void conv2d_backward(const ag_node *node)
         agk_conv_input_gradient(c, room, node->in[1]->data, NULL);
         agk_deinterleave(c->batch, in, room.x, dx.add, dx.data);
     }
-    ag_conv_bias_gradient(node, c->out_channels);
+    if (node->n_in > 2 && ag_grad(node->in[2]))
+        agk_conv_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], room.y, node->in[2]->grad);
 }
 
 static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};

@@ -22,7 +22,4 @@ bool ag_conv_bias(ag_node *node, int64_t channels);
 /* Takes the memory that the convolution works in, as node->saved. To be called last in the shape rule. */
 bool ag_conv_take_room(ag_node *node);
 
-/* db += g summed over batch and pixels: g (batch, channels, pixels). */
-void ag_conv_bias_gradient(const ag_node *node, int64_t channels);
-
 #endif

@@ -45,11 +45,3 @@ bool ag_conv_take_room(ag_node *node)
         return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));
     return ag_op_save(node, size) != NULL;
 }
-
-void ag_conv_bias_gradient(const ag_node *node, int64_t channels)
-{
-    ag_real *db = node->n_in > 2 ? ag_grad(node->in[2]) : NULL;
-    int64_t rows = node->out->shape.dim[0] * channels, pixels = ag_numel(&node->out->shape) / rows;
-    for (int64_t r = 0; db && r < rows; r++)
-        db[r % channels] += agk()->sum(pixels, node->out->grad + r * pixels);
-}

@@ -69,7 +69,8 @@ static void conv_transpose2d_backward(const ag_node *node)
         agk_conv_forward(c, room, node->in[1]->data, NULL);
         agk_deinterleave(c->batch, out, room.y, dx.add, dx.data);
     }
-    ag_conv_bias_gradient(node, c->in_channels);
+    if (node->n_in > 2 && ag_grad(node->in[2]))
+        agk_conv_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], room.x, node->in[2]->grad);
 }
 
 static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,

@@ -1,6 +1,7 @@
 /* max_pool2d, avg_pool2d, adaptive_avg_pool2d. */
-#include <math.h>
+#include <string.h>
 
+#include "autograd/kernels/interleave.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -90,13 +91,7 @@ static bool pool_shape(ag_node *node)
     return true;
 }
 
-/* Saved, of the largest in each window: its place in the plane of the input, or -1. */
-static bool max_pool2d_shape(ag_node *node)
-{
-    return pool_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
-}
-
-/* ---- Walks over planes (n, c). ---- */
+/* ---- Means: walks over planes (n, c). ---- */
 
 typedef void plane_fn(const ag_node *node, int64_t plane);
 
@@ -117,42 +112,6 @@ static void for_planes(const ag_node *node, plane_fn *f)
     const pool_plan *p = node->attr;
     int64_t planes = node->out->shape.dim[0] * node->out->shape.dim[1];
     agk_parallel(planes, 8192 / (p->in[0] * p->in[1]) + 1, some_planes, &(planes_job){node, f});
-}
-
-static void max_plane(const ag_node *node, int64_t plane)
-{
-    const pool_plan *p = node->attr;
-    const ag_real *x = node->in[0]->data + plane * p->in[0] * p->in[1];
-    int64_t at = plane * p->out[0] * p->out[1];
-    int32_t *chosen = (int32_t *)node->saved + at;
-    ag_real *y = node->out->data + at;
-    for (int64_t oy = 0; oy < p->out[0]; oy++)
-        for (int64_t ox = 0; ox < p->out[1]; ox++) {
-            window v = window_at(p, 0, oy), h = window_at(p, 1, ox);
-            int64_t best = -1; /* of a window that lies in the padding alone: -infinity, and no gradient */
-            ag_real largest = -(ag_real)INFINITY;
-            for (int64_t i = v.begin; i < v.end; i += v.step)
-                for (int64_t k = h.begin; k < h.end; k += h.step) {
-                    ag_real value = x[i * p->in[1] + k];
-                    if (best < 0 || value > largest || isnan(value)) {
-                        best = i * p->in[1] + k;
-                        largest = value;
-                    }
-                }
-            *chosen++ = (int32_t)best;
-            *y++ = largest;
-        }
-}
-
-static void max_plane_backward(const ag_node *node, int64_t plane)
-{
-    const pool_plan *p = node->attr;
-    int64_t n = p->out[0] * p->out[1];
-    const int32_t *chosen = (const int32_t *)node->saved + plane * n;
-    ag_real *dx = node->in[0]->grad + plane * p->in[0] * p->in[1];
-    for (int64_t i = 0; i < n; i++)
-        if (chosen[i] >= 0)
-            dx[chosen[i]] += node->out->grad[plane * n + i];
 }
 
 static void mean_plane(const ag_node *node, int64_t plane)
@@ -188,17 +147,6 @@ static void mean_plane_backward(const ag_node *node, int64_t plane)
 
 /* ---- The ops. ---- */
 
-static void max_forward(ag_node *node)
-{
-    for_planes(node, max_plane);
-}
-
-static void max_backward(const ag_node *node)
-{
-    if (ag_grad(node->in[0]))
-        for_planes(node, max_plane_backward);
-}
-
 static void mean_forward(ag_node *node)
 {
     for_planes(node, mean_plane);
@@ -208,6 +156,95 @@ static void mean_backward(const ag_node *node)
 {
     if (ag_grad(node->in[0]))
         for_planes(node, mean_plane_backward);
+}
+
+/* ---- Largest, on interleaved planes. ---- */
+
+/* What a pass works in: planes of input and output, and where in its plane each output was found. */
+typedef struct max_room {
+    int64_t  planes, in, out; /* how many, and their sizes */
+    ag_real *x, *y;
+    int32_t *place;
+} max_room;
+
+static max_room max_room_of(const ag_node *node)
+{
+    const ag_shape *x = &node->in[0]->shape, *y = &node->out->shape;
+    max_room r = {x->dim[0] * x->dim[1], x->dim[2] * x->dim[3], y->dim[2] * y->dim[3], node->saved, NULL, NULL};
+    r.y = r.x + agk_interleaved(r.planes, r.in);
+    r.place = (int32_t *)(r.y + agk_interleaved(r.planes, r.out));
+    return r;
+}
+
+static bool max_pool2d_shape(ag_node *node)
+{
+    const pool_plan *p = node->attr;
+    if (!pool_shape(node))
+        return false;
+    if (p->in[0] * p->in[1] > INT32_MAX)
+        return ag_op_fail(node, "input %s has more than %d pixels", AG_STR(&node->in[0]->shape), INT32_MAX);
+    int64_t planes = node->out->shape.dim[0] * node->out->shape.dim[1];
+    return ag_op_save(node, agk_interleaved(planes, p->in[0] * p->in[1] + 2 * p->out[0] * p->out[1]));
+}
+
+static agk_pool_window max_window(const pool_plan *p, int64_t pixel)
+{
+    window v = window_at(p, 0, pixel / p->out[1]), h = window_at(p, 1, pixel % p->out[1]);
+    return (agk_pool_window){v.begin, v.end, v.step, h.begin, h.end, h.step, p->in[1]};
+}
+
+/* Items are rows of the output in each block. */
+static void max_rows(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const pool_plan *p = node->attr;
+    max_room r = max_room_of(node);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t block = i / p->out[0], first = i % p->out[0] * p->out[1], lanes = agk_interleaved_lanes(r.planes, block);
+        int64_t at = block * AGK_INTERLEAVED_BLOCK * r.out;
+        for (int64_t o = first; o < first + p->out[1]; o++) {
+            agk_pool_window w = max_window(p, o);
+            agk()->max_pixel(lanes, &w, r.x + block * AGK_INTERLEAVED_BLOCK * r.in, r.y + at + o * lanes,
+                             r.place + at + o * lanes);
+        }
+    }
+}
+
+static void max_forward(ag_node *node)
+{
+    const pool_plan *p = node->attr;
+    max_room r = max_room_of(node);
+    agk_interleave(r.planes, r.in, node->in[0]->data, r.x);
+    agk_parallel(agk_interleaved_blocks(r.planes) * p->out[0], 512 / p->in[1] + 1, max_rows, node);
+    agk_deinterleave(r.planes, r.out, r.y, false, node->out->data);
+}
+
+/* Items are blocks: windows may overlap. */
+static void max_blocks_backward(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    max_room r = max_room_of(node);
+    for (int64_t block = begin; block < end; block++) {
+        int64_t lanes = agk_interleaved_lanes(r.planes, block), at = block * AGK_INTERLEAVED_BLOCK * r.out;
+        ag_real *dx = r.x + block * AGK_INTERLEAVED_BLOCK * r.in;
+        memset(dx, 0, (size_t)(r.in * lanes) * sizeof *dx);
+        for (int64_t o = 0; o < r.out; o++) {
+            agk_pool_window w = max_window(node->attr, o);
+            agk()->max_pixel_backward(lanes, &w, r.place + at + o * lanes, r.y + at + o * lanes, dx);
+        }
+    }
+}
+
+/* The gradients take the places of input and output. */
+static void max_backward(const ag_node *node)
+{
+    max_room r = max_room_of(node);
+    ag_grad_target dx = ag_grad_open(node->in[0]);
+    if (!dx.data)
+        return;
+    agk_interleave(r.planes, r.out, node->out->grad, r.y);
+    agk_parallel(agk_interleaved_blocks(r.planes), 512 / r.in + 1, max_blocks_backward, (void *)node);
+    agk_deinterleave(r.planes, r.in, r.x, dx.add, dx.data);
 }
 
 static const ag_op max_pool2d_op = {"max_pool2d", max_pool2d_shape, max_forward, max_backward};

@@ -1,6 +1,7 @@
 /* The tiles of convolutions, on interleaved images: lanes are images, so that channels, kernels, strides and borders of any size
  * use whole vectors. Every sum runs in one fixed order, image by image. */
 #include <stddef.h>
+#include <string.h>
 
 #include "autograd/kernels/simd/tile.h"
 #include "autograd/kernels/simd/transpose.h"
@@ -84,7 +85,7 @@ INLINE void window_tile(int rows, int columns, const agk_window *w, const ag_rea
     vec sum[TALL][AGK_CONV_GRAD_COLUMNS];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int c = 0; c < columns; c++)
-            sum[r][c] = vec_load(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_CONV_LANES);
+            sum[r][c] = vec_load(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_LANES);
     for (int64_t i = 0; i < w->height; i++) {
         const ag_real *gi = g + i * w->g_row, *xi = x + i * w->x_row;
         for (int64_t j = 0; j < w->width; j++, gi += w->g_column, xi += w->x_column) {
@@ -100,7 +101,7 @@ INLINE void window_tile(int rows, int columns, const agk_window *w, const ag_rea
     }
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int c = 0; c < columns; c++)
-            vec_store(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_CONV_LANES, sum[r][c]);
+            vec_store(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_LANES, sum[r][c]);
 }
 
 typedef void window_fn(const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums);
@@ -123,8 +124,22 @@ static window_fn *const window_tiles[TALL][AGK_CONV_GRAD_COLUMNS] = {EACH_TALL(W
 
 void AGK(conv_correlate)(int64_t rows, int64_t columns, const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)
 {
-    for (int64_t l = 0; l < AGK_CONV_LANES; l += VL)
+    for (int64_t l = 0; l < AGK_LANES; l += VL)
         for (int64_t r = 0; r < rows; r += TALL)
             window_tiles[(rows - r < TALL ? rows - r : TALL) - 1][columns - 1](
-                w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_CONV_LANES + l);
+                w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_LANES + l);
+}
+
+void AGK(conv_totals)(int64_t n, const ag_real *sums, ag_real *totals)
+{
+    ag_real lane[AGK_LANES][AGK_CONV_GRAD_ROWS];
+    for (int64_t i = 0; i < n; i += AGK_CONV_GRAD_ROWS) {
+        transpose(AGK_CONV_GRAD_ROWS, AGK_LANES, sums + i * AGK_LANES, AGK_LANES, false, lane[0],
+                  AGK_CONV_GRAD_ROWS);
+        for (int half = AGK_LANES / 2; half > 0; half /= 2)
+            for (int l = 0; l < half; l++)
+                for (int k = 0; k < AGK_CONV_GRAD_ROWS; k++)
+                    lane[l][k] += lane[l + half][k];
+        memcpy(totals + i, lane[0], sizeof lane[0]);
+    }
 }

@@ -55,8 +55,8 @@ INLINE void transpose_block(const ag_real *x, int64_t ldx, bool add, ag_real *y,
 INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
     const int64_t full_rows = rows - rows % VL, full_columns = columns - columns % VL;
-    for (int64_t j = 0; j < full_columns; j += VL)
-        for (int64_t i = 0; i < full_rows; i += VL)
+    for (int64_t i = 0; i < full_rows; i += VL)
+        for (int64_t j = 0; j < full_columns; j += VL)
             transpose_block(x + i * ldx + j, ldx, add, y + j * ldy + i, ldy);
     for (int64_t j = 0; j < columns; j++)
         for (int64_t i = j < full_columns ? full_rows : 0; i < rows; i++)
