@@ -160,19 +160,19 @@ static void mean_backward(const ag_node *node)
 
 /* ---- Largest, on interleaved planes. ---- */
 
-/* What a pass works in: planes of input and output, and where in its plane each output was found. */
+/* What a pass works in: input and output, and where in its plane each output was found. */
 typedef struct max_room {
-    int64_t  planes, in, out; /* how many, and their sizes */
+    int64_t  batch, channels, in, out; /* pixels of a plane */
     ag_real *x, *y;
     int32_t *place;
 } max_room;
 
 static max_room max_room_of(const ag_node *node)
 {
-    const ag_shape *x = &node->in[0]->shape, *y = &node->out->shape;
-    max_room r = {x->dim[0] * x->dim[1], x->dim[2] * x->dim[3], y->dim[2] * y->dim[3], node->saved, NULL, NULL};
-    r.y = r.x + agk_interleaved(r.planes, r.in);
-    r.place = (int32_t *)(r.y + agk_interleaved(r.planes, r.out));
+    const int64_t *x = node->in[0]->shape.dim, *y = node->out->shape.dim;
+    max_room r = {x[0], x[1], x[2] * x[3], y[2] * y[3], node->saved, NULL, NULL};
+    r.y = r.x + agk_interleaved(r.batch, r.channels * r.in);
+    r.place = (int32_t *)(r.y + agk_interleaved(r.batch, r.channels * r.out));
     return r;
 }
 
@@ -183,8 +183,8 @@ static bool max_pool2d_shape(ag_node *node)
         return false;
     if (p->in[0] * p->in[1] > INT32_MAX)
         return ag_op_fail(node, "input %s has more than %d pixels", AG_STR(&node->in[0]->shape), INT32_MAX);
-    int64_t planes = node->out->shape.dim[0] * node->out->shape.dim[1];
-    return ag_op_save(node, agk_interleaved(planes, p->in[0] * p->in[1] + 2 * p->out[0] * p->out[1]));
+    const int64_t *y = node->out->shape.dim;
+    return ag_op_save(node, agk_interleaved(y[0], y[1] * (p->in[0] * p->in[1] + 2 * p->out[0] * p->out[1])));
 }
 
 static agk_pool_window max_window(const pool_plan *p, int64_t pixel)
@@ -193,46 +193,58 @@ static agk_pool_window max_window(const pool_plan *p, int64_t pixel)
     return (agk_pool_window){v.begin, v.end, v.step, h.begin, h.end, h.step, p->in[1]};
 }
 
-/* Items are rows of the output in each block. */
-static void max_rows(void *context, int64_t begin, int64_t end)
+/* One channel of a block of images. */
+typedef struct max_plane {
+    int64_t  lanes;
+    ag_real *x, *y;
+    int32_t *place;
+} max_plane;
+
+static max_plane max_plane_of(const max_room *r, int64_t item)
+{
+    int64_t block = item / r->channels, channel = item % r->channels, lanes = agk_interleaved_lanes(r->batch, block);
+    int64_t before = block * AGK_INTERLEAVED_BLOCK * r->channels + channel * lanes;
+    return (max_plane){lanes, r->x + before * r->in, r->y + before * r->out, r->place + before * r->out};
+}
+
+static void max_planes(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    const pool_plan *p = node->attr;
     max_room r = max_room_of(node);
     for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / p->out[0], first = i % p->out[0] * p->out[1], lanes = agk_interleaved_lanes(r.planes, block);
-        int64_t at = block * AGK_INTERLEAVED_BLOCK * r.out;
-        for (int64_t o = first; o < first + p->out[1]; o++) {
-            agk_pool_window w = max_window(p, o);
-            agk()->max_pixel(lanes, &w, r.x + block * AGK_INTERLEAVED_BLOCK * r.in, r.y + at + o * lanes,
-                             r.place + at + o * lanes);
+        max_plane p = max_plane_of(&r, i);
+        for (int64_t o = 0; o < r.out; o++) {
+            agk_pool_window w = max_window(node->attr, o);
+            agk()->max_pixel(p.lanes, &w, p.x, p.y + o * p.lanes, p.place + o * p.lanes);
         }
     }
+}
+
+static void max_planes_backward(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    max_room r = max_room_of(node);
+    for (int64_t i = begin; i < end; i++) {
+        max_plane p = max_plane_of(&r, i);
+        memset(p.x, 0, (size_t)(r.in * p.lanes) * sizeof *p.x);
+        for (int64_t o = 0; o < r.out; o++) {
+            agk_pool_window w = max_window(node->attr, o);
+            agk()->max_pixel_backward(p.lanes, &w, p.place + o * p.lanes, p.y + o * p.lanes, p.x);
+        }
+    }
+}
+
+static void for_max_planes(const ag_node *node, const max_room *r, agk_body *body)
+{
+    agk_parallel(agk_interleaved_blocks(r->batch) * r->channels, 1024 / r->in + 1, body, (void *)node);
 }
 
 static void max_forward(ag_node *node)
 {
-    const pool_plan *p = node->attr;
     max_room r = max_room_of(node);
-    agk_interleave(r.planes, r.in, node->in[0]->data, r.x);
-    agk_parallel(agk_interleaved_blocks(r.planes) * p->out[0], 512 / p->in[1] + 1, max_rows, node);
-    agk_deinterleave(r.planes, r.out, r.y, false, node->out->data);
-}
-
-/* Items are blocks: windows may overlap. */
-static void max_blocks_backward(void *context, int64_t begin, int64_t end)
-{
-    const ag_node *node = context;
-    max_room r = max_room_of(node);
-    for (int64_t block = begin; block < end; block++) {
-        int64_t lanes = agk_interleaved_lanes(r.planes, block), at = block * AGK_INTERLEAVED_BLOCK * r.out;
-        ag_real *dx = r.x + block * AGK_INTERLEAVED_BLOCK * r.in;
-        memset(dx, 0, (size_t)(r.in * lanes) * sizeof *dx);
-        for (int64_t o = 0; o < r.out; o++) {
-            agk_pool_window w = max_window(node->attr, o);
-            agk()->max_pixel_backward(lanes, &w, r.place + at + o * lanes, r.y + at + o * lanes, dx);
-        }
-    }
+    agk_interleave(r.batch, r.channels * r.in, node->in[0]->data, r.x);
+    for_max_planes(node, &r, max_planes);
+    agk_deinterleave(r.batch, r.channels * r.out, r.y, false, node->out->data);
 }
 
 /* The gradients take the places of input and output. */
@@ -242,9 +254,9 @@ static void max_backward(const ag_node *node)
     ag_grad_target dx = ag_grad_open(node->in[0]);
     if (!dx.data)
         return;
-    agk_interleave(r.planes, r.out, node->out->grad, r.y);
-    agk_parallel(agk_interleaved_blocks(r.planes), 512 / r.in + 1, max_blocks_backward, (void *)node);
-    agk_deinterleave(r.planes, r.in, r.x, dx.add, dx.data);
+    agk_interleave(r.batch, r.channels * r.out, node->out->grad, r.y);
+    for_max_planes(node, &r, max_planes_backward);
+    agk_deinterleave(r.batch, r.channels * r.in, r.x, dx.add, dx.data);
 }
 
 static const ag_op max_pool2d_op = {"max_pool2d", max_pool2d_shape, max_forward, max_backward};

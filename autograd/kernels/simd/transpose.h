@@ -51,16 +51,26 @@ INLINE void transpose_block(const ag_real *x, int64_t ldx, bool add, ag_real *y,
         vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
 }
 
+/* Where the block at `i` of n begins: the last ends at n, over a part of the one before, unless it would add twice. */
+INLINE int64_t block_at(int64_t i, int64_t n, bool add)
+{
+    return i + VL <= n || add || n < VL ? i : n - VL;
+}
+
 /* The same for any number of rows and columns. */
 INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
-    const int64_t full_rows = rows - rows % VL, full_columns = columns - columns % VL;
-    for (int64_t i = 0; i < full_rows; i += VL)
-        for (int64_t j = 0; j < full_columns; j += VL)
-            transpose_block(x + i * ldx + j, ldx, add, y + j * ldy + i, ldy);
-    for (int64_t j = 0; j < columns; j++)
-        for (int64_t i = j < full_columns ? full_rows : 0; i < rows; i++)
-            y[j * ldy + i] = add ? y[j * ldy + i] + x[i * ldx + j] : x[i * ldx + j];
+    for (int64_t i = 0; i < rows; i += VL)
+        for (int64_t j = 0; j < columns; j += VL) {
+            int64_t r = block_at(i, rows, add), c = block_at(j, columns, add);
+            if (r + VL <= rows && c + VL <= columns) {
+                transpose_block(x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
+                continue;
+            }
+            for (int64_t k = c; k < columns && k < c + VL; k++)
+                for (int64_t l = r; l < rows && l < r + VL; l++)
+                    y[k * ldy + l] = add ? y[k * ldy + l] + x[l * ldx + k] : x[l * ldx + k];
+        }
 }
 
 #endif
