@@ -180,8 +180,8 @@ bool ag_set_threads(int n)
 static void run_on_all(int64_t n, int parts, agk_body *body, void *context)
 {
     int64_t part = (n + parts - 1) / parts;
-    if (part >= 64)
-        part = (part + 63) / 64 * 64;
+    int64_t unit = part >= 1024 ? 64 : part >= 64 ? 8 : 1;
+    part = (part + unit - 1) / unit * unit;
     pool.job = (job){body, context, n, part};
     atomic_store_explicit(&pool.pending, pool.workers, memory_order_relaxed);
     next_turn();
