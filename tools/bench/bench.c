@@ -5,6 +5,7 @@
 
 #include "autograd/runtime.h"
 #include "tools/args.h"
+#include "tools/bench/growth.h"
 #include "tools/bench/kernels.h"
 #include "tools/bench/machine.h"
 #include "tools/bench/measure.h"
@@ -14,7 +15,7 @@ typedef struct bench_options {
     const char *filter, *csv;
     int64_t     threads; /* 0: one, then all */
     double      seconds;
-    bool        workloads_only;
+    bool        workloads_only, growth;
 } bench_options;
 
 static bool print_workload(const workload *w, const yardstick *y, const ds_dataset *data, FILE *csv)
@@ -58,8 +59,10 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
     yardstick y = {threads, machine_peak(threads, 0.3), machine_bandwidth(threads, 0.5), o->seconds};
     printf("\n%d thread%s, %s: %.0f GFLOP/s of fused multiply-adds, %.1f GB/s\n", threads, threads > 1 ? "s" : "", ag_isa(), y.peak,
            y.bandwidth);
-    bool ok = print_workloads(&y, o, data, csv);
+    bool ok = o->growth || print_workloads(&y, o, data, csv);
     y.seconds /= 4;
+    if (o->growth)
+        return ok && bench_growth(y.seconds);
     return ok && (o->workloads_only || (bench_products(&y, o->filter) && bench_convolutions(&y, o->filter) &&
                                         bench_passes(&y, o->filter)));
 }
@@ -92,6 +95,7 @@ int main(int argc, char **argv)
         {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload; a kernel gets a quarter"},
         {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the workloads' figures there too"},
         {"workloads", ARGS_FLAG, &o.workloads_only, 0, 0, NULL, "only the workloads, without the kernels alone"},
+        {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "only how cost grows with batch, width and size of images"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", options, NULL);

@@ -15,6 +15,5 @@ typedef struct yardstick {
 bool bench_products(const yardstick *y, const char *filter);
 bool bench_convolutions(const yardstick *y, const char *filter);
 bool bench_passes(const yardstick *y, const char *filter);
-bool bench_growth(const yardstick *y, const char *filter);
 
 #endif
