@@ -15,7 +15,7 @@ typedef struct bench_options {
     const char *filter, *csv;
     int64_t     threads; /* 0: one, then all */
     double      seconds;
-    bool        workloads_only, growth;
+    bool        workloads_only, kernels_only, growth;
 } bench_options;
 
 static bool print_workload(const workload *w, const yardstick *y, const ds_dataset *data, FILE *csv)
@@ -59,7 +59,10 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
     yardstick y = {threads, machine_peak(threads, 0.3), machine_bandwidth(threads, 0.5), o->seconds};
     printf("\n%d thread%s, %s: %.0f GFLOP/s of fused multiply-adds, %.1f GB/s\n", threads, threads > 1 ? "s" : "", ag_isa(), y.peak,
            y.bandwidth);
-    bool ok = o->growth || print_workloads(&y, o, data, csv);
+    if (threads > 1)
+        printf("waking the threads: %.1f us right after other work, %.1f us after a rest of 1 ms\n", machine_wake(threads, 10, 0.2),
+               machine_wake(threads, 1000, 0.2));
+    bool ok = o->growth || o->kernels_only || print_workloads(&y, o, data, csv);
     y.seconds /= 4;
     if (o->growth)
         return ok && bench_growth(y.seconds);
@@ -95,6 +98,7 @@ int main(int argc, char **argv)
         {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload; a kernel gets a quarter"},
         {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the workloads' figures there too"},
         {"workloads", ARGS_FLAG, &o.workloads_only, 0, 0, NULL, "only the workloads, without the kernels alone"},
+        {"kernels", ARGS_FLAG, &o.kernels_only, 0, 0, NULL, "only the kernels"},
         {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "only how cost grows with batch, width and size of images"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };

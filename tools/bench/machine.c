@@ -9,6 +9,7 @@
 #include "autograd/kernels/pool.h"
 #include "autograd/runtime.h"
 #include "tools/bench/measure.h"
+#include "tools/progress.h"
 
 /* ---- The peak: twelve independent chains of fused multiply-adds in registers. In assembler, as no compiler is to spill, reorder
  * or drop any of it. ---- */
@@ -134,6 +135,40 @@ double machine_bandwidth(int threads, double seconds)
     free(a.x);
     free(a.y);
     return rate;
+}
+
+/* ---- The pool. ---- */
+
+typedef struct wake {
+    int    threads, rest;
+    double total;
+    int    jobs;
+} wake;
+
+static void nothing(void *context, int64_t begin, int64_t end)
+{
+    (void)context, (void)begin, (void)end;
+}
+
+static void rest_and_wake(void *context)
+{
+    wake *w = context;
+    double until = progress_now() + 1e-6 * w->rest;
+    while (progress_now() < until)
+        continue;
+    double begin = progress_now();
+    agk_parallel(w->threads, 1, nothing, NULL);
+    w->total += progress_now() - begin;
+    w->jobs++;
+}
+
+double machine_wake(int threads, int rest, double seconds)
+{
+    int before = set_threads(threads);
+    wake w = {threads, rest, 0, 0};
+    measure(rest_and_wake, &w, seconds);
+    ag_set_threads(before);
+    return 1e6 * w.total / w.jobs;
 }
 
 /* ---- Memory. ---- */

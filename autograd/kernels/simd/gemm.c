@@ -89,16 +89,33 @@ static agk_matrix part_of(agk_matrix x, int64_t i, int64_t j)
     return (agk_matrix){x.data + i * x.row + j * x.col, x.row, x.col};
 }
 
-/* Copies k rows and `width` columns of B into the panel; columns up to NR are zero. */
+/* Copies k rows and `width` columns of a B whose columns are contiguous; columns up to a whole vector are zero. */
+static void pack_transposed(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
+{
+    for (int64_t j = 0; j < width; j += VL) {
+        const ag_real *x = b.data + j * b.col;
+        ag_real       *to = panel + j;
+        for (int64_t p = 0; p < k; p += VL) {
+            int64_t q = block_at(p, k, false);
+            if (q + VL <= k)
+                transpose_block(width - j, x + q, b.col, false, to + q * NR, NR);
+            else
+                for (int64_t i = 0; i < VL * (k - q); i++)
+                    to[(q + i / VL) * NR + i % VL] = j + i % VL < width ? x[i % VL * b.col + q + i / VL] : 0;
+        }
+    }
+}
+
+/* The same of any B. */
 static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
 {
     const int64_t ahead = 16; /* rows: another part of memory each, which the processor does not foresee */
-    if (width < NR)
-        memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
     if (b.col != 1) {
-        transpose(width, k, b.data, b.col, false, panel, NR);
+        pack_transposed(k, width, b, panel);
         return;
     }
+    if (width < NR)
+        memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
     for (int64_t p = 0; p < k; p++) {
         const ag_real *row = b.data + p * b.row;
         __builtin_prefetch(row + ahead * b.row);
@@ -117,10 +134,12 @@ static void edge_tile(tile_fn *f, int64_t rows, int64_t width, int64_t k, const 
 {
     ag_real side[MR * NR] = {0};
     for (int64_t i = 0; i < rows; i++)
-        memcpy(side + i * NR, init + i * ldinit, (size_t)width * sizeof *c);
+        for (int64_t j = 0; j < width; j++) /* as a loop: too short for a call of memcpy */
+            side[i * NR + j] = init[i * ldinit + j];
     f(k, a, stride, b, NR, side, NR, side, NR);
     for (int64_t i = 0; i < rows; i++)
-        memcpy(c + i * ldc, side + i * NR, (size_t)width * sizeof *c);
+        for (int64_t j = 0; j < width; j++)
+            c[i * ldc + j] = side[i * NR + j];
 }
 
 /* All tiles of one panel: C (m, width) = init + A (m, k) panel. */

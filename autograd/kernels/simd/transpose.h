@@ -34,12 +34,12 @@ INLINE void exchange(vec *row, int h)
     }
 }
 
-/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. */
-INLINE void transpose_block(const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. */
+INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
     vec row[VL];
     UNROLL for (int i = 0; i < VL; i++)
-        row[i] = vec_load(x + i * ldx);
+        row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
     exchange(row, 1);
     if (VL > 2)
         exchange(row, 2 % VL);
@@ -64,7 +64,7 @@ INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t l
         for (int64_t j = 0; j < columns; j += VL) {
             int64_t r = block_at(i, rows, add), c = block_at(j, columns, add);
             if (r + VL <= rows && c + VL <= columns) {
-                transpose_block(x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
+                transpose_block(VL, x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
                 continue;
             }
             for (int64_t k = c; k < columns && k < c + VL; k++)

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Runs tools/bench/bench and its peers in turn, several rounds, and prints medians and ratios.
+
+    tools/bench/compare.py [--data DIR] [--filter abc] [--threads 1 2] [--rounds N] [--seconds S] [--compile]
+        the workloads against PyTorch (peer.py); with --compile the better of PyTorch with and without torch.compile
+    tools/bench/compare.py --products [--threads 1] [--rounds N] [--seconds S]
+        the matrix products against numpy's BLAS, which its wheels bring: OpenBLAS
+
+Ratios are the peer's time over ours, round by round; the median of them is shown. Above 1, ours is faster.
+"""
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--data", default="data/mnist")
+parser.add_argument("--filter", default="abcdefghi", help="letters of workloads")
+parser.add_argument("--threads", type=int, nargs="+", default=[1])
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--seconds", type=float, default=0.5)
+parser.add_argument("--compile", action="store_true")
+parser.add_argument("--products", action="store_true")
+options = parser.parse_args()
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def bench(threads, *more):
+    command = [os.path.join(HERE, "bench"), "--threads", str(threads), "--seconds", str(options.seconds), *more]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def rows(text):
+    """The figures of a CSV with workload,threads,us_per_step,...: microseconds by workload."""
+    return {line[0]: float(line.split(",")[2]) for line in text.splitlines()[1:] if line[0] in options.filter}
+
+
+def ours(threads):
+    with tempfile.NamedTemporaryFile("r", suffix=".csv") as csv:
+        bench(threads, "--workloads", "--csv", csv.name)
+        return rows(csv.read())
+
+
+def theirs(threads, *more):
+    command = [sys.executable, os.path.join(HERE, "peer.py"), "--data", options.data, "--filter", options.filter,
+               "--threads", str(threads), "--seconds", str(options.seconds), *more]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    print(result.stderr.strip().splitlines()[-1], file=sys.stderr)
+    return rows(result.stdout)
+
+
+def compare_workloads(threads):
+    rounds = []
+    for _ in range(options.rounds):
+        mine, peer = ours(threads), theirs(threads)
+        if options.compile:
+            compiled = theirs(threads, "--compile")
+            peer = {w: min(us, compiled[w]) for w, us in peer.items()}
+        rounds.append((mine, peer))
+    print(f"| workload, {threads} thread{'s' * (threads > 1)} | Hourglass, us | PyTorch, us | ratio |\n|---|---|---|---|")
+    for w in options.filter:
+        median = [statistics.median(r[i][w] for r in rounds) for i in (0, 1)]
+        ratio = statistics.median(r[1][w] / r[0][w] for r in rounds)
+        print(f"| {w} | {median[0]:.0f} | {median[1]:.0f} | {ratio:.2f} |", flush=True)
+
+
+def compare_products(threads):
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
+    for pin in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # these can hold it to another processor's kernels
+        os.environ.pop(pin, None)
+    import numpy
+
+    def time_of(m, n, k, kind):
+        a = numpy.ones((k, m), numpy.float32).T if kind[0] == "t" else numpy.ones((m, k), numpy.float32)
+        b = numpy.ones((n, k), numpy.float32).T if kind[1] == "t" else numpy.ones((k, n), numpy.float32)
+        c = numpy.empty((m, n), numpy.float32)
+        times, end = [], time.perf_counter() + options.seconds / 4
+        while time.perf_counter() < end or len(times) < 6:
+            start = time.perf_counter()
+            numpy.matmul(a, b, out=c)
+            times.append(1e6 * (time.perf_counter() - start))
+        return statistics.median(times[1:])
+
+    pairs = {}
+    for _ in range(options.rounds):
+        for line in bench(threads, "--kernels").splitlines():
+            found = re.match(r"(.+?) +(\d+) x (\d+) x (\d+) (\w\w) +([\d.]+) ", line)
+            if found:
+                name, kind = found[1], found[5]
+                m, n, k = (int(found[i]) for i in (2, 3, 4))
+                pairs.setdefault(f"{name} | {m} x {n} x {k} {kind}", []).append((float(found[6]), time_of(m, n, k, kind)))
+    blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    print(f"numpy {numpy.__version__}, {blas['name']} {blas['version']}, {threads} threads", file=sys.stderr)
+    print("| product | m x n x k | Hourglass, us | BLAS, us | ratio |\n|---|---|---|---|---|")
+    for name, times in pairs.items():
+        median = [statistics.median(t[i] for t in times) for i in (0, 1)]
+        print(f"| {name} | {median[0]:.1f} | {median[1]:.1f} | {statistics.median(t[1] / t[0] for t in times):.2f} |")
+
+
+for count in options.threads:
+    (compare_products if options.products else compare_workloads)(count)
