@@ -11,7 +11,8 @@
 
 #include "autograd/runtime.h"
 
-#define SPINS 2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
+#define SPINS  2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
+#define YIELDS 100  /* the same where there are more threads than CPUs, each look leaving the CPU to others */
 
 typedef struct job {
     agk_body *body;
@@ -25,7 +26,7 @@ static struct pool {
     pthread_cond_t  wake;
     pthread_t       worker[AG_MAX_THREADS];
     int             workers;  /* running, beside the caller */
-    int             spins;
+    bool            crowded;  /* more threads than CPUs */
     bool            fork_watched;
     job             job;
     atomic_bool     stop;
@@ -36,15 +37,6 @@ static struct pool {
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static _Thread_local bool in_body;
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 static int cpus(void)
 {
@@ -79,6 +71,20 @@ int ag_threads(void)
     return n;
 }
 
+/* Between two looks at what another thread is to change. */
+static void pause_once(void)
+{
+    if (pool.crowded)
+        sched_yield();
+#if defined(__x86_64__)
+    else
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    else
+        __asm__ volatile("yield");
+#endif
+}
+
 static void run_part(const job *j, int index)
 {
     int64_t begin = j->part * index, end = begin + j->part < j->n ? begin + j->part : j->n;
@@ -89,7 +95,7 @@ static void run_part(const job *j, int index)
 /* Returns when a turn later than `seen` is there. */
 static unsigned wait_for_turn(unsigned seen)
 {
-    for (int i = 0; i < pool.spins; i++, relax())
+    for (int i = 0; i < (pool.crowded ? YIELDS : SPINS); i++, pause_once())
         if (atomic_load_explicit(&pool.turn, memory_order_acquire) != seen)
             return atomic_load(&pool.turn);
     pthread_mutex_lock(&pool.sleep);
@@ -158,7 +164,7 @@ static void start_workers(void)
     stop_workers();
     if (!pool.fork_watched)
         pool.fork_watched = pthread_atfork(NULL, NULL, forget_workers) == 0;
-    pool.spins = wanted < cpus() ? SPINS : 0;
+    pool.crowded = wanted >= cpus();
     while (pool.workers < wanted &&
            pthread_create(&pool.worker[pool.workers], NULL, worker_main, (void *)(intptr_t)(pool.workers + 1)) == 0)
         pool.workers++;
@@ -189,8 +195,8 @@ static void run_on_all(int64_t n, int parts, agk_body *body, void *context)
     run_part(&pool.job, 0);
     in_body = false;
     for (int i = 0; atomic_load_explicit(&pool.pending, memory_order_acquire) > 0; i++)
-        if (i < pool.spins)
-            relax();
+        if (i < SPINS)
+            pause_once();
         else
             sched_yield();
 }
