@@ -10,6 +10,7 @@ AR       ?= ar
 CFLAGS   ?= -O3
 LDFLAGS  ?=
 WERROR   ?=
+BUILD    ?= build
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
 # The arithmetic is part of the contract: no contraction, so that every compiler gives the same bits.
@@ -17,8 +18,10 @@ ARITHMETIC := -fno-math-errno -fno-trapping-math -ffp-contract=off
 ALL_CFLAGS = -std=c11 $(WARNINGS) -I. -fPIC -pthread $(ARITHMETIC) $(CFLAGS)
 LIBS     := -lm -pthread
 
+ifeq (0,$(MAKELEVEL))
 ifeq (,$(filter -j%,$(MAKEFLAGS)))
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
 endif
 MAKEFLAGS += --no-builtin-rules
 
@@ -57,33 +60,33 @@ ISA_FLAGS_avx2   := -mavx2 -mfma
 # The programs, and so what only they use, are float only.
 
 define variant
-$(1)_LIB     := $(LIB_SRC:%.c=build/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=build/$(1)/%.$(i).o))
-$(1)_SUPPORT := $(patsubst %.c,build/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw% tools/bench/%),$(SUPPORT_SRC)))
-$(1)_TEST    := $(TEST_SRC:%.c=build/$(1)/%.o)
+$(1)_LIB     := $(LIB_SRC:%.c=$(BUILD)/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/$(1)/%.$(i).o))
+$(1)_SUPPORT := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw% tools/bench/%),$(SUPPORT_SRC)))
+$(1)_TEST    := $(TEST_SRC:%.c=$(BUILD)/$(1)/%.o)
 
-build/$(1)/libhourglass.a: $$($(1)_LIB)
+$(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB)
 	@rm -f $$@
 	$$(call say,AR)$$(AR) rcs $$@ $$^
 
-build/$(1)/libhourglass.so: $$($(1)_LIB) build/exports.map
+$(BUILD)/$(1)/libhourglass.so: $$($(1)_LIB) $(BUILD)/exports.map
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
-		-Wl,--version-script=build/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
+		-Wl,--version-script=$(BUILD)/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
 
-build/$(1)/libsupport.a: $$($(1)_SUPPORT)
+$(BUILD)/$(1)/libsupport.a: $$($(1)_SUPPORT)
 	@rm -f $$@
 	$$(call say,AR)$$(AR) rcs $$@ $$^
 
-build/$(1)/tests/run: $$($(1)_TEST) build/$(1)/libsupport.a build/$(1)/libhourglass.a
-	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring thread,$(2)),,-lcriterion) $$(LIBS)
+$(BUILD)/$(1)/tests/run: $$($(1)_TEST) $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
+	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring PLAIN_RUNNER,$(2)),,-lcriterion) $$(LIBS)
 
-build/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,build/$(1)/tests/$(o).o) build/$(1)/libhourglass.a
+$(BUILD)/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,$(BUILD)/$(1)/tests/$(o).o) $(BUILD)/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
 
-build/$(1)/programs/%: build/$(1)/%.o build/$(1)/libsupport.a build/$(1)/libhourglass.a
+$(BUILD)/$(1)/programs/%: $(BUILD)/$(1)/%.o $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
-build/$(1)/%.o: %.c
+$(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 
@@ -91,7 +94,7 @@ $(foreach i,$(ISAS),$(call isa_rule,$(1),$(2),$(i)))
 endef
 
 define isa_rule
-build/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
+$(BUILD)/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
 	@mkdir -p $$(@D)
 	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) -MMD -MP -c -o $$@ $$<
 
@@ -99,28 +102,29 @@ endef
 
 ASAN := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -g -fsanitize=thread -DPLAIN_RUNNER
-VARIANTS := f32 f64 f32-asan f64-asan f32-tsan
 $(eval $(call variant,f32,,))
 $(eval $(call variant,f64,-DAG_DOUBLE,-f64))
 $(eval $(call variant,f32-asan,$(ASAN),))
 $(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
 $(eval $(call variant,f32-tsan,$(TSAN),))
+$(eval $(call variant,f32-plain,-DPLAIN_RUNNER,))
+$(eval $(call variant,f64-plain,-DPLAIN_RUNNER -DAG_DOUBLE,))
 
-build/exports.map:
-	@mkdir -p build
+$(BUILD)/exports.map:
+	@mkdir -p $(BUILD)
 	@printf '{ global: ag_*; nn_*; ds_*; local: *; };\n' > $@
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test sanitize tsan valgrind check-layers install uninstall clean help
+.PHONY: all demo zoo bench test sanitize tsan test-aarch64 valgrind check-layers install uninstall clean help
 .SECONDARY:
 
-all: build/f32/libhourglass.a build/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
+all: $(BUILD)/f32/libhourglass.a $(BUILD)/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
 
-$(PROGRAMS): %: build/f32/programs/%
+$(PROGRAMS): %: $(BUILD)/f32/programs/%
 	@cp $< $@
 
 demo: models/vae_mnist ## train the variational autoencoder and draw what it makes
@@ -136,22 +140,33 @@ bench: tools/bench/bench ## measure the machine, the workloads and their kernels
 # Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
 TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc
 
-test: build/f32/tests/run build/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double
-	build/f64/tests/run
-	build/f32/tests/run
+test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double
+	$(BUILD)/f64/tests/run
+	$(BUILD)/f32/tests/run
 
-sanitize: build/f32-asan/tests/run build/f64-asan/tests/run $(PROGRAMS:%=build/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
-	ASAN_OPTIONS=allocator_may_return_null=1 build/f64-asan/tests/run
-	ASAN_OPTIONS=allocator_may_return_null=1 HOURGLASS_PROGRAMS=build/f32-asan/programs/models build/f32-asan/tests/run
+sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAMS:%=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
+	ASAN_OPTIONS=allocator_may_return_null=1 $(BUILD)/f64-asan/tests/run
+	ASAN_OPTIONS=allocator_may_return_null=1 HOURGLASS_PROGRAMS=$(BUILD)/f32-asan/programs/models $(BUILD)/f32-asan/tests/run
 
-tsan: build/f32-tsan/tests/run $(PROGRAMS:%=build/f32-tsan/programs/%) ## the tests under ThreadSanitizer
-	TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1' HOURGLASS_PROGRAMS=build/f32-tsan/programs/models \
-		build/f32-tsan/tests/run
+tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAMS:%=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
+	TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1' HOURGLASS_PROGRAMS=$(BUILD)/f32-tsan/programs/models \
+		$(BUILD)/f32-tsan/tests/run
+
+# The programs that the tests run go through the emulator too, by way of a script each.
+ARM := build/aarch64
+test-aarch64: ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu and qemu-user; takes minutes
+	$(MAKE) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc LDFLAGS=-static \
+		$(foreach v,f32 f64,$(ARM)/$(v)-plain/tests/run) $(PROGRAMS:%=$(ARM)/f32-plain/programs/%)
+	@for p in $(filter models/%,$(PROGRAMS)); do mkdir -p $(ARM)/emulated; \
+		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32-plain/programs/$$p > $(ARM)/emulated/$${p##*/}; \
+		chmod +x $(ARM)/emulated/$${p##*/}; done
+	qemu-aarch64 $(ARM)/f64-plain/tests/run
+	HOURGLASS_PROGRAMS=$(ARM)/emulated qemu-aarch64 $(ARM)/f32-plain/tests/run
 
 # Valgrind 3.19 knows no AVX-512.
-valgrind: build/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes
+valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes
 	HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes --trace-children-skip='/bin/*,/usr/bin/*' --error-exitcode=9 \
-		build/f32/tests/run --timeout 1800
+		$(BUILD)/f32/tests/run --timeout 1800
 
 check-layers: ## includes point the right way
 	@tools/check_layers.sh
@@ -160,11 +175,11 @@ INSTALL_INCLUDE := $(DESTDIR)$(PREFIX)/include/hourglass
 INSTALL_LIB     := $(DESTDIR)$(PREFIX)/lib
 LIBRARY_NAMES   := libhourglass libhourglass-f64
 
-install: build/f32/libhourglass.a build/f32/libhourglass.so build/f64/libhourglass.a build/f64/libhourglass.so ## headers, libraries, pkg-config files; PREFIX, DESTDIR
+install: $(BUILD)/f32/libhourglass.a $(BUILD)/f32/libhourglass.so $(BUILD)/f64/libhourglass.a $(BUILD)/f64/libhourglass.so ## headers, libraries, pkg-config files; PREFIX, DESTDIR
 	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL_INCLUDE)/$$h || exit 1; done
 	install -d $(INSTALL_LIB)/pkgconfig
 	for v in f32: f64:-f64; do \
-		lib=libhourglass$${v#*:}; from=build/$${v%%:*}; \
+		lib=libhourglass$${v#*:}; from=$(BUILD)/$${v%%:*}; \
 		install -m 644 $$from/libhourglass.a $(INSTALL_LIB)/$$lib.a && \
 		install -m 755 $$from/libhourglass.so $(INSTALL_LIB)/$$lib.so.$(VERSION) && \
 		ln -sf $$lib.so.$(VERSION) $(INSTALL_LIB)/$$lib.so.$(SOVERSION) && \
@@ -183,7 +198,7 @@ uninstall: ## removes what install put there
 	rm -f $(INSTALL_LIB)/pkgconfig/hourglass.pc $(INSTALL_LIB)/pkgconfig/hourglass-f64.pc
 
 clean: ## removes all that make made
-	rm -rf build $(PROGRAMS)
+	rm -rf $(BUILD) $(PROGRAMS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

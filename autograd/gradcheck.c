@@ -37,7 +37,7 @@ static double largest_gradient(const check *c)
     double m = 0;
     for (int k = 0; k < c->n; k++)
         for (int64_t i = 0, n = ag_numel(&c->in[k]->shape); c->in[k]->grad && i < n; i++)
-            m = fmax(m, fabs((double)c->in[k]->grad[i]));
+            m = m < fabs((double)c->in[k]->grad[i]) ? fabs((double)c->in[k]->grad[i]) : m;
     return m;
 }
 

@@ -240,7 +240,7 @@ static void check_sums(const agk_table *t)
         for (int64_t i = 0; i < n; i++) {
             sum += (double)a[i];
             squares += (double)a[i] * (double)a[i];
-            most = fmax(most, (double)a[i]);
+            most = most < (double)a[i] ? (double)a[i] : most;
         }
         ag_real got[3] = {t->sum(n, a), t->sum_squares(n, a), t->max(n, a)};
         ag_real same[3] = {plain->sum(n, a), plain->sum_squares(n, a), plain->max(n, a)};

@@ -170,7 +170,7 @@ static void check_distribution(const char *name, const ag_tensor *t)
     int64_t n = ag_numel(&t->shape);
     for (int64_t i = 0; i < n; i++) {
         mean += (double)t->data[i] / (double)n;
-        most = fmax(most, fabs((double)t->data[i]));
+        most = most < fabs((double)t->data[i]) ? fabs((double)t->data[i]) : most;
     }
     for (int64_t i = 0; i < n; i++)
         variance += ((double)t->data[i] - mean) * ((double)t->data[i] - mean) / (double)n;
