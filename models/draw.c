@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/whole_file.h"
 #include "tools/picture.h"
 #include "tools/png.h"
-#include "tools/whole_file.h"
 
 static bool report(const train_session *s, bool ok, const char *message)
 {
@@ -17,24 +17,41 @@ static bool report(const train_session *s, bool ok, const char *message)
     return ok && !error;
 }
 
+static bool write_png(const train_session *s, const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels)
+{
+    nn_message why;
+    nn_whole_file f;
+    bool ok = nn_whole_file_open(&f, path, &why);
+    if (ok) {
+        bool drawn = png_write(f.file, pixels, width, height, channels);
+        ok = nn_whole_file_close(&f, &why);
+        if (ok && !drawn)
+            snprintf(why.text, sizeof why.text, "%.3900s: %lld x %lld pixels are no picture", path, (long long)width,
+                     (long long)height);
+        ok = ok && drawn;
+    }
+    return report(s, ok, why.text);
+}
+
 bool draw_rows(train_session *s, const char *name, int n, ag_tensor *const *kinds, int64_t columns)
 {
-    char message[4300] = "out of memory";
+    char path[4200];
     picture p;
     if (ag_error(s->tape))
         return report(s, false, "");
     int64_t count = kinds[0]->shape.dim[0], image = s->test.height * s->test.width;
     if (!picture_init(&p, n * ((count + columns - 1) / columns), columns, s->test.height, s->test.width, 1))
-        return report(s, false, message);
+        return report(s, false, "out of memory");
     for (int k = 0; k < n; k++)
         for (int64_t i = 0; i < count; i++) {
             float *pixels = kinds[k]->data + i * image;
             train_to_unit(s, pixels);
             picture_put(&p, i / columns * n + k, i % columns, pixels);
         }
-    bool ok = picture_write(&p, s->out, name, message, sizeof message);
+    snprintf(path, sizeof path, "%s/%s", s->out, name);
+    bool ok = write_png(s, path, p.pixels, p.width, p.height, 1);
     picture_free(&p);
-    return report(s, ok, message);
+    return ok;
 }
 
 bool draw_grid(train_session *s, const char *name, ag_tensor *images, int64_t columns)
@@ -90,12 +107,12 @@ static void put_key(uint8_t *pixels)
 
 bool draw_codes(train_session *s, const char *name, ag_tensor *codes)
 {
-    char path[4200], message[4300] = "out of memory";
+    char path[4200];
     if (ag_error(s->tape))
         return report(s, false, "");
     uint8_t *pixels = malloc(3 * PLOT * PLOT);
     if (!pixels)
-        return report(s, false, message);
+        return report(s, false, "out of memory");
     memset(pixels, 255, 3 * PLOT * PLOT);
     range rx = range_of(codes, 0), ry = range_of(codes, 1);
     int64_t width = codes->shape.dim[1];
@@ -106,18 +123,19 @@ bool draw_codes(train_session *s, const char *name, ag_tensor *codes)
     }
     put_key(pixels);
     snprintf(path, sizeof path, "%s/%s", s->out, name);
-    bool ok = png_write(path, pixels, PLOT, PLOT, 3, message, sizeof message);
+    bool ok = write_png(s, path, pixels, PLOT, PLOT, 3);
     free(pixels);
-    return report(s, ok, message);
+    return ok;
 }
 
 static bool write_table(const train_session *s, const char *name, ag_tensor *codes, bool labels)
 {
-    char path[4200], message[4300];
-    whole_file f;
+    char path[4200];
+    nn_message why;
+    nn_whole_file f;
     snprintf(path, sizeof path, "%s/%s", s->out, name);
-    if (!whole_file_open(&f, path, message, sizeof message))
-        return report(s, false, message);
+    if (!nn_whole_file_open(&f, path, &why))
+        return report(s, false, why.text);
     int64_t width = codes->shape.dim[1];
     for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
         if (labels)
@@ -125,7 +143,7 @@ static bool write_table(const train_session *s, const char *name, ag_tensor *cod
         for (int64_t k = 0; !labels && k < width; k++)
             fprintf(f.file, "%.6g%c", (double)codes->data[i * width + k], k + 1 < width ? '\t' : '\n');
     }
-    return report(s, whole_file_close(&f, message, sizeof message), message);
+    return report(s, nn_whole_file_close(&f, &why), why.text);
 }
 
 bool draw_tables(train_session *s, ag_tensor *codes)

@@ -24,7 +24,7 @@ static void adagrad_update(const nn_optimizer *base, const nn_slot *s, int64_t b
     agk()->adagrad(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->p->data + begin);
 }
 
-static const nn_rule adagrad_rule = {"Adagrad", sizeof(adagrad), 1, adagrad_prepare, adagrad_update};
+static const nn_rule adagrad_rule = {"Adagrad", sizeof(adagrad), 1, {"sum"}, adagrad_prepare, adagrad_update};
 
 nn_adagrad_options nn_adagrad_defaults(double lr)
 {

@@ -34,8 +34,8 @@ static void adam_update(const nn_optimizer *base, const nn_slot *s, int64_t begi
                 s->p->data + begin);
 }
 
-static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, adam_prepare, adam_update};
-static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2, adam_prepare, adam_update};
+static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, adam_prepare, adam_update};
+static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, adam_prepare, adam_update};
 
 nn_adam_options nn_adam_defaults(double lr)
 {

@@ -167,7 +167,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
     return *end = child;
 }
 
-static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer)
+static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer, bool is_count)
 {
     if (!m || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
         return NULL;
@@ -186,7 +186,7 @@ static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, boo
         return NULL;
     }
     t->needs_grad = !is_buffer;
-    *p = (nn_parameter){t, copy, NULL, is_buffer};
+    *p = (nn_parameter){t, copy, NULL, is_buffer, is_count};
     nn_parameter **end = &m->first_parameter;
     while (*end)
         end = &(*end)->next;
@@ -196,12 +196,17 @@ static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, boo
 
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape)
 {
-    return add_tensor(m, name, shape, false);
+    return add_tensor(m, name, shape, false, false);
 }
 
 ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape)
 {
-    return add_tensor(m, name, shape, true);
+    return add_tensor(m, name, shape, true, false);
+}
+
+ag_tensor *nn_add_count(nn_module *m, const char *name)
+{
+    return add_tensor(m, name, AG_SCALAR, true, true);
 }
 
 const char *nn_error(const nn_module *m)

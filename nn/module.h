@@ -50,6 +50,7 @@ struct nn_parameter {
     const char   *name;
     nn_parameter *next;
     bool          is_buffer;
+    bool          is_count; /* a whole number: saved as one */
 };
 
 /* A zeroed struct of type->size bytes with its module set up. NULL when memory is out. */
@@ -66,8 +67,10 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child);
 /* Adds a zero-filled parameter; NULL on failure, with the error in the module. */
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape);
+ag_tensor *nn_add_count(nn_module *m, const char *name); /* a buffer of one whole number */
 #define NN_PARAMETER(m, field, shape) ((m)->field = nn_add_parameter(&(m)->base, #field, shape))
 #define NN_BUFFER(m, field, shape)    ((m)->field = nn_add_buffer(&(m)->base, #field, shape))
+#define NN_COUNT(m, field)            ((m)->field = nn_add_count(&(m)->base, #field))
 
 /* A module that carries an error: what constructors return when they fail. */
 #if defined(__GNUC__)

@@ -3,6 +3,7 @@
 #define NN_NN_H
 
 #include "autograd/autograd.h"
+#include "nn/checkpoint.h"
 #include "nn/init.h"
 #include "nn/layers.h"
 #include "nn/module.h"

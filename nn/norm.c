@@ -67,7 +67,7 @@ static nn_module *batch_norm_new(const nn_type *type, int64_t channels, int rank
     NN_PARAMETER(n, bias, AG_SHAPE(channels));
     NN_BUFFER(n, running_mean, AG_SHAPE(channels));
     NN_BUFFER(n, running_var, AG_SHAPE(channels));
-    NN_BUFFER(n, num_batches_tracked, AG_SCALAR);
+    NN_COUNT(n, num_batches_tracked);
     return &n->base;
 }
 

@@ -18,6 +18,7 @@ typedef struct nn_rule {
     const char *name;
     size_t      size;    /* of the struct that begins with nn_optimizer */
     int         states;  /* arrays of state per parameter */
+    const char *state[NN_MAX_STATES]; /* their names in torch.optim */
     /* Works out the constants of the update that a slot makes next. */
     void (*prepare)(nn_optimizer *o, const nn_slot *s);
     /* Updates elements begin .. end-1. */

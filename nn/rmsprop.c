@@ -29,7 +29,7 @@ static void rmsprop_update(const nn_optimizer *base, const nn_slot *s, int64_t b
     agk()->rmsprop(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, mean, velocity, s->p->data + begin);
 }
 
-static const nn_rule rmsprop_rule = {"RMSprop", sizeof(rmsprop), 3, rmsprop_prepare, rmsprop_update};
+static const nn_rule rmsprop_rule = {"RMSprop", sizeof(rmsprop), 3, {"square_avg", "grad_avg", "momentum_buffer"}, rmsprop_prepare, rmsprop_update};
 
 nn_rmsprop_options nn_rmsprop_defaults(double lr)
 {

@@ -27,8 +27,8 @@ static void sgd_update(const nn_optimizer *base, const nn_slot *s, int64_t begin
     agk()->sgd(end - begin, &o->now, s->p->grad + begin, velocity, s->p->data + begin);
 }
 
-static const nn_rule sgd_rule = {"SGD", sizeof(sgd), 1, sgd_prepare, sgd_update};
-static const nn_rule plain_sgd_rule = {"SGD", sizeof(sgd), 0, sgd_prepare, sgd_update};
+static const nn_rule sgd_rule = {"SGD", sizeof(sgd), 1, {"momentum_buffer"}, sgd_prepare, sgd_update};
+static const nn_rule plain_sgd_rule = {"SGD", sizeof(sgd), 0, {NULL}, sgd_prepare, sgd_update};
 
 nn_sgd_options nn_sgd_defaults(double lr)
 {

@@ -1,10 +1,7 @@
 #include "tools/picture.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "tools/png.h"
 
 #define GAP  2  /* pixels between images */
 #define GREY 48 /* of the gaps */
@@ -35,15 +32,4 @@ void picture_put(picture *p, int64_t row, int64_t column, const float *image)
             uint8_t byte = v >= 1 ? 255 : v > 0 ? (uint8_t)(v * 255.0f + 0.5f) : 0;
             p->pixels[(top + y) * p->width + left + x] = byte;
         }
-}
-
-bool picture_write(const picture *p, const char *folder, const char *name, char *message, size_t size)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (n < 0 || (size_t)n >= sizeof path) {
-        snprintf(message, size, "%.80s...: the path is too long", folder);
-        return false;
-    }
-    return png_write(path, p->pixels, p->width, p->height, 1, message, size);
 }

@@ -3,7 +3,6 @@
 #define TOOLS_PICTURE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef struct picture {
@@ -18,8 +17,5 @@ void picture_free(picture *p);
 
 /* Puts an image of values 0..1 (cut to that) into a place of the grid. */
 void picture_put(picture *p, int64_t row, int64_t column, const float *image);
-
-/* Writes folder/name as PNG; false, with a message, when that fails. */
-bool picture_write(const picture *p, const char *folder, const char *name, char *message, size_t size);
 
 #endif

@@ -1,11 +1,5 @@
 #include "tools/png.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "tools/whole_file.h"
 
 #define STORED_MOST 65535 /* bytes of a stored block */
 
@@ -87,19 +81,12 @@ static void put_image(png *p, const uint8_t *pixels, uint32_t width, uint32_t he
     end_chunk(p);
 }
 
-bool png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, char *message,
-               size_t size)
+bool png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
 {
     const int64_t most = 1 << 15;
-    if (width < 1 || height < 1 || width > most || height > most || (channels != 1 && channels != 3)) {
-        snprintf(message, size, "%s: %lld x %lld pixels of %d channels: no picture", path, (long long)width,
-                 (long long)height, channels);
+    if (!file || !pixels || width < 1 || height < 1 || width > most || height > most || (channels != 1 && channels != 3))
         return false;
-    }
-    whole_file f;
-    if (!whole_file_open(&f, path, message, size))
-        return false;
-    png p = {.file = f.file, .sum1 = 1};
+    png p = {.file = file, .sum1 = 1};
     put_image(&p, pixels, (uint32_t)width, (uint32_t)height, channels);
-    return whole_file_close(&f, message, size);
+    return !ferror(file);
 }

@@ -3,12 +3,11 @@
 #define TOOLS_PNG_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-/* Writes pixels (height, width, channels), channels 1 or 3, to a temporary file beside `path`, then renames it, so that a
- * file that is there is replaced whole or not at all. False, with a message, when the file cannot be written. */
-bool png_write(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, char *message,
-               size_t size);
+/* Writes pixels (height, width, channels), channels 1 or 3, sides 1 to 32768. False for anything else, and when the file takes
+ * no more. */
+bool png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels);
 
 #endif

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "tests/test.h"
+#include "nn/whole_file.h"
 #include "tools/args.h"
 #include "tools/picture.h"
 #include "tools/png.h"
-#include "tools/whole_file.h"
 
 /* ---- Arguments. ---- */
 
@@ -63,10 +63,22 @@ Test(args, refuses)
 
 /* ---- PNG. ---- */
 
+/* A picture as a program writes it: whole or not at all. */
+static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, nn_message *why)
+{
+    nn_whole_file f;
+    why->text[0] = '\0';
+    if (!nn_whole_file_open(&f, path, why))
+        return false;
+    bool drawn = png_write(f.file, pixels, width, height, channels);
+    return nn_whole_file_close(&f, why) && drawn;
+}
+
 /* Python's own zlib and PNG chunks are the judge, where there is a Python. */
 Test(png, is_valid)
 {
-    char path[256], command[1024], message[256], output[256];
+    char path[256], command[1024], output[256];
+    nn_message why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
     static uint8_t pixels[3 * 300 * 90];
@@ -74,7 +86,7 @@ Test(png, is_valid)
         pixels[i] = (uint8_t)(i * 7);
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
     for (int channels = 1; channels <= 3; channels += 2) {
-        cr_assert(png_write(path, pixels, 300, 90, channels, message, sizeof message), "%s", message);
+        cr_assert(write_png(path, pixels, 300, 90, channels, &why), "%s", why.text);
         snprintf(command, sizeof command,
                  "python3 -c \"import zlib,struct;d=open('%s','rb').read();p=8;i=b''\nwhile p<len(d):\n"
                  " n=struct.unpack('>I',d[p:p+4])[0];t=d[p+4:p+8];b=d[p+8:p+8+n]\n"
@@ -89,14 +101,15 @@ Test(png, is_valid)
 
 Test(png, rows_longer_than_a_block)
 {
-    char path[256], command[1024], message[256], output[256];
+    char path[256], command[1024], output[256];
+    nn_message why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
     static uint8_t pixels[3 * 30000 * 2];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i % 251);
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
-    cr_assert(png_write(path, pixels, 30000, 2, 3, message, sizeof message), "%s", message);
+    cr_assert(write_png(path, pixels, 30000, 2, 3, &why), "%s", why.text);
     snprintf(command, sizeof command, "python3 -c \"import zlib;d=open('%s','rb').read();r=zlib.decompress(d[41:]);"
              "w=90001;assert len(r)==2*w;assert all(r[y*w+1+i]==(y*90000+i)%%251 for y in (0,1) for i in range(90000))\"", path);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
@@ -104,32 +117,35 @@ Test(png, rows_longer_than_a_block)
 
 Test(png, refuses)
 {
-    char message[256], path[256];
+    nn_message why;
+    char path[256], folder[256];
     uint8_t pixel = 0;
-    cr_assert(!png_write("/tmp/x.png", &pixel, 0, 1, 1, message, sizeof message) && strstr(message, "no picture"));
-    cr_assert(!png_write("/tmp/x.png", &pixel, 1, 1, 2, message, sizeof message));
-    cr_assert(!png_write("/tmp/x.png", &pixel, 1 << 20, 1, 1, message, sizeof message));
-    cr_assert(!png_write("/nonexistent/x.png", &pixel, 1, 1, 1, message, sizeof message));
-    cr_assert(strstr(message, "/nonexistent/x.png.part: No such file"), "%s", message);
-    snprintf(path, sizeof path, "%s/folder", scratch_folder());
-    cr_assert(mkdir(path, 0700) == 0);
-    cr_assert(!png_write(path, &pixel, 1, 1, 1, message, sizeof message) && strstr(message, "cannot be written"));
+    snprintf(path, sizeof path, "%s/x.png", scratch_folder());
+    cr_assert(!write_png(path, &pixel, 0, 1, 1, &why) && !write_png(path, &pixel, 1, 1, 2, &why));
+    cr_assert(!write_png(path, &pixel, 1 << 20, 1, 1, &why) && !write_png(path, NULL, 1, 1, 1, &why));
+    cr_assert(!png_write(NULL, &pixel, 1, 1, 1));
+    cr_assert(!write_png("/nonexistent/x.png", &pixel, 1, 1, 1, &why));
+    cr_assert(strstr(why.text, "/nonexistent/x.png.part: No such file"), "%s", why.text);
+    snprintf(folder, sizeof folder, "%s/folder", scratch_folder());
+    cr_assert(mkdir(folder, 0700) == 0);
+    cr_assert(!write_png(folder, &pixel, 1, 1, 1, &why) && strstr(why.text, "cannot be written"));
 }
 
 #ifndef PLAIN_RUNNER
 /* A full disk: what was there before stays. */
 Test(png, a_full_disk_leaves_the_old_file)
 {
-    char path[256], part[300], message[300];
+    char path[256], part[300];
+    nn_message why;
     static uint8_t pixels[400 * 400];
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
     snprintf(part, sizeof part, "%s.part", path);
-    cr_assert(png_write(path, pixels, 10, 10, 1, message, sizeof message));
+    cr_assert(write_png(path, pixels, 10, 10, 1, &why));
     struct stat before, after;
     cr_assert(stat(path, &before) == 0);
     signal(SIGXFSZ, SIG_IGN);
     cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}) == 0);
-    cr_assert(!png_write(path, pixels, 400, 400, 1, message, sizeof message) && strstr(message, "cannot be written"));
+    cr_assert(!write_png(path, pixels, 400, 400, 1, &why) && strstr(why.text, "cannot be written"));
     cr_assert(stat(path, &after) == 0 && after.st_size == before.st_size && access(part, F_OK) != 0);
 }
 #endif

@@ -1,0 +1,246 @@
+/* What safetensors files hold, and writing them. safetensors_parse.c reads them. */
+#include "nn/safetensors.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "numbers are read and written as they lie in memory, which must be little-endian"
+#endif
+
+static const struct {
+    const char *name;
+    int64_t     size;
+} dtypes[NN_DTYPES] = {
+    [NN_BOOL] = {"BOOL", 1},       [NN_U8] = {"U8", 1},           [NN_I8] = {"I8", 1},     [NN_F8_E5M2] = {"F8_E5M2", 1},
+    [NN_F8_E4M3] = {"F8_E4M3", 1}, [NN_F8_E8M0] = {"F8_E8M0", 1}, [NN_I16] = {"I16", 2},   [NN_U16] = {"U16", 2},
+    [NN_F16] = {"F16", 2},         [NN_BF16] = {"BF16", 2},       [NN_I32] = {"I32", 4},   [NN_U32] = {"U32", 4},
+    [NN_F32] = {"F32", 4},         [NN_C64] = {"C64", 8},         [NN_F64] = {"F64", 8},   [NN_I64] = {"I64", 8},
+    [NN_U64] = {"U64", 8},
+};
+
+const char *nn_dtype_name(nn_dtype t)
+{
+    return dtypes[t].name;
+}
+
+int64_t nn_dtype_size(nn_dtype t)
+{
+    return dtypes[t].size;
+}
+
+/* ---- Values. ---- */
+
+/* A number of `exponent` and `mantissa` bits below the sign; the largest exponent is for infinity and NaN. */
+static double small_float(unsigned bits, int exponent, int mantissa)
+{
+    const int bias = (1 << (exponent - 1)) - 1, top = (1 << exponent) - 1;
+    int    e = (int)(bits >> mantissa) & top;
+    double m = (double)(bits & ((1u << mantissa) - 1)) / (1u << mantissa);
+    double x = e == top ? (m > 0 ? NAN : INFINITY) : e == 0 ? ldexp(m, 1 - bias) : ldexp(1 + m, e - bias);
+    return bits >> (exponent + mantissa) & 1 ? -x : x;
+}
+
+/* F8_E4M3 has no infinity, and NaN only where all bits below the sign are set; F8_E8M0 is a power of two. */
+static double byte_float(nn_dtype dtype, unsigned bits)
+{
+    if (dtype == NN_F8_E8M0)
+        return bits == 255 ? NAN : ldexp(1, (int)bits - 127);
+    if (dtype == NN_F8_E5M2)
+        return small_float(bits, 5, 2);
+    if ((bits & 0x7f) == 0x7f)
+        return NAN;
+    int    e = (int)(bits >> 3) & 15;
+    double m = (bits & 7) / 8.0, x = e == 0 ? ldexp(m, -6) : ldexp(1 + m, e - 7);
+    return bits & 0x80 ? -x : x;
+}
+
+double nn_stored_value(const nn_stored_tensor *t, int64_t i)
+{
+    union {
+        uint8_t  u8;
+        int8_t   i8;
+        uint16_t u16;
+        int16_t  i16;
+        uint32_t u32;
+        int32_t  i32;
+        uint64_t u64;
+        int64_t  i64;
+        float    f32;
+        double   f64;
+    } v = {.u64 = 0};
+    const int64_t size = nn_dtype_size(t->dtype);
+    memcpy(&v, (const char *)t->data + i * size, (size_t)size);
+    switch (t->dtype) {
+    case NN_BOOL:
+    case NN_U8:  return v.u8;
+    case NN_I8:  return v.i8;
+    case NN_U16: return v.u16;
+    case NN_I16: return v.i16;
+    case NN_F16: return small_float(v.u16, 5, 10);
+    case NN_U32: return v.u32;
+    case NN_I32: return v.i32;
+    case NN_F32: return (double)v.f32;
+    case NN_U64: return (double)v.u64;
+    case NN_I64: return (double)v.i64;
+    case NN_F64: return v.f64;
+    case NN_C64: return NAN;
+    case NN_BF16:
+        v.u32 <<= 16;
+        return (double)v.f32;
+    default:
+        return byte_float(t->dtype, v.u8);
+    }
+}
+
+/* ---- Finding. ---- */
+
+static int by_name(const void *name, const void *tensor)
+{
+    return strcmp(name, ((const nn_stored_tensor *)tensor)->name);
+}
+
+const nn_stored_tensor *nn_safetensors_tensor(const nn_safetensors *s, const char *name)
+{
+    return s->n_tensors ? bsearch(name, s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name) : NULL;
+}
+
+static int by_key(const void *key, const void *text)
+{
+    return strcmp(key, ((const nn_stored_text *)text)->key);
+}
+
+const char *nn_safetensors_text(const nn_safetensors *s, const char *key)
+{
+    const nn_stored_text *t = s->n_texts ? bsearch(key, s->text, (size_t)s->n_texts, sizeof *s->text, by_key) : NULL;
+    return t ? t->value : NULL;
+}
+
+void nn_safetensors_free(nn_safetensors *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < sizeof s->memory / sizeof *s->memory; i++)
+        free(s->memory[i]);
+    *s = (nn_safetensors){0};
+}
+
+/* ---- Writing. ---- */
+
+static void write_string(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c == '"' || *c == '\\')
+            fprintf(f, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(f, "\\u%04x", *c);
+        else
+            fputc(*c, f);
+    fputc('"', f);
+}
+
+/* Larger elements first, so that each begins at a multiple of its size. */
+static int by_size(const void *a, const void *b)
+{
+    const nn_stored_tensor *x = *(nn_stored_tensor *const *)a, *y = *(nn_stored_tensor *const *)b;
+    int64_t p = nn_dtype_size(x->dtype), q = nn_dtype_size(y->dtype);
+    return p != q ? (p < q) - (p > q) : (x > y) - (x < y);
+}
+
+static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
+                         const nn_stored_text *text)
+{
+    int64_t at = 0;
+    const char *comma = "";
+    fputc('{', f);
+    if (n_texts > 0) {
+        fputs("\"__metadata__\":{", f);
+        for (int64_t i = 0; i < n_texts; i++) {
+            fputs(i ? "," : "", f);
+            write_string(f, text[i].key);
+            fputc(':', f);
+            write_string(f, text[i].value);
+        }
+        fputc('}', f);
+        comma = ",";
+    }
+    for (int64_t i = 0; i < n_tensors; i++, comma = ",") {
+        const nn_stored_tensor *t = tensor[i];
+        int64_t end = at + t->count * nn_dtype_size(t->dtype);
+        fputs(comma, f);
+        write_string(f, t->name);
+        fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", nn_dtype_name(t->dtype));
+        for (int k = 0; k < t->rank; k++)
+            fprintf(f, "%s%" PRId64, k ? "," : "", t->dim[k]);
+        fprintf(f, "],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}", at, end);
+        at = end;
+    }
+    fputc('}', f);
+}
+
+/* The length of the header, written first, is known when the header is: it is written twice. */
+static void write_file(FILE *f, int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
+                       const nn_stored_text *text)
+{
+    uint64_t length = 0;
+    fwrite(&length, 1, sizeof length, f);
+    write_header(f, n_tensors, tensor, n_texts, text);
+    long end = ftell(f);
+    for (; end % 8; end++)
+        fputc(' ', f);
+    for (int64_t i = 0; i < n_tensors; i++)
+        fwrite(tensor[i]->data, (size_t)nn_dtype_size(tensor[i]->dtype), (size_t)tensor[i]->count, f);
+    length = (uint64_t)end - sizeof length;
+    rewind(f);
+    fwrite(&length, 1, sizeof length, f);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A name that is there twice, or NULL. `names` is put in order. */
+static const char *twice(int64_t n, const char **names)
+{
+    qsort(names, (size_t)n, sizeof *names, by_text);
+    for (int64_t i = 1; i < n; i++)
+        if (!strcmp(names[i - 1], names[i]))
+            return names[i];
+    return NULL;
+}
+
+bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
+                          const nn_stored_text *text, nn_message *why)
+{
+    const nn_stored_tensor **order = malloc((size_t)(n_tensors + 1) * sizeof *order);
+    const char **names = malloc((size_t)(n_tensors + n_texts + 1) * sizeof *names);
+    nn_whole_file f;
+    bool ok = order && names;
+    if (!ok)
+        snprintf(why->text, sizeof why->text, "%.3900s: out of memory", path);
+    for (int64_t i = 0; ok && i < n_tensors; i++) {
+        order[i] = &tensor[i];
+        names[i] = tensor[i].name;
+    }
+    for (int64_t i = 0; ok && i < n_texts; i++)
+        names[n_tensors + i] = text[i].key;
+    const char *again = ok ? twice(n_tensors, names) : NULL;
+    again = ok && !again ? twice(n_texts, names + n_tensors) : again;
+    if (again) {
+        snprintf(why->text, sizeof why->text, "%.1900s: the name %.1900s is there twice", path, again);
+        ok = false;
+    }
+    ok = ok && nn_whole_file_open(&f, path, why);
+    if (ok) {
+        qsort(order, (size_t)n_tensors, sizeof *order, by_size);
+        write_file(f.file, n_tensors, order, n_texts, text);
+        ok = nn_whole_file_close(&f, why);
+    }
+    free(order);
+    free(names);
+    return ok;
+}
