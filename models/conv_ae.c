@@ -7,12 +7,16 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
 
 static const nn_type conv_ae_type = {.name = "ConvAutoencoder", .size = sizeof(conv_ae), .forward = forward};
 
+int64_t conv_ae_code_side(int64_t side)
+{
+    int64_t pooled = ((side - 1) / 3 + 1) / 2; /* convolution with stride 3, pool of 2 */
+    return (pooled - 1) / 2;                   /* convolution with stride 2, pool of 2 with stride 1 */
+}
+
 /* The side of the picture before the last layer, from the side of the image: 15 for 28. */
 static int64_t last_input(int64_t side)
 {
-    int64_t code = ((side - 1) / 3 + 1) / 2; /* convolution with stride 3, pool of 2 */
-    code = (code - 1) / 2 + 1 - 1;           /* convolution with stride 2, pool of 2 with stride 1 */
-    return ((code - 1) * 2 + 3 - 1) * 3 - 2 + 5;
+    return ((conv_ae_code_side(side) - 1) * 2 + 3 - 1) * 3 - 2 + 5;
 }
 
 /* The last layer doubles the picture; its kernel, with padding 1, makes up what is left to the image's size: 2 for 28. */
@@ -47,7 +51,8 @@ ag_tensor *conv_ae_encode(conv_ae *m, ag_tensor *x)
 
 ag_tensor *conv_ae_decode(conv_ae *m, ag_tensor *code)
 {
-    return ag_flatten(nn_forward(m->decoder, code), 1, -1);
+    int64_t height = conv_ae_code_side(m->config.height), width = conv_ae_code_side(m->config.width);
+    return ag_flatten(nn_forward(m->decoder, ag_reshape(code, AG_SHAPE(-1, m->config.second, height, width))), 1, -1);
 }
 
 ag_tensor *conv_ae_forward(conv_ae *m, ag_tensor *x)

@@ -30,6 +30,16 @@ static bool draw(void *context)
     return draw_tables(s, ag_flatten(conv_ae_encode(r->model, x), 1, -1));
 }
 
+static ag_tensor *encode(void *context, ag_tensor *x)
+{
+    return ag_flatten(conv_ae_encode(((conv_ae_run *)context)->model, x), 1, -1);
+}
+
+static ag_tensor *decode(void *context, ag_tensor *code)
+{
+    return conv_ae_decode(((conv_ae_run *)context)->model, code);
+}
+
 static int train(conv_ae_run *r)
 {
     r->model = conv_ae_new((conv_ae_config){1, r->s.train.height, r->s.train.width, 16, 8}, r->s.options.seed);
@@ -39,6 +49,9 @@ static int train(conv_ae_run *r)
         .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
         .loss = loss,
         .draw = draw,
+        .encode = encode,
+        .decode = decode,
+        .code = 8 * conv_ae_code_side(r->s.train.height) * conv_ae_code_side(r->s.train.width),
         .context = r,
         .n_parts = 1,
         .part = {"loss"},
@@ -49,8 +62,8 @@ int main(int argc, char **argv)
 {
     conv_ae_run r;
     train_options defaults = {.epochs = 10, .batch = 128, .lr = 1e-3, .seed = 1};
-    int status = train_open(&r.s, argc, argv, "conv_ae_mnist",
-                            "Trains a convolutional autoencoder on images of digits and draws reconstructions.", NULL,
+    train_begin(&r.s, argc, argv, "conv_ae_mnist");
+    int status = train_open(&r.s, "Trains a convolutional autoencoder on images of digits and draws reconstructions.", NULL,
                             defaults);
     if (status == TRAIN_GO)
         status = train_use(&r.s, (train_data){.pixels = TRAIN_SIGNED});

@@ -25,7 +25,7 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
 }
 
 /* Rows of noisy, denoised and clean images. */
-static bool draw_images(denoising_run *r)
+static bool draw_denoised(denoising_run *r)
 {
     enum { SHOWN = 48 };
     train_session *s = &r->s;
@@ -56,7 +56,17 @@ static bool report_errors(denoising_run *r)
 
 static bool draw(void *context)
 {
-    return draw_images(context) && report_errors(context);
+    return draw_denoised(context) && report_errors(context);
+}
+
+static ag_tensor *encode(void *context, ag_tensor *x)
+{
+    return denoising_ae_encode(((denoising_run *)context)->model, x);
+}
+
+static ag_tensor *decode(void *context, ag_tensor *code)
+{
+    return denoising_ae_decode(((denoising_run *)context)->model, code);
 }
 
 static int train(denoising_run *r, denoising_ae_config config)
@@ -70,6 +80,9 @@ static int train(denoising_run *r, denoising_ae_config config)
         .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
         .loss = loss,
         .draw = draw,
+        .encode = encode,
+        .decode = decode,
+        .code = config.latent,
         .context = r,
         .n_parts = 2,
         .part = {"loss", "noise"},
@@ -90,19 +103,12 @@ static bool noise_named(const char *name, bool tutorial, denoising_noise *noise)
     return true;
 }
 
-/* Whether the flag --tutorial is among the arguments: it sets the defaults of others. */
-static bool asks_for_tutorial(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "--tutorial"))
-            return true;
-    return false;
-}
-
 int main(int argc, char **argv)
 {
-    denoising_run r = {.tutorial = asks_for_tutorial(argc, argv)};
-    const char *noise = train_peek(argc, argv, "noise", "gaussian");
+    denoising_run r;
+    train_begin(&r.s, argc, argv, "denoising_ae_mnist");
+    r.tutorial = strcmp(train_peek(&r.s, "tutorial", "false"), "false") != 0;
+    const char *noise = train_peek(&r.s, "noise", "gaussian");
     bool masking = !strcmp(noise, "masking");
     denoising_ae_config config = {.channels = 1, .latent = r.tutorial ? 200 : 64, .hidden = r.tutorial ? 0 : 512};
     config.level = !r.tutorial ? 0.3 : masking ? 0.05 : 0.01;
@@ -115,8 +121,7 @@ int main(int argc, char **argv)
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     train_options defaults = {.epochs = r.tutorial ? 20 : 10, .batch = 128, .lr = 1e-3, .seed = 1};
-    int status = train_open(&r.s, argc, argv, "denoising_ae_mnist",
-                            "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.", own,
+    int status = train_open(&r.s, "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.", own,
                             defaults);
     if (status == TRAIN_GO && !noise_named(noise, r.tutorial, &config.noise)) {
         train_fail(&r.s, "--noise %s: expected gaussian, masking or saltpepper", noise);

@@ -33,25 +33,35 @@ static bool write_png(const train_session *s, const char *path, const uint8_t *p
     return report(s, ok, why.text);
 }
 
-bool draw_rows(train_session *s, const char *name, int n, ag_tensor *const *kinds, int64_t columns)
+bool draw_images(train_session *s, const char *path, int n, const float *const *kinds, int64_t count, int64_t columns)
 {
-    char path[4200];
     picture p;
-    if (ag_error(s->tape))
-        return report(s, false, "");
-    int64_t count = kinds[0]->shape.dim[0], image = s->test.height * s->test.width;
+    int64_t image = s->test.height * s->test.width;
     if (!picture_init(&p, n * ((count + columns - 1) / columns), columns, s->test.height, s->test.width, 1))
         return report(s, false, "out of memory");
     for (int k = 0; k < n; k++)
-        for (int64_t i = 0; i < count; i++) {
-            float *pixels = kinds[k]->data + i * image;
-            train_to_unit(s, pixels);
-            picture_put(&p, i / columns * n + k, i % columns, pixels);
-        }
-    snprintf(path, sizeof path, "%s/%s", s->out, name);
+        for (int64_t i = 0; i < count; i++)
+            picture_put(&p, i / columns * n + k, i % columns, kinds[k] + i * image);
     bool ok = write_png(s, path, p.pixels, p.width, p.height, 1);
     picture_free(&p);
     return ok;
+}
+
+bool draw_rows(train_session *s, const char *name, int n, ag_tensor *const *kinds, int64_t columns)
+{
+    enum { MOST = 4 };
+    char path[4200];
+    const float *pixels[MOST];
+    if (ag_error(s->tape))
+        return report(s, false, "");
+    int64_t count = kinds[0]->shape.dim[0], image = s->test.height * s->test.width;
+    for (int k = 0; k < n && k < MOST; k++) {
+        pixels[k] = kinds[k]->data;
+        for (int64_t i = 0; i < count; i++)
+            train_to_unit(s, kinds[k]->data + i * image);
+    }
+    snprintf(path, sizeof path, "%s/%s", s->out, name);
+    return draw_images(s, path, n < MOST ? n : MOST, pixels, count, columns);
 }
 
 bool draw_grid(train_session *s, const char *name, ag_tensor *images, int64_t columns)

@@ -9,6 +9,9 @@
 /* Rows of `columns` images, taken in turn from kinds[0 .. n-1], each (count, pixels): input above output, and the like. */
 bool draw_rows(train_session *s, const char *name, int n, ag_tensor *const *kinds, int64_t columns);
 
+/* The same of plain arrays of `count` images with values 0..1, into the file `path`. */
+bool draw_images(train_session *s, const char *path, int n, const float *const *kinds, int64_t count, int64_t columns);
+
 /* images (count, pixels) as a grid, row by row. */
 bool draw_grid(train_session *s, const char *name, ag_tensor *images, int64_t columns);
 

@@ -56,6 +56,16 @@ static bool draw(void *context)
     return plotted && draw_tables(s, codes);
 }
 
+static ag_tensor *encode(void *context, ag_tensor *x)
+{
+    return nn_forward(((mlp_ae_run *)context)->model->encoder, x);
+}
+
+static ag_tensor *decode(void *context, ag_tensor *code)
+{
+    return nn_forward(((mlp_ae_run *)context)->model->decoder, code);
+}
+
 static int train(mlp_ae_run *r, const recipe *chosen, double dropout)
 {
     mlp_ae_config config = chosen->model;
@@ -70,6 +80,9 @@ static int train(mlp_ae_run *r, const recipe *chosen, double dropout)
         .optimizer = nn_adam(model, adam),
         .loss = loss,
         .draw = draw,
+        .encode = encode,
+        .decode = decode,
+        .code = config.width[config.widths - 1],
         .context = r,
         .n_parts = 2,
         .part = {"loss", "active"},
@@ -86,9 +99,10 @@ static const recipe *recipe_named(const char *name)
 
 int main(int argc, char **argv)
 {
-    const char *variant = train_peek(argc, argv, "variant", "relu20");
     double dropout = 0;
     mlp_ae_run r = {.sparsity = 0};
+    train_begin(&r.s, argc, argv, "mlp_ae_mnist");
+    const char *variant = train_peek(&r.s, "variant", "relu20");
     const args_option own[] = {
         {"variant", ARGS_TEXT, &variant, 0, 0, "NAME", "relu20, tanh3 (a code of 3 numbers) or relu2 (of 2)"},
         {"dropout", ARGS_REAL, &dropout, 0, 1, "P", "dropout in the encoder"},
@@ -97,8 +111,7 @@ int main(int argc, char **argv)
     };
     const recipe *chosen = recipe_named(variant), *d = chosen ? chosen : &recipes[0];
     train_options defaults = {.epochs = d->epochs, .steps = d->steps, .batch = d->batch, .lr = d->adam.lr, .seed = 1};
-    int status = train_open(&r.s, argc, argv, "mlp_ae_mnist",
-                            "Trains a fully connected autoencoder on images of digits; draws reconstructions and codes.",
+    int status = train_open(&r.s, "Trains a fully connected autoencoder on images of digits; draws reconstructions and codes.",
                             own, defaults);
     if (status == TRAIN_GO && !chosen) {
         train_fail(&r.s, "--variant %s: expected relu20, tanh3 or relu2", variant);

@@ -20,6 +20,12 @@ static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **part
     return entropy;
 }
 
+/* Of a classifier, --encode gives the logits. */
+static ag_tensor *encode(void *context, ag_tensor *x)
+{
+    return mlp_classifier_forward(((classifier_run *)context)->model, x);
+}
+
 /* Adagrad as TensorFlow has it for the hidden layer; plain gradient descent for softmax regression. */
 static nn_optimizer *make_optimizer(nn_module *model, double lr, bool hidden)
 {
@@ -37,6 +43,7 @@ static int train(classifier_run *r, mlp_classifier_config config)
         .model = model,
         .optimizer = make_optimizer(model, r->s.options.lr, config.hidden > 0),
         .loss = loss,
+        .encode = encode,
         .context = r,
         .n_parts = 2,
         .part = {"loss", "accuracy"},
@@ -47,15 +54,15 @@ int main(int argc, char **argv)
 {
     mlp_classifier_config config = {.hidden = 300, .classes = 10, .dropout = 0.25};
     classifier_run r;
+    train_begin(&r.s, argc, argv, "mlp_classifier_mnist");
     const args_option own[] = {
         {"hidden", ARGS_INT, &config.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression"},
         {"dropout", ARGS_REAL, &config.dropout, 0, 1, "P", "dropout of the hidden layer"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
-    bool regression = !strcmp(train_peek(argc, argv, "hidden", "300"), "0");
+    bool regression = !strcmp(train_peek(&r.s, "hidden", "300"), "0");
     train_options defaults = {.steps = regression ? 1000 : 3000, .batch = 100, .lr = regression ? 0.5 : 0.3, .seed = 1};
-    int status = train_open(&r.s, argc, argv, "mlp_classifier_mnist",
-                            "Trains a classifier with one hidden layer on images of digits.", own, defaults);
+    int status = train_open(&r.s, "Trains a classifier with one hidden layer on images of digits.", own, defaults);
     if (status == TRAIN_GO)
         status = train_use(&r.s, (train_data){.last = 55000});
     if (status == TRAIN_GO)

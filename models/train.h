@@ -1,7 +1,8 @@
 /* What the demo programs share: their options, the data, the training loop, metrics.csv, the fingerprint.
  *
  *     train_session s;
- *     int status = train_open(&s, argc, argv, "vae_mnist", "Trains ...", own_options, defaults);
+ *     train_begin(&s, argc, argv, "vae_mnist");
+ *     int status = train_open(&s, "Trains ...", own_options, defaults);
  *     if (status == TRAIN_GO)
  *         status = train_model(&s, &(train_task){.model = ..., .optimizer = ..., .loss = ..., .draw = ...});
  *     return train_close(&s, status); */
@@ -25,6 +26,11 @@ typedef struct train_options {
     double      lr;
     uint64_t    seed;
     bool        quiet;
+    int64_t     save_every;     /* steps between checkpoints, if above 0; else one each epoch */
+    const char *resume, *load;  /* files; NULL for none */
+    int64_t     generate;       /* what is asked of a model that is loaded */
+    const char *encode, *decode, *output;
+    bool        reconstruct;
 } train_options;
 
 /* What a program does with the images; not for the user to choose. */
@@ -38,6 +44,13 @@ typedef struct train_session {
     train_options options;
     train_data    use;
     const char   *program;
+    int           argc;
+    char        **argv;
+    args_option   recipe[8], run[16]; /* shared options: what makes a result, and what does not */
+    const args_option *own;           /* the program's, which make a result too */
+    const char    *file_path;         /* --resume or --load; NULL for none */
+    nn_safetensors file;
+    bool           failed;            /* train_begin has said why */
     char          out[4096];        /* the folder of all output, there and writable */
     ds_dataset    train, test;
     float        *pixels;           /* room for one batch */
@@ -63,21 +76,30 @@ typedef struct train_task {
     const char *part[TRAIN_MAX_PARTS]; /* "loss", "bce", ...: in metrics.csv train_loss, test_loss, test_bce, ... */
     bool        totals;                /* report sums over all images in place of means */
     bool (*draw)(void *context);       /* pictures and the like, after training; NULL for none. False: it has failed */
+    /* For --encode and the like: images (N, pixels) to (N, anything), and (N, code) to images in the program's range. */
+    ag_tensor *(*encode)(void *context, ag_tensor *x);
+    ag_tensor *(*decode)(void *context, ag_tensor *code); /* NULL: there is no way back */
+    int64_t     code;                                     /* numbers of an image's code */
 } train_task;
 
-/* The value of one option before all are read, for options that set the defaults of others; `fallback` when it is not given. */
-const char *train_peek(int argc, char **argv, const char *option, const char *fallback);
+/* Starts a session: remembers the command line, and reads the file of --resume or --load. What goes wrong is told by train_open. */
+void train_begin(train_session *s, int argc, char **argv, const char *program);
 
-/* Reads the command line, checks the environment, loads or makes the data, makes the output folder. `options` of the session
- * are the defaults on entry. Returns TRAIN_GO, or the exit status after --help or an error. */
-int train_open(train_session *s, int argc, char **argv, const char *program, const char *about, const args_option *own,
-               train_options defaults);
+/* The value of one option before all are read, for options that set the defaults of others: from the command line, else from the
+ * file, else `fallback`. Flags have "true" and "false". */
+const char *train_peek(const train_session *s, const char *option, const char *fallback);
+
+/* Reads the command line, checks the environment, loads or makes the data, makes the output folder. The values that the tables
+ * point to, and `defaults`, are what holds where neither the command line nor the file says otherwise. Returns TRAIN_GO, or the
+ * exit status after --help or an error. */
+int train_open(train_session *s, const char *about, const args_option *own, train_options defaults);
 
 /* Says how the images are used; the default is 0..1, shuffled, all. To be called between train_open and train_run. Returns
  * TRAIN_GO or TRAIN_FAILED. */
 int train_use(train_session *s, train_data use);
 
-/* The whole run: the summary, training, pictures, the fingerprint. Frees the model and the optimiser. Returns the exit status. */
+/* The whole run: the summary, training, pictures, the fingerprint; or what is asked of a model that is loaded. Frees the model and
+ * the optimiser. Returns the exit status. */
 int train_model(train_session *s, const train_task *task);
 
 /* Of that, the training, for the epochs asked for, with a line and a row of metrics.csv for each. Ctrl-C ends it after the step

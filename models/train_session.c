@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "models/train.h"
+#include "models/train_internal.h"
 
 #define DEFAULT_DATA     "data/mnist"
 #define SYNTHETIC_TRAIN  60000
@@ -96,54 +96,124 @@ static bool set_out(train_session *s)
     return false;
 }
 
-static args_result parse(train_session *s, int argc, char **argv, const char *about, const args_option *own)
+/* ---- Options. ---- */
+
+static void shared_options(train_session *s)
 {
     train_options *o = &s->options;
-    const args_option shared[] = {
+    const args_option recipe[] = {
         {"data", ARGS_TEXT, &o->data, 0, 0, "DIR", "folder of MNIST's four files; else data/mnist/, else synthetic digits"},
         {"epochs", ARGS_INT, &o->epochs, 0, 1e6, "N", "passes over the training images"},
         {"steps", ARGS_INT, &o->steps, 0, 1e12, "N", "training steps, in place of epochs, if above 0"},
         {"batch", ARGS_INT, &o->batch, 1, 1e6, "N", "images per step"},
         {"lr", ARGS_REAL, &o->lr, 0, 1e30, "X", "learning rate"},
         {"seed", ARGS_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result"},
+        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    const args_option run[] = {
         {"threads", ARGS_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result"},
         {"out", ARGS_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else runs/ and the program's name"},
         {"quiet", ARGS_FLAG, &o->quiet, 0, 0, NULL, "print nothing but errors and the fingerprint"},
+        {"save-every", ARGS_INT, &o->save_every, 0, 1e12, "N", "steps from checkpoint to checkpoint; 0: each epoch"},
+        {"resume", ARGS_TEXT, &o->resume, 0, 0, "FILE", "go on from a checkpoint, with its options"},
+        {"load", ARGS_TEXT, &o->load, 0, 0, "FILE", "do not train: use a model, with one of"},
+        {"generate", ARGS_INT, &o->generate, 0, 1e6, "N", "  images of codes drawn from N(0, 1)"},
+        {"encode", ARGS_TEXT, &o->encode, 0, 0, "FILE", "  codes of the images in a .npy (0..1) or IDX file"},
+        {"decode", ARGS_TEXT, &o->decode, 0, 0, "FILE", "  images of the codes in a .npy file"},
+        {"reconstruct", ARGS_FLAG, &o->reconstruct, 0, 0, NULL, "  the test images and what the model makes of them"},
+        {"output", ARGS_TEXT, &o->output, 0, 0, "FILE", "where that goes: .npy, or .png for images"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
-    return args_parse(argc, argv, about, shared, own);
+    memcpy(s->recipe, recipe, sizeof recipe);
+    memcpy(s->run, run, sizeof run);
 }
 
-const char *train_peek(int argc, char **argv, const char *option, const char *fallback)
+void train_begin(train_session *s, int argc, char **argv, const char *program)
 {
-    size_t length = strlen(option);
-    for (int i = 1; i < argc; i++) {
-        const char *text = argv[i];
-        if (strncmp(text, "--", 2) != 0 || strncmp(text + 2, option, length) != 0)
-            continue;
-        if (text[2 + length] == '=')
-            fallback = text + 3 + length;
-        else if (!text[2 + length] && i + 1 < argc)
-            fallback = argv[i + 1];
+    nn_message why;
+    const char *resume = args_peek(argc, argv, "resume"), *load = args_peek(argc, argv, "load");
+    *s = (train_session){.program = program, .argc = argc, .argv = argv, .file_path = resume ? resume : load};
+    if (!s->file_path || args_peek(argc, argv, "help"))
+        return;
+    s->failed = !nn_safetensors_read(s->file_path, &s->file, &why);
+    const char *of = s->failed ? NULL : nn_safetensors_text(&s->file, "program");
+    if (s->failed)
+        train_fail(s, "%s", why.text);
+    else if (of && strcmp(of, program)) {
+        train_fail(s, "%s: is of %.60s", s->file_path, of);
+        s->failed = true;
     }
-    return fallback;
 }
 
-int train_open(train_session *s, int argc, char **argv, const char *program, const char *about,
-               const args_option *own, train_options defaults)
+static const char *text_of_option(const train_session *s, const char *name)
+{
+    char key[64];
+    snprintf(key, sizeof key, "option.%s", name);
+    return nn_safetensors_text(&s->file, key);
+}
+
+const char *train_peek(const train_session *s, const char *option, const char *fallback)
+{
+    const char *given = args_peek(s->argc, s->argv, option), *stored = text_of_option(s, option);
+    return given ? given : stored ? stored : fallback;
+}
+
+/* What the file says of the options in a table becomes their default. */
+static bool take_options(train_session *s, const args_option *table)
+{
+    for (const args_option *o = table; o && o->name; o++) {
+        const char *text = text_of_option(s, o->name);
+        if (text && !args_set(o, text)) {
+            train_fail(s, "%s: its option %s has no such value", s->file_path, o->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Options that are no use without each other, or only without. */
+static const char *quarrel(const train_options *o)
+{
+    int asked = (o->generate > 0) + !!o->encode + !!o->decode + o->reconstruct;
+    if (o->resume && o->load)
+        return "--resume and --load: one of them";
+    if (o->load && asked != 1)
+        return "--load: expected one of --generate, --encode, --decode and --reconstruct with it";
+    if (!o->load && (asked || o->output))
+        return "--generate, --encode, --decode, --reconstruct and --output need --load";
+    return NULL;
+}
+
+/* TRAIN_GO when all options are read and make sense together. */
+static int read_options(train_session *s, const char *about)
 {
     char message[256];
-    *s = (train_session){.options = defaults, .program = program};
-    s->options.threads = ag_threads();
-    args_result result = parse(s, argc, argv, about, own);
+    const args_option *const tables[] = {s->recipe, s->run, s->own, NULL};
+    if (!take_options(s, s->recipe) || !take_options(s, s->own))
+        return TRAIN_FAILED;
+    args_result result = args_parse(s->argc, s->argv, about, tables);
     if (result != ARGS_OK)
         return result == ARGS_HELP ? TRAIN_OK : TRAIN_USAGE;
-    if (!ag_environment_ok(message, sizeof message)) {
-        train_fail(s, "%s", message);
-        return TRAIN_USAGE;
-    }
+    const char *wrong = quarrel(&s->options);
+    if (!wrong && ag_environment_ok(message, sizeof message))
+        return TRAIN_GO;
+    train_fail(s, "%s", wrong ? wrong : message);
+    return TRAIN_USAGE;
+}
+
+int train_open(train_session *s, const char *about, const args_option *own, train_options defaults)
+{
+    if (s->failed)
+        return TRAIN_FAILED;
+    s->options = defaults;
+    s->options.threads = ag_threads();
+    s->own = own;
+    shared_options(s);
+    int status = read_options(s, about);
+    if (status != TRAIN_GO)
+        return status;
     ag_set_threads((int)s->options.threads);
-    if (!set_out(s) || !load_data(s))
+    if ((!s->options.output && !set_out(s)) || !load_data(s))
         return TRAIN_FAILED;
     int64_t largest = s->train.count > s->test.count ? s->train.count : s->test.count;
     if (s->options.batch > largest)
@@ -257,18 +327,20 @@ static bool print_fingerprint(const train_session *s, nn_module *model)
     return false;
 }
 
-int train_model(train_session *s, const train_task *task)
+static int train_and_draw(train_session *s, const train_task *task)
 {
-    if (!task->model) {
-        nn_optimizer_free(task->optimizer);
-        return train_fail(s, "out of memory");
-    }
     if (!s->options.quiet)
         nn_summary(stdout, task->model, AG_SHAPE(s->options.batch, s->train.height * s->train.width));
     int status = train_run(s, task);
-    bool drawn = status != TRAIN_FAILED && (!task->draw || task->draw(task->context));
-    if (status != TRAIN_FAILED && (!print_fingerprint(s, task->model) || !drawn))
+    bool kept = status != TRAIN_FAILED && train_write_model(s, task) && (!task->draw || task->draw(task->context));
+    if (status != TRAIN_FAILED && (!print_fingerprint(s, task->model) || !kept))
         status = TRAIN_FAILED;
+    return status;
+}
+
+int train_model(train_session *s, const train_task *task)
+{
+    int status = task->model ? s->options.load ? train_apply(s, task) : train_and_draw(s, task) : train_fail(s, "out of memory");
     nn_optimizer_free(task->optimizer);
     nn_module_free(task->model);
     return status;
@@ -282,6 +354,7 @@ int train_close(train_session *s, int status)
     free(s->mean);
     free(s->deviation);
     ag_tape_free(s->tape);
+    nn_safetensors_free(&s->file);
     *s = (train_session){.program = s->program};
     return status;
 }

@@ -177,6 +177,18 @@ static bool draw(void *context)
            (!r->interpolate || draw_interpolations(r));
 }
 
+static ag_tensor *encode(void *context, ag_tensor *x)
+{
+    vae_run *r = context;
+    return r->v->encode(r->model, x);
+}
+
+static ag_tensor *decode(void *context, ag_tensor *z)
+{
+    vae_run *r = context;
+    return r->v->decode(r->model, z);
+}
+
 static int train(vae_run *r, int64_t hidden)
 {
     train_session *s = &r->s;
@@ -186,6 +198,9 @@ static int train(vae_run *r, int64_t hidden)
         .optimizer = nn_adam(r->model, nn_adam_defaults(s->options.lr)),
         .loss = loss,
         .draw = draw,
+        .encode = encode,
+        .decode = decode,
+        .code = r->latent,
         .context = r,
         .n_parts = 3,
         .part = {r->v->part[0], r->v->part[1], r->v->part[2]},
@@ -202,9 +217,12 @@ static const variant *variant_named(const char *name)
 
 int main(int argc, char **argv)
 {
-    const char *name = train_peek(argc, argv, "variant", "standard");
+    vae_run r = {.beta = 1};
+    train_begin(&r.s, argc, argv, "vae_mnist");
+    const char *name = train_peek(&r.s, "variant", "standard");
     const variant *v = variant_named(name), *d = v ? v : &variants[0];
-    vae_run r = {.v = v, .latent = d->latent, .beta = 1};
+    r.v = v;
+    r.latent = d->latent;
     int64_t hidden = 400;
     const args_option own[] = {
         {"variant", ARGS_TEXT, &name, 0, 0, "NAME", "standard, chunked or conv"},
@@ -215,8 +233,7 @@ int main(int argc, char **argv)
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     train_options defaults = {.epochs = d->epochs, .batch = d->batch, .lr = 1e-3, .seed = 1};
-    int status = train_open(&r.s, argc, argv, "vae_mnist",
-                            "Trains a variational autoencoder on images of digits and draws reconstructions and samples.",
+    int status = train_open(&r.s, "Trains a variational autoencoder on images of digits and draws reconstructions and samples.",
                             own, defaults);
     if (status == TRAIN_GO && !v) {
         train_fail(&r.s, "--variant %s: expected standard, chunked or conv", name);

@@ -21,7 +21,7 @@ static void print_default(const args_option *o)
 
 static void print_options(const args_option *options)
 {
-    for (const args_option *o = options; o && o->name; o++) {
+    for (const args_option *o = options; o->name; o++) {
         char left[40];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->what ? " " : "", o->what ? o->what : "");
         printf("  %-18s %s", left, o->help);
@@ -30,21 +30,22 @@ static void print_options(const args_option *options)
     }
 }
 
-static void print_help(const char *program, const char *about, const args_option *options, const args_option *more)
+static void print_help(const char *program, const char *about, const args_option *const *tables)
 {
     printf("usage: %s [options]\n%s\n\noptions:\n", program, about);
-    print_options(options);
-    print_options(more);
+    for (; *tables; tables++)
+        print_options(*tables);
     printf("  %-18s %s\n", "--help", "print this and exit");
 }
 
 /* The option that text names up to its end or an '=', or NULL. */
-static const args_option *find(const args_option *options, const char *text)
+static const args_option *find(const args_option *const *tables, const char *text)
 {
     size_t length = strcspn(text, "=");
-    for (const args_option *o = options; o && o->name; o++)
-        if (strlen(o->name) == length && !strncmp(o->name, text, length))
-            return o;
+    for (; *tables; tables++)
+        for (const args_option *o = *tables; o->name; o++)
+            if (strlen(o->name) == length && !strncmp(o->name, text, length))
+                return o;
     return NULL;
 }
 
@@ -58,12 +59,16 @@ static bool bad_value(const args_option *o, const char *text)
     return false;
 }
 
-static bool read_value(const args_option *o, const char *text)
+bool args_set(const args_option *o, const char *text)
 {
     char *end = NULL;
     errno = 0;
     if (o->kind == ARGS_TEXT) {
         *(const char **)o->value = text;
+        return true;
+    }
+    if (o->kind == ARGS_FLAG) {
+        *(bool *)o->value = !strcmp(text, "true");
         return true;
     }
     if (o->kind == ARGS_REAL) {
@@ -81,12 +86,12 @@ static bool read_value(const args_option *o, const char *text)
 }
 
 /* Reads one option from argv[*i], and its value from there or the next. */
-static bool read_option(int argc, char **argv, int *i, const args_option *options, const args_option *more)
+static bool read_option(int argc, char **argv, int *i, const args_option *const *tables)
 {
     const char *text = argv[*i];
     const args_option *o = NULL;
     if (!strncmp(text, "--", 2))
-        o = find(options, text + 2) ? find(options, text + 2) : find(more, text + 2);
+        o = find(tables, text + 2);
     if (!o) {
         fprintf(stderr, "%s: unknown option; see %s --help\n", text, argv[0]);
         return false;
@@ -99,22 +104,50 @@ static bool read_option(int argc, char **argv, int *i, const args_option *option
         return !equals;
     }
     if (equals)
-        return read_value(o, equals + 1);
+        return args_set(o, equals + 1);
     if (*i + 1 < argc)
-        return read_value(o, argv[++*i]);
+        return args_set(o, argv[++*i]);
     fprintf(stderr, "--%s: a value is missing\n", o->name);
     return false;
 }
 
-args_result args_parse(int argc, char **argv, const char *about, const args_option *options, const args_option *more)
+args_result args_parse(int argc, char **argv, const char *about, const args_option *const *tables)
 {
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help")) {
-            print_help(argv[0], about, options, more);
+            print_help(argv[0], about, tables);
             return ARGS_HELP;
         }
     for (int i = 1; i < argc; i++)
-        if (!read_option(argc, argv, &i, options, more))
+        if (!read_option(argc, argv, &i, tables))
             return ARGS_ERROR;
     return ARGS_OK;
+}
+
+const char *args_peek(int argc, char **argv, const char *name)
+{
+    size_t length = strlen(name);
+    const char *value = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        if (strncmp(text, "--", 2) != 0 || strncmp(text + 2, name, length) != 0)
+            continue;
+        if (text[2 + length] == '=')
+            value = text + 3 + length;
+        else if (!text[2 + length])
+            value = i + 1 < argc ? argv[i + 1] : "true";
+    }
+    return value;
+}
+
+const char *args_text(const args_option *o, char *text, size_t size)
+{
+    switch (o->kind) {
+    case ARGS_FLAG: return *(const bool *)o->value ? "true" : "false";
+    case ARGS_TEXT: return *(const char *const *)o->value;
+    case ARGS_INT:  snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
+    case ARGS_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)o->value); break;
+    case ARGS_REAL: snprintf(text, size, "%.17g", *(const double *)o->value); break;
+    }
+    return text;
 }

@@ -35,7 +35,7 @@ static args_result parse(int argc, const char *const *argv)
                                 {"seed", ARGS_SEED, &seed, 0, 0, "N", "chance"},
                                 {"out", ARGS_TEXT, &out, 0, 0, "DIR", "where"},
                                 {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL}};
-    return args_parse(argc, (char **)argv, "Tests.", options, more);
+    return args_parse(argc, (char **)argv, "Tests.", (const args_option *const[]){options, more, NULL});
 }
 
 #define PARSE(...) \

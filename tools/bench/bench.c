@@ -102,7 +102,7 @@ int main(int argc, char **argv)
         {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "only how cost grows with batch, width and size of images"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
-    args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", options, NULL);
+    args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", (const args_option *const[]){options, NULL});
     if (result != ARGS_OK)
         return result == ARGS_HELP ? 0 : 2;
     char message[256];
