@@ -40,7 +40,7 @@ LIB_SRC      := $(wildcard autograd/*.c autograd/ops/*.c autograd/kernels/*.c nn
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
 SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c tools/*/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
-TEST_SRC     := $(filter-out $(HAS_MAIN),$(wildcard tests/*.c tests/*/*.c))
+TEST_SRC     := $(filter-out $(HAS_MAIN) tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
 PROGRAMS     := $(PROGRAM_SRC:.c=)
 HEADERS      := $(filter-out %internal.h autograd/arena.h,$(wildcard autograd/*.h nn/*.h datasets/*.h)) autograd/kernels/elementwise.def
 
@@ -119,7 +119,7 @@ $(BUILD)/exports.map:
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test sanitize tsan test-aarch64 valgrind check-layers install uninstall clean help
+.PHONY: all demo zoo bench test sanitize tsan fuzz test-aarch64 valgrind check-layers install uninstall clean help
 .SECONDARY:
 
 all: $(BUILD)/f32/libhourglass.a $(BUILD)/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
@@ -162,6 +162,16 @@ test-aarch64: ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu a
 		chmod +x $(ARM)/emulated/$${p##*/}; done
 	qemu-aarch64 $(ARM)/f64-plain/tests/run
 	HOURGLASS_PROGRAMS=$(ARM)/emulated qemu-aarch64 $(ARM)/f32-plain/tests/run
+
+# The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
+FUZZ_RUNS ?= 4000000
+FUZZ_SRC  := $(wildcard nn/safetensors*.c nn/whole_file.c datasets/npy.c datasets/idx.c datasets/file.c)
+fuzz: ## the readers of files under libFuzzer; needs clang
+	@for reader in safetensors npy idx; do mkdir -p $(BUILD)/fuzz/$$reader && \
+		clang -std=c11 -I. -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$$reader \
+			-o $(BUILD)/fuzz/$$reader.run tests/fuzz/reader.c $(FUZZ_SRC) -lm && \
+		$(BUILD)/fuzz/$$reader.run -runs=$(FUZZ_RUNS) -max_len=600 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+			$(BUILD)/fuzz/$$reader tests/fuzz/seeds/$$reader || exit 1; done
 
 # Valgrind 3.19 knows no AVX-512.
 valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes

@@ -1,12 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
 #include "datasets/npy.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "datasets/file_internal.h"
 
 static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
@@ -17,19 +15,6 @@ typedef struct header {
     bool        big_endian;
     ds_npy     *out;
 } header;
-
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-static bool fail(ds_error *error, const char *path, const char *format, ...)
-{
-    int n = snprintf(error->text, sizeof error->text, "%.200s: ", path);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error->text + n, sizeof error->text - (size_t)n, format, args);
-    va_end(args);
-    return false;
-}
 
 /* ---- The header: a Python dictionary of three entries. ---- */
 
@@ -69,7 +54,7 @@ static bool take_string(header *h, char *text, size_t size)
         h->at++;
     size_t n = (size_t)(h->at - from);
     if (!quote || h->at == h->end || n >= size)
-        return fail(h->error, h->path, "the header is no dictionary of descr, fortran_order and shape");
+        return ds_fail(h->error, h->path, "the header is no dictionary of descr, fortran_order and shape");
     memcpy(text, from, n);
     text[n] = '\0';
     h->at++;
@@ -82,34 +67,34 @@ static bool take_dtype(header *h)
     if (!take_string(h, dtype, sizeof dtype))
         return false;
     h->big_endian = !strcmp(dtype, ">f4");
-    return h->big_endian || !strcmp(dtype, "<f4") || fail(h->error, h->path, "its numbers are %s, expected <f4 or >f4 (float32)", dtype);
+    return h->big_endian || !strcmp(dtype, "<f4") || ds_fail(h->error, h->path, "its numbers are %s, expected <f4 or >f4 (float32)", dtype);
 }
 
 static bool take_order(header *h)
 {
     if (take_word(h, "True"))
-        return fail(h->error, h->path, "in Fortran order, expected C order: numpy.ascontiguousarray before numpy.save makes it so");
-    return take_word(h, "False") || fail(h->error, h->path, "fortran_order is neither True nor False");
+        return ds_fail(h->error, h->path, "in Fortran order, expected C order: numpy.ascontiguousarray before numpy.save makes it so");
+    return take_word(h, "False") || ds_fail(h->error, h->path, "fortran_order is neither True nor False");
 }
 
 static bool take_shape(header *h)
 {
     ds_npy *a = h->out;
     if (!take(h, '('))
-        return fail(h->error, h->path, "its shape is no tuple");
+        return ds_fail(h->error, h->path, "its shape is no tuple");
     for (a->rank = 0, a->count = 1; !take(h, ')'); a->rank++) {
         if (a->rank == DS_NPY_MAX_RANK)
-            return fail(h->error, h->path, "more than %d dimensions", DS_NPY_MAX_RANK);
+            return ds_fail(h->error, h->path, "more than %d dimensions", DS_NPY_MAX_RANK);
         int64_t n = 0;
         skip_space(h);
         for (; h->at < h->end && *h->at >= '0' && *h->at <= '9' && n < INT64_MAX / 20; h->at++)
             n = n * 10 + (*h->at - '0');
         if (n < 1 || a->count > INT64_MAX / 8 / n)
-            return fail(h->error, h->path, "dimension %d is no number of at least 1, or too large", a->rank);
+            return ds_fail(h->error, h->path, "dimension %d is no number of at least 1, or too large", a->rank);
         a->dim[a->rank] = n;
         a->count *= n;
         if (!take(h, ',') && (h->at == h->end || *h->at != ')'))
-            return fail(h->error, h->path, "its shape is no tuple of numbers");
+            return ds_fail(h->error, h->path, "its shape is no tuple of numbers");
     }
     return true;
 }
@@ -119,20 +104,20 @@ static bool read_header(header *h)
     unsigned seen = 0;
     char key[20];
     if (!take(h, '{'))
-        return fail(h->error, h->path, "the header is no dictionary");
+        return ds_fail(h->error, h->path, "the header is no dictionary");
     while (!take(h, '}')) {
         if (!take_string(h, key, sizeof key))
             return false;
         unsigned which = !strcmp(key, "descr") ? 1 : !strcmp(key, "fortran_order") ? 2 : !strcmp(key, "shape") ? 4 : 0;
         if (!which || seen & which || !take(h, ':'))
-            return fail(h->error, h->path, "the header's key %s is not expected", key);
+            return ds_fail(h->error, h->path, "the header's key %s is not expected", key);
         seen |= which;
         if (!(which == 1 ? take_dtype(h) : which == 2 ? take_order(h) : take_shape(h)))
             return false;
         if (!take(h, ',') && (h->at == h->end || *h->at != '}'))
-            return fail(h->error, h->path, "the header is no dictionary");
+            return ds_fail(h->error, h->path, "the header is no dictionary");
     }
-    return seen == 7 || fail(h->error, h->path, "the header lacks descr, fortran_order or shape");
+    return seen == 7 || ds_fail(h->error, h->path, "the header lacks descr, fortran_order or shape");
 }
 
 /* ---- Files. ---- */
@@ -150,21 +135,21 @@ bool ds_npy_parse(const uint8_t *bytes, size_t size, const char *path, ds_npy *o
 {
     *out = (ds_npy){0};
     if (size < 10 || memcmp(bytes, magic, sizeof magic) != 0 || bytes[6] < 1 || bytes[6] > 3)
-        return fail(error, path, "is no .npy file");
+        return ds_fail(error, path, "is no .npy file");
     size_t width = bytes[6] == 1 ? 2 : 4, begin = 8 + width, length = bytes[8] | (size_t)bytes[9] << 8;
     if (width == 4 && size >= begin)
         length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (size < begin || length > size - begin)
-        return fail(error, path, "ends within its header");
+        return ds_fail(error, path, "ends within its header");
     header h = {(const char *)bytes + begin, (const char *)bytes + begin + length, path, error, false, out};
     if (!read_header(&h))
         return false;
     size_t data = size - begin - length;
     if ((uint64_t)data != (uint64_t)out->count * sizeof(float))
-        return fail(error, path, "%zu bytes of data, its shape needs %" PRIu64, data, (uint64_t)out->count * sizeof(float));
+        return ds_fail(error, path, "%zu bytes of data, its shape needs %" PRIu64, data, (uint64_t)out->count * sizeof(float));
     out->data = malloc(data);
     if (!out->data)
-        return fail(error, path, "out of memory (%zu bytes)", data);
+        return ds_fail(error, path, "out of memory (%zu bytes)", data);
     for (int64_t i = 0; i < out->count; i++)
         out->data[i] = number(bytes + begin + length + 4 * i, h.big_endian);
     return true;
@@ -172,25 +157,10 @@ bool ds_npy_parse(const uint8_t *bytes, size_t size, const char *path, ds_npy *o
 
 bool ds_npy_read(const char *path, ds_npy *out, ds_error *error)
 {
+    size_t size = 0;
     *out = (ds_npy){0};
-    FILE *f = path ? fopen(path, "rb") : NULL;
-    struct stat st;
-    uint8_t *bytes = NULL;
-    bool ok = false;
-    if (!path)
-        return fail(error, "NULL", "no path");
-    if (!f || fstat(fileno(f), &st) != 0)
-        fail(error, path, "%s", strerror(errno));
-    else if (!S_ISREG(st.st_mode))
-        fail(error, path, "is no regular file");
-    else if (!(bytes = malloc((size_t)st.st_size + 1)))
-        fail(error, path, "out of memory (%lld bytes)", (long long)st.st_size);
-    else if (fread(bytes, 1, (size_t)st.st_size, f) != (size_t)st.st_size)
-        fail(error, path, "cannot be read: %s", strerror(errno));
-    else
-        ok = ds_npy_parse(bytes, (size_t)st.st_size, path, out, error);
-    if (f)
-        fclose(f);
+    uint8_t *bytes = ds_read_whole(path, &size, error);
+    bool ok = bytes && ds_npy_parse(bytes, size, path, out, error);
     free(bytes);
     return ok;
 }

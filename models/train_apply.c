@@ -145,7 +145,7 @@ enum { COLUMNS = 16, SHOWN = 64 };
 
 static bool decode_to(train_session *s, const train_task *task, const table *codes, const char *name)
 {
-    table images;
+    table images = {0};
     bool ok = map_rows(s, task, task->decode, codes, &images);
     if (ok) {
         all_to_unit(s, &images);
@@ -168,7 +168,7 @@ static bool generate(train_session *s, const train_task *task)
 
 static bool decode(train_session *s, const train_task *task)
 {
-    table codes;
+    table codes = {0};
     bool ok = read_codes(s, task, s->options.decode, &codes) && decode_to(s, task, &codes, "decoded.npy");
     free(codes.at);
     return ok;

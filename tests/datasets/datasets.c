@@ -6,6 +6,7 @@
 
 #include "datasets/batches.h"
 #include "datasets/idx.h"
+#include "datasets/npy.h"
 #include "tests/test.h"
 
 static const char *write_file(const char *name, const uint8_t *bytes, size_t n)
@@ -195,4 +196,95 @@ Test(batches, seed_and_epoch_count)
     }
     cr_assert(stays > 25 && stays < 75, "%d", stays);
     ds_batches_free(&a);
+}
+
+/* ---- npy. ---- */
+
+/* A file of this header, padded with nothing, and `data` bytes. */
+static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, ds_error *e)
+{
+    uint8_t *file = calloc(1, 512);
+    size_t n = strlen(text), width = version == 1 ? 2 : 4, size = 8 + width + n + data;
+    memcpy(file, "\x93NUMPY", 6);
+    file[6] = (uint8_t)version;
+    file[8] = (uint8_t)n;
+    memcpy(file + 8 + width, text, n);
+    for (size_t i = 0; i + 4 <= data; i += 4) /* 1, 1, ... little-endian */
+        memcpy(file + 8 + width + n + i, "\0\0\x80\x3f", 4);
+    uint8_t *exact = realloc(file, size);
+    bool ok = ds_npy_parse(exact, size, "x", a, e);
+    free(exact);
+    return ok;
+}
+
+static void npy_refused(const char *text, size_t data, const char *part)
+{
+    ds_npy a;
+    ds_error e = {""};
+    cr_assert(!npy_parses(1, text, data, &a, &e) && !a.data && strstr(e.text, part), "%s: \"%s\", expected \"%s\"", text, e.text, part);
+}
+
+Test(npy, reads_what_is_float32)
+{
+    ds_npy a;
+    ds_error e = {""};
+    cr_assert(npy_parses(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 24, &a, &e), "%s", e.text);
+    cr_assert(a.rank == 2 && a.dim[0] == 2 && a.dim[1] == 3 && a.count == 6 && (double)a.data[5] == 1);
+    ds_npy_free(&a);
+    cr_assert(npy_parses(2, "{\"shape\":(2,),\"fortran_order\":False,\"descr\":\">f4\"}", 8, &a, &e), "%s", e.text);
+    cr_assert(a.rank == 1 && (double)a.data[0] < 1e-40 && a.data[0] > 0); /* the bytes the other way round */
+    ds_npy_free(&a);
+    cr_assert(npy_parses(3, "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, &a, &e) && a.rank == 0 && a.count == 1);
+    ds_npy_free(&a);
+}
+
+Test(npy, refuses)
+{
+#define H(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
+    npy_refused(H("'<f8'", "False", "(1,)"), 8, "its numbers are <f8, expected <f4 or >f4");
+    npy_refused(H("'<f4'", "True", "(1,)"), 4, "in Fortran order, expected C order");
+    npy_refused(H("'<f4'", "Maybe", "(1,)"), 4, "neither True nor False");
+    npy_refused(H("'<f4'", "False", "(0,)"), 0, "dimension 0 is no number of at least 1");
+    npy_refused(H("'<f4'", "False", "(-1,)"), 4, "dimension 0");
+    npy_refused(H("'<f4'", "False", "(4294967296, 4294967296)"), 4, "dimension 1 is no number of at least 1, or too large");
+    npy_refused(H("'<f4'", "False", "(1,1,1,1,1,1,1,1,1)"), 4, "more than 8 dimensions");
+    npy_refused(H("'<f4'", "False", "[1]"), 4, "no tuple");
+    npy_refused(H("'<f4'", "False", "(1 1)"), 4, "no tuple of numbers");
+    npy_refused(H("'<f4'", "False", "(2,)"), 4, "4 bytes of data, its shape needs 8");
+    npy_refused(H("'<f4'", "False", "(2,)"), 12, "12 bytes of data, its shape needs 8");
+    npy_refused("{'descr': '<f4', 'shape': (1,)}", 4, "lacks descr, fortran_order or shape");
+    npy_refused("{'descr': '<f4', 'descr': '<f4'}", 4, "key descr is not expected");
+    npy_refused("{'kind': 1}", 4, "key kind is not expected");
+    npy_refused("['descr']", 4, "no dictionary");
+    npy_refused("{'descr", 4, "no dictionary of descr");
+    ds_npy a;
+    ds_error e = {""};
+    static const uint8_t text[] = "\x93NUMPY\1\0\x10\0{'descr'";
+    for (size_t n = 0; n < sizeof text; n++)
+        cr_assert(!ds_npy_parse(text, n, "x", &a, &e) && strstr(e.text, n < 10 ? "is no .npy file" : "ends within its header"), "%s", e.text);
+    cr_assert(!npy_parses(4, H("'<f4'", "False", "(1,)"), 4, &a, &e) && strstr(e.text, "is no .npy file"));
+    cr_assert(!ds_npy_read(NULL, &a, &e) && !ds_npy_read("/nonexistent/x", &a, &e) && strstr(e.text, "/nonexistent/x: No such file"));
+}
+
+Test(npy, writes_what_it_reads)
+{
+    char path[200];
+    const int64_t dim[] = {2, 1, 3};
+    const float data[] = {1, -2, 3.5f, 0, 1e-30f, 4};
+    ds_npy a;
+    ds_error e;
+    for (int rank = 0; rank <= 3; rank++) {
+        snprintf(path, sizeof path, "%s/a.npy", scratch_folder());
+        FILE *f = fopen(path, "wb");
+        cr_assert(f && ds_npy_write(f, rank, dim, data) && fclose(f) == 0);
+        cr_assert(ds_npy_read(path, &a, &e), "%s", e.text);
+        cr_assert(a.rank == rank && !memcmp(a.dim, dim, (size_t)rank * sizeof *dim) && !memcmp(a.data, data, (size_t)a.count * sizeof *data));
+        ds_npy_free(&a);
+    }
+    static const float many[100000];
+    FILE *full = fopen("/dev/full", "wb");
+    cr_assert(!full || !ds_npy_write(full, 1, &(int64_t){100000}, many));
+    cr_assert(!ds_npy_write(NULL, 1, dim, data));
+    if (full)
+        fclose(full);
 }

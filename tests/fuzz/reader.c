@@ -1,0 +1,65 @@
+/* A reader of files under libFuzzer: READER is safetensors, npy or idx. `make fuzz` builds and runs all three. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "datasets/idx.h"
+#include "datasets/npy.h"
+#include "nn/safetensors.h"
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b)  PASTE2(a, b)
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* Reads all that a file offers, so that a pointer that leads astray is followed. */
+static inline void try_safetensors(const uint8_t *bytes, size_t size)
+{
+    nn_safetensors file;
+    nn_message why;
+    double sum = 0;
+    if (!nn_safetensors_parse(bytes, size, &file, &why))
+        return;
+    for (int64_t i = 0; i < file.n_tensors; i++) {
+        const nn_stored_tensor *t = &file.tensor[i];
+        for (int64_t k = 0; k < t->count; k++)
+            sum += nn_stored_value(t, k);
+        if (nn_safetensors_tensor(&file, t->name) != t)
+            abort();
+    }
+    for (int64_t i = 0; i < file.n_texts; i++)
+        if (!nn_safetensors_text(&file, file.text[i].key))
+            abort();
+    nn_safetensors_free(&file);
+    if (sum == HUGE_VAL)
+        return;
+}
+
+static inline void try_npy(const uint8_t *bytes, size_t size)
+{
+    ds_npy a;
+    ds_error error;
+    double sum = 0;
+    if (ds_npy_parse(bytes, size, "file", &a, &error))
+        for (int64_t i = 0; i < a.count; i++)
+            sum += (double)a.data[i];
+    ds_npy_free(&a);
+    if (sum == HUGE_VAL)
+        return;
+}
+
+static inline void try_idx(const uint8_t *bytes, size_t size)
+{
+    for (int rank = 1; rank <= DS_IDX_MAX_RANK; rank++) {
+        ds_idx a;
+        ds_error error;
+        if (ds_idx_parse(bytes, size, "file", rank, &a, &error) && a.data[0] > 255)
+            abort();
+        free(a.data);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    PASTE(try_, READER)(bytes, size);
+    return 0;
+}

@@ -1,0 +1,230 @@
+/* Runs that are stopped, at any moment and in any way, and go on; and models that are used after training. */
+#ifndef AG_DOUBLE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/npy.h"
+#include "nn/safetensors.h"
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+/* What every run here has: it is long enough to be killed within. 40 steps of 8 images are an epoch. */
+#define RECIPE "--hidden 48 --latent 4 --batch 8 --seed 5 --epochs 5 --quiet"
+
+static char wanted[64];
+
+/* The whole run, never stopped. */
+static void make_reference(void)
+{
+    char options[512];
+    make_data();
+    snprintf(options, sizeof options, RECIPE " --out %s/whole", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(wanted, sizeof wanted, "%s", last_line());
+}
+
+/* metrics.csv without the seconds, of the whole run and another: the same. */
+static void check_metrics(const char *name)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cd %s && for r in whole %s; do sed 's/,[^,]*$//' $r/metrics.csv > $r/losses; done; cmp whole/losses %s/losses",
+             folder, name, name);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+}
+
+/* Goes on from the run's checkpoint, or, where it was killed before the first, from the start. */
+static void go_on(const char *name, const char *environment)
+{
+    char options[512], checkpoint[64];
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", name);
+    if (file_is_there(checkpoint))
+        snprintf(options, sizeof options, "--batch 8 --quiet --out %s/%s --resume %s/%s", folder, name, folder, checkpoint);
+    else
+        snprintf(options, sizeof options, RECIPE " --out %s/%s", folder, name);
+    cr_assert(run_program("vae_mnist", environment, options) == 0, "%s", output);
+    cr_assert(!strcmp(last_line(), wanted), "%s: %s, expected %s", name, last_line(), wanted);
+    check_metrics(name);
+}
+
+/* Killed after so many milliseconds, and gone on with another number of threads. */
+Test(resume, killed_at_twenty_moments)
+{
+    static const char *const threads[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=3"};
+    make_reference();
+    for (int i = 0; i < 20; i++) {
+        char command[2048], name[16];
+        snprintf(name, sizeof name, "run%d", i);
+        snprintf(command, sizeof command,
+                 "{ %s --data %s/data " RECIPE " --save-every 3 --out %s/%s & p=$!; sleep 0.%03d; kill -9 $p; wait $p; } 2>/dev/null;"
+                 " true", program("vae_mnist"), folder, folder, name, 10 + i * 37 % 200);
+        cr_assert(run_command(command, output, sizeof output) == 0);
+        go_on(name, threads[i % 2]);
+    }
+}
+
+/* --steps N ends in the middle of an epoch; the same recipe with more steps goes on. Several programs, several kinds of batches. */
+Test(resume, in_the_middle_of_an_epoch)
+{
+    static const char *const runs[][2] = {{"vae_mnist", "--variant conv"}, {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2"},
+                                          {"mlp_ae_mnist", "--variant relu2"}, {"conv_ae_mnist", ""},
+                                          {"denoising_ae_mnist", "--tutorial"}, {"mlp_classifier_mnist", ""}};
+    char options[512], whole[64];
+    make_data();
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        snprintf(options, sizeof options, "%s --quiet --steps 13 --out %s/whole", runs[i][1], folder);
+        cr_assert(run_program(runs[i][0], "", options) == 0, "%s", output);
+        snprintf(whole, sizeof whole, "%s", last_line());
+        snprintf(options, sizeof options, "%s --quiet --steps 8 --out %s/part", runs[i][1], folder);
+        cr_assert(run_program(runs[i][0], "", options) == 0 && strcmp(last_line(), whole) != 0, "%s", output);
+        snprintf(options, sizeof options, "--quiet --steps 13 --out %s/part --resume %s/part/checkpoint.safetensors", folder, folder);
+        cr_assert(run_program(runs[i][0], "", options) == 0 && !strcmp(last_line(), whole), "%s %s: %s, expected %s", runs[i][0],
+                  runs[i][1], output, whole);
+        check_metrics("part");
+    }
+}
+
+Test(resume, a_signal_leaves_a_checkpoint)
+{
+    char command[2048];
+    make_reference();
+    snprintf(command, sizeof command,
+             "{ %s --data %s/data " RECIPE " --epochs 100000 --out %s/run & p=$!; sleep 0.5; kill -TERM $p; wait $p; }",
+             program("vae_mnist"), folder, folder);
+    int status = run_command(command, output, sizeof output);
+    cr_assert(status == 130 && strstr(output, "stopped in epoch") && file_is_there("run/checkpoint.safetensors"), "%s", output);
+}
+
+/* ---- Refusals. ---- */
+
+/* Runs a program with options in which @ stands for the folder. */
+static int run_there(const char *name, const char *options)
+{
+    char all[1024];
+    int n = 0;
+    for (const char *c = options; *c && n < 900; c++)
+        n += *c == '@' ? snprintf(all + n, sizeof all - (size_t)n, "%s", folder) : snprintf(all + n, sizeof all - (size_t)n, "%c", *c);
+    return run_program(name, "", all);
+}
+
+static void check_refused(const char *options, int status, const char *part)
+{
+    int got = run_there("vae_mnist", options);
+    cr_expect(got == status && strstr(output, part), "%s: status %d, \"%s\", expected \"%s\"", options, got, output, part);
+}
+
+static void flip_bit(const char *path, long at)
+{
+    FILE *f = fopen(path, "r+b");
+    cr_assert(f && fseek(f, at, SEEK_SET) == 0);
+    int c = fgetc(f);
+    cr_assert(fseek(f, at, SEEK_SET) == 0 && fputc(c ^ 4, f) != EOF && fclose(f) == 0);
+}
+
+Test(resume, refuses)
+{
+    char command[1024], path[256];
+    make_reference();
+    check_refused("--resume @/none", 1, "/none: No such file");
+    check_refused("--resume @/data/pixels", 1, "no safetensors: a header of");
+    check_refused("--resume @/whole/model.safetensors", 1, "holds no state of a run to go on with; --load reads its weights");
+    check_refused("--resume @/whole/checkpoint.safetensors --latent 5", 1, "other shapes: fc21.weight is (4, 48) in the file, (5, 48)");
+    check_refused("--load @/whole/model.safetensors", 2, "expected one of --generate");
+    check_refused("--load @/whole/model.safetensors --generate 2 --reconstruct", 2, "expected one of --generate");
+    check_refused("--generate 2", 2, "need --load");
+    check_refused("--load x --resume y", 1, "No such file");
+    check_refused("--load @/whole/model.safetensors --generate 2 --output @/x.jpg", 1, "expected a name that ends in .npy or .png");
+    check_refused("--load @/whole/model.safetensors --encode @/none.npy --output @/x.npy", 1, "none.npy: No such file");
+    check_refused("--load @/whole/model.safetensors --decode @/data/pixels --output @/x.npy", 1, "is no .npy file");
+    check_refused("--load @/whole/model.safetensors --generate 2 --output /nonexistent/x.npy", 1, "/nonexistent/x.npy.part: No such");
+    snprintf(command, sizeof command, "cd %s && head -c 5000 whole/checkpoint.safetensors > cut", folder);
+    cr_assert(run_command(command, output, sizeof output) == 0);
+    check_refused("--resume @/cut", 1, "the file has");
+    snprintf(path, sizeof path, "%s/cut", folder);
+    snprintf(command, sizeof command, "cp %s/whole/checkpoint.safetensors %s", folder, path);
+    cr_assert(run_command(command, output, sizeof output) == 0);
+    flip_bit(path, 9);
+    check_refused("--resume @/cut", 1, "of the header");
+    int status = run_program("mlp_ae_mnist", "", "--load nothing --generate 1");
+    cr_expect(status == 1 && strstr(output, "nothing: No such file"), "%s", output);
+    snprintf(command, sizeof command, "--resume %s/whole/checkpoint.safetensors", folder);
+    status = run_program("mlp_ae_mnist", "", command);
+    cr_expect(status == 1 && strstr(output, "checkpoint.safetensors: is of vae_mnist"), "%s", output);
+}
+
+/* A disk that fills up: the run says so, and the checkpoint from before is whole and goes on. */
+Test(resume, a_full_disk_leaves_the_checkpoint_from_before)
+{
+    char options[512];
+    make_reference();
+    snprintf(options, sizeof options, RECIPE " --epochs 2 --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(options, sizeof options, "--batch 8 --quiet --out %s/run --resume %s/run/checkpoint.safetensors --epochs 5", folder, folder);
+    int status = run_program("vae_mnist", "ulimit -f 100; trap '' XFSZ;", options);
+    cr_assert(status == 1 && strstr(output, "checkpoint.safetensors: cannot be written: File too large"), "%d: %s", status, output);
+    cr_assert(!file_is_there("run/checkpoint.safetensors.part"));
+    cr_assert(run_program("vae_mnist", "", options) == 0 && !strcmp(last_line(), wanted), "%s", output);
+}
+
+/* ---- Use after training. ---- */
+
+static void read_array(const char *name, ds_npy *a)
+{
+    char path[256];
+    ds_error error;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    cr_assert(ds_npy_read(path, a, &error), "%s", error.text);
+}
+
+static void use(const char *name, const char *what)
+{
+    char options[512];
+    snprintf(options, sizeof options, "--quiet --load @/run/model.safetensors %s", what);
+    cr_assert(run_there(name, options) == 0, "%s %s: %s", name, options, output);
+}
+
+Test(use, encodes_decodes_generates_reconstructs)
+{
+    static const char *const names[] = {"vae_mnist", "mlp_ae_mnist", "conv_ae_mnist", "denoising_ae_mnist"};
+    char options[1024];
+    make_data();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ds_npy codes, images, again;
+        snprintf(options, sizeof options, "--steps 3 --quiet --out %s/run", folder);
+        cr_assert(run_program(names[i], "", options) == 0, "%s", output);
+        use(names[i], "--encode @/data/t10k-images-idx3-ubyte --output @/codes.npy");
+        use(names[i], "--decode @/codes.npy --output @/images.npy");
+        use(names[i], "--encode @/images.npy --output @/other.npy");
+        use(names[i], "--reconstruct --output @/again.npy");
+        read_array("codes.npy", &codes), read_array("images.npy", &images), read_array("again.npy", &again);
+        cr_assert(codes.rank == 2 && codes.dim[0] == 100 && images.rank == 3 && images.dim[1] == 28 && again.count == images.count);
+        cr_assert(!memcmp(images.data, again.data, (size_t)images.count * sizeof *images.data), "%s", names[i]);
+        use(names[i], "--generate 5 --output @/five.png");
+        use(names[i], "--reconstruct --output @/pairs.png");
+        use(names[i], "--generate 3 --output @/three.npy");
+        ds_npy_free(&again);
+        read_array("three.npy", &again);
+        cr_assert(again.rank == 3 && again.dim[0] == 3 && file_is_there("five.png") && file_is_there("pairs.png"));
+        ds_npy_free(&codes), ds_npy_free(&images), ds_npy_free(&again);
+    }
+    int status = run_there("denoising_ae_mnist", "--load @/run/model.safetensors --decode @/three.npy --output @/x.npy");
+    cr_assert(status == 1 && strstr(output, "three.npy: codes of 784 numbers, the model's have 64"), "%s", output);
+}
+
+Test(use, inspect_reads_what_a_program_wrote)
+{
+    char command[1024], options[256];
+    make_data();
+    snprintf(options, sizeof options, "--variant tanh3 --steps 3 --quiet --out %s/run", folder);
+    cr_assert(run_program("mlp_ae_mnist", "", options) == 0, "%s", output);
+    snprintf(command, sizeof command, "%s/../tools/hourglass-inspect %s/run/checkpoint.safetensors", getenv("HOURGLASS_PROGRAMS") ? getenv("HOURGLASS_PROGRAMS") : "models", folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+    cr_assert(strstr(output, "encoder.0.weight") && strstr(output, "(128, 784)") && strstr(output, "option.variant: tanh3") &&
+              strstr(output, "step: 3"), "%s", output);
+    strcat(command, " --json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(d[\"tensors\"][\"encoder.0.bias\"][\"shape\"])'");
+    if (run_command("python3 -c 'import json'", NULL, 0) == 0)
+        cr_assert(run_command(command, output, sizeof output) == 0 && !strncmp(output, "[128]", 5), "%s", output);
+}
+#else
+typedef int float_only;
+#endif

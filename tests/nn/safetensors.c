@@ -1,0 +1,313 @@
+/* safetensors files good and bad, and models in them. */
+#define _XOPEN_SOURCE 700
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "nn/nn.h"
+#include "tests/test.h"
+
+static nn_message why;
+
+/* A file of this header and so many bytes of data. */
+static size_t make_file(const char *header, size_t data, uint8_t *file)
+{
+    uint64_t length = strlen(header);
+    memcpy(file, &length, sizeof length);
+    memcpy(file + sizeof length, header, length);
+    for (size_t i = 0; i < data; i++)
+        file[sizeof length + length + i] = (uint8_t)(i + 1);
+    return sizeof length + (size_t)length + data;
+}
+
+/* Parses from memory that ends where the file ends, so that tools see what is read beyond. */
+static bool parses(const uint8_t *file, size_t size, nn_safetensors *s)
+{
+    uint8_t *exact = malloc(size + !size);
+    memcpy(exact, file, size);
+    bool ok = nn_safetensors_parse(exact, size, s, &why);
+    if (ok)
+        nn_safetensors_free(s);
+    free(exact);
+    return ok;
+}
+
+static void check_refused(const char *header, size_t data, const char *part)
+{
+    uint8_t file[4096];
+    nn_safetensors s;
+    cr_assert(!parses(file, make_file(header, data, file), &s), "not refused: %s", header);
+    cr_assert(strstr(why.text, part), "%s: \"%s\", expected \"%s\"", header, why.text, part);
+}
+
+static void check_read(const char *header, size_t data)
+{
+    uint8_t file[4096];
+    nn_safetensors s;
+    cr_assert(parses(file, make_file(header, data, file), &s), "%s: %s", header, why.text);
+}
+
+#define T(name, dtype, shape, offsets) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+Test(safetensors, reads_what_is_allowed)
+{
+    check_read("{}", 0);
+    check_read("{}    ", 0);
+    check_read("{ " T("a", "F32", "[]", "[0,4]") "\t,\r\n" T("b", "U8", "[2,3]", "[4,10]") " } ", 10);
+    check_read("{" T("b", "U8", "[1]", "[4,5]") "," T("a", "F32", "[1]", "[0,4]") "}", 5); /* any order */
+    check_read("{" T("a", "F64", "[3,0,2]", "[0,0]") "," T("b", "I8", "[]", "[0,1]") "}", 1);
+    check_read("{" T("a", "F64", "[0,9223372036854775807]", "[0,0]") "}", 0);
+    check_read("{\"__metadata__\":{\"a\":\"b\",\"c\":\"\"}," T("", "BOOL", "[1]", "[0,1]") "}", 1);
+    check_read("{" T("\xc3\xa9\\u00e9\\ud83d\\ude00\\n\\\"", "BF16", "[1]", "[0,2]") "}", 2);
+    check_read("{\"a\":{\"data_offsets\":[0,2],\"shape\":[1],\"dtype\":\"F16\"}}", 2);
+}
+
+Test(safetensors, refuses_what_breaks_a_rule)
+{
+    check_refused("", 0, "expected '{'");
+    check_refused(" {}", 0, "expected '{'");
+    check_refused("{", 0, "expected '\"'");
+    check_refused("{} x", 0, "more than one value");
+    check_refused("[]", 0, "expected '{'");
+    check_refused("{\"a\":1}", 0, "expected '{'");
+    check_refused("{" T("a", "F32", "[1]", "[0,4]") ",}", 4, "expected '\"'");
+    check_refused("{" T("a", "F33", "[1]", "[0,4]") "}", 4, "F33 is no dtype");
+    check_refused("{" T("a", "f32", "[1]", "[0,4]") "}", 4, "f32 is no dtype");
+    check_refused("{" T("a", "F32", "[-1]", "[0,4]") "}", 4, "expected a whole number");
+    check_refused("{" T("a", "F32", "[1.0]", "[0,4]") "}", 4, "expected ',' or ']'");
+    check_refused("{" T("a", "F32", "[01]", "[0,4]") "}", 4, "expected a whole number");
+    check_refused("{" T("a", "F32", "[1,]", "[0,4]") "}", 4, "expected a whole number");
+    check_refused("{" T("a", "F32", "[9223372036854775808]", "[0,4]") "}", 4, "beyond 63 bits");
+    check_refused("{" T("a", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0, "product of its shape is beyond");
+    check_refused("{" T("a", "F32", "[4611686018427387904]", "[0,0]") "}", 0, "product of its shape is beyond");
+    check_refused("{" T("a", "F32", "[2]", "[0,4]") "}", 4, "4 bytes of data, its shape and dtype need 8");
+    check_refused("{" T("a", "F32", "[1]", "[0,8]") "}", 8, "8 bytes of data, its shape and dtype need 4");
+    check_refused("{" T("a", "F32", "[1]", "[4,0]") "}", 4, "its data end before they begin");
+    check_refused("{" T("a", "F32", "[1]", "[4,8]") "}", 8, "its data begin at 4, expected 0");
+    check_refused("{" T("a", "F32", "[1]", "[0,4]") "}", 3, "its data end at 4, the file has 3");
+    check_refused("{" T("a", "F32", "[1]", "[0,4]") "}", 5, "the tensors end at 4, the file has 5");
+    check_refused("{}", 1, "the tensors end at 0, the file has 1");
+    check_refused("{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[1,3]") "}", 3, "its data begin at 1, expected 2");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("b", "U8", "[1]", "[2,3]") "}", 3, "its data begin at 2, expected 1");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("a", "U8", "[1]", "[1,2]") "}", 2, "the name a is there twice");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("\\u0061", "U8", "[1]", "[1,2]") "}", 2, "the name a is there twice");
+    check_refused("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "dtype is there twice");
+    check_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 0, "dtype, shape and data_offsets are expected");
+    check_refused("{\"a\":{\"kind\":\"U8\"}}", 0, "kind has no meaning");
+    check_refused("{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'");
+    check_refused("{\"__metadata__\":[]}", 0, "expected '{'");
+    check_refused("{\"__metadata__\":{\"a\":\"b\",\"a\":\"c\"}}", 0, "the key a is there twice");
+    check_refused("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ is there twice");
+    check_refused("{\"\x80\":1}", 0, "bad UTF-8");
+    check_refused("{\"\xc0\x80\":1}", 0, "bad UTF-8");     /* too long a form of NUL */
+    check_refused("{\"\xed\xa0\x80\":1}", 0, "bad UTF-8"); /* a surrogate */
+    check_refused("{\"\xf5\x80\x80\x80\":1}", 0, "bad UTF-8");
+    check_refused("{\"\xe2\x82", 0, "bad UTF-8");
+    check_refused("{\"a\tb\":1}", 0, "control character");
+    check_refused("{\"\\x\":1}", 0, "a bad escape");
+    check_refused("{\"\\u12g4\":1}", 0, "a bad \\u escape");
+    check_refused("{\"\\ud800\":1}", 0, "a bad \\u escape");
+    check_refused("{\"\\ude00\":1}", 0, "a bad \\u escape");
+    check_refused("{\"\\u0000\":1}", 0, "NUL");
+}
+
+Test(safetensors, refuses_lengths_that_cannot_be)
+{
+    nn_safetensors s;
+    uint8_t file[64] = {0};
+    const char *header = "{" T("a", "F32", "[1]", "[0,4]") "}";
+    for (size_t n = 0; n < 8; n++)
+        cr_assert(!parses(file, n, &s) && strstr(why.text, "at least 8"));
+    memcpy(file, &(uint64_t){100000001}, 8);
+    cr_assert(!parses(file, sizeof file, &s) && strstr(why.text, "a header of 100000001 bytes in a file of 64"));
+    memcpy(file, &(uint64_t){UINT64_MAX}, 8);
+    cr_assert(!parses(file, sizeof file, &s));
+    memcpy(file, &(uint64_t){57}, 8);
+    cr_assert(!parses(file, sizeof file, &s) && strstr(why.text, "a header of 57 bytes in a file of 64"));
+    uint8_t whole[256];
+    size_t size = make_file(header, 4, whole);
+    for (size_t n = 0; n < size; n++) /* cut off anywhere */
+        cr_assert(!parses(whole, n, &s));
+    cr_assert(parses(whole, size, &s) && !nn_safetensors_parse(NULL, 8, &s, &why));
+}
+
+/* A file of one bit less or more is another file or none: never a crash. */
+Test(safetensors, any_bit_may_flip)
+{
+    uint8_t file[256];
+    size_t size = make_file("{\"__metadata__\":{\"k\":\"v\"}," T("a", "F32", "[1]", "[0,4]") "}", 4, file);
+    nn_safetensors s;
+    int read = 0;
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        file[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        read += parses(file, size, &s);
+        file[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    cr_assert(read >= 32, "%d", read); /* the data may change at will */
+}
+
+static double value_of(nn_dtype dtype, const void *bytes)
+{
+    return nn_stored_value(&(nn_stored_tensor){.dtype = dtype, .count = 1, .data = bytes}, 0);
+}
+
+Test(safetensors, values_of_every_dtype)
+{
+    cr_assert(value_of(NN_U8, "\xff") == 255 && value_of(NN_I8, "\xff") == -1 && value_of(NN_BOOL, "\1") == 1);
+    cr_assert(value_of(NN_I16, "\xfe\xff") == -2 && value_of(NN_U16, "\xfe\xff") == 65534);
+    cr_assert(value_of(NN_I32, "\xfe\xff\xff\xff") == -2 && value_of(NN_U32, "\0\0\0\x80") == 2147483648.0);
+    cr_assert(value_of(NN_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff") == -2 && value_of(NN_U64, "\0\0\0\0\0\0\0\x80") == 0x1p63);
+    cr_assert(value_of(NN_F32, &(float){1.5f}) == 1.5 && value_of(NN_F64, &(double){-0.1}) == -0.1);
+    cr_assert(value_of(NN_F16, "\0\x3c") == 1 && value_of(NN_F16, "\1\0") == 0x1p-24 && value_of(NN_F16, "\xff\x7b") == 65504);
+    cr_assert(value_of(NN_F16, "\0\xfc") == -INFINITY && isnan(value_of(NN_F16, "\1\x7c")));
+    cr_assert(value_of(NN_BF16, "\x80\x3f") == 1 && value_of(NN_BF16, "\x80\xff") == -INFINITY);
+    cr_assert(value_of(NN_F8_E4M3, "\x38") == 1 && value_of(NN_F8_E4M3, "\x7e") == 448 && isnan(value_of(NN_F8_E4M3, "\x7f")));
+    cr_assert(value_of(NN_F8_E5M2, "\x3c") == 1 && value_of(NN_F8_E5M2, "\x7c") == INFINITY && value_of(NN_F8_E8M0, "\x80") == 2);
+    cr_assert(isnan(value_of(NN_C64, "\0\0\0\0\0\0\0\0")));
+}
+
+/* ---- Models. ---- */
+
+static nn_module *make_net(int64_t hidden)
+{
+    return nn_sequential(nn_linear(6, hidden), nn_batch_norm1d(hidden), nn_relu(), nn_linear(hidden, 2));
+}
+
+static bool step(nn_module *m, nn_optimizer *o, ag_tape *tape)
+{
+    ag_tape_reset(tape);
+    ag_tensor *y = nn_forward(m, ag_randn(tape, AG_SHAPE(5, 6)));
+    nn_zero_grad(m);
+    ag_backward(ag_mean(ag_mul(y, y), AG_ALL, false));
+    return nn_step(o, tape);
+}
+
+static const char *path_of(const char *name)
+{
+    static char folder[128], path[256];
+    if (!folder[0])
+        snprintf(folder, sizeof folder, "%s", scratch_folder());
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+Test(checkpoint, a_model_goes_there_and_back)
+{
+    nn_module *m = make_net(4), *k = make_net(4);
+    nn_reset_parameters(m, 3);
+    nn_parameter_named(m, "1.num_batches_tracked")->data[0] = 7;
+    cr_assert(nn_save(m, path_of("m"), &why), "%s", why.text);
+    cr_assert(nn_load(k, path_of("m"), true, &why), "%s", why.text);
+    cr_assert(nn_fingerprint(m) == nn_fingerprint(k));
+    nn_safetensors s;
+    cr_assert(nn_safetensors_read(path_of("m"), &s, &why));
+    cr_assert(nn_safetensors_tensor(&s, "1.num_batches_tracked")->dtype == NN_I64);
+    cr_assert(!strcmp(nn_safetensors_text(&s, "format"), "pt") && !nn_safetensors_text(&s, "nothing"));
+    nn_safetensors_free(&s);
+    nn_module_free(m), nn_module_free(k);
+}
+
+Test(checkpoint, says_all_that_does_not_fit_and_changes_nothing)
+{
+    nn_module *m = make_net(4), *k = nn_sequential(nn_linear(6, 5), nn_linear(4, 2), nn_linear(1, 1));
+    nn_reset_parameters(m, 1), nn_reset_parameters(k, 2);
+    uint64_t before = nn_fingerprint(k);
+    cr_assert(nn_save(m, path_of("m"), &why));
+    cr_assert(!nn_load(k, path_of("m"), true, &why) && nn_fingerprint(k) == before);
+    cr_assert(strstr(why.text, "missing in the file: 2.weight, 2.bias; not in the model: 1.num_batches_tracked, 1.running_mean"), "%s", why.text);
+    cr_assert(strstr(why.text, "3.weight; other shapes: 0.weight is (4, 6) in the file, (5, 6) in the model"), "%s", why.text);
+    cr_assert(!nn_load(k, path_of("m"), false, &why) && !strstr(why.text, "missing") && nn_fingerprint(k) == before);
+    nn_module_free(k);
+    k = nn_sequential(nn_linear(6, 4));
+    nn_reset_parameters(k, 2);
+    cr_assert(nn_load(k, path_of("m"), false, &why), "%s", why.text);
+    cr_assert(!memcmp(nn_parameter_named(k, "0.weight")->data, nn_parameter_named(m, "0.weight")->data, 24 * sizeof(ag_real)));
+    cr_assert(!nn_load(k, path_of("none"), true, &why) && strstr(why.text, "none: No such file"), "%s", why.text);
+    cr_assert(!nn_load(k, NULL, true, &why) && !nn_load(NULL, path_of("m"), true, &why) && !nn_save(NULL, path_of("m"), &why));
+    cr_assert(!nn_save(k, NULL, &why) && !nn_save(k, "", &why) && !nn_save(k, "/nonexistent/x", &why));
+    nn_module_free(m), nn_module_free(k);
+}
+
+Test(checkpoint, other_dtypes_are_converted)
+{
+    const int64_t two[] = {1, 2}, one[] = {1};
+    const uint8_t half[] = {0, 0x3c, 0, 0xc0};
+    const double bias = 0.25;
+    const nn_stored_tensor t[] = {{"weight", NN_F16, 2, two, 2, half}, {"bias", NN_F64, 1, one, 1, &bias}};
+    nn_module *m = nn_linear(2, 1);
+    cr_assert(nn_safetensors_write(path_of("half"), 2, t, 0, NULL, &why) && nn_load(m, path_of("half"), true, &why), "%s", why.text);
+    const ag_real *w = nn_parameter_named(m, "weight")->data;
+    cr_assert(w[0] == 1 && w[1] == -2 && nn_parameter_named(m, "bias")->data[0] == (ag_real)0.25);
+    const nn_stored_tensor whole[] = {t[0], {"bias", NN_I64, 1, one, 1, &bias}};
+    cr_assert(nn_safetensors_write(path_of("half"), 2, whole, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    cr_assert(strstr(why.text, "bias is I64, expected F32"), "%s", why.text);
+    const nn_stored_tensor twice[] = {t[0], t[0]};
+    cr_assert(!nn_safetensors_write(path_of("twice"), 2, twice, 0, NULL, &why) && strstr(why.text, "weight is there twice"));
+    nn_module_free(m);
+}
+
+typedef nn_optimizer *make_fn(nn_module *m);
+
+static nn_optimizer *make_sgd(nn_module *m) { return nn_sgd(m, (nn_sgd_options){.lr = 0.1, .momentum = 0.9}); }
+static nn_optimizer *make_plain(nn_module *m) { return nn_sgd(m, nn_sgd_defaults(0.1)); }
+static nn_optimizer *make_adam(nn_module *m) { return nn_adam(m, nn_adam_defaults(0.01)); }
+static nn_optimizer *make_adamw(nn_module *m) { return nn_adamw(m, nn_adamw_defaults(0.01)); }
+static nn_optimizer *make_adagrad(nn_module *m) { return nn_adagrad(m, nn_adagrad_defaults(0.1)); }
+static nn_optimizer *make_rmsprop(nn_module *m)
+{
+    return nn_rmsprop(m, (nn_rmsprop_options){.lr = 0.01, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5, .centered = true});
+}
+
+/* Three steps, a checkpoint, three steps: the same from the checkpoint, bit for bit, with every optimiser. */
+Test(checkpoint, training_goes_on_to_the_same_bits)
+{
+    static make_fn *const all[] = {make_sgd, make_plain, make_adam, make_adamw, make_adagrad, make_rmsprop};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        nn_module *m = make_net(4), *k = make_net(4);
+        nn_reset_parameters(m, 1), nn_reset_parameters(k, 2);
+        nn_optimizer *o = all[i](m), *p = all[i](k);
+        ag_tape *tape = ag_tape_new(9), *other = ag_tape_new(8);
+        nn_set_lr(o, 0.07);
+        for (int s = 0; s < 3; s++)
+            cr_assert(step(m, o, tape), "%s", ag_error(tape));
+        cr_assert(nn_save_checkpoint(m, o, 1, &(nn_stored_text){"k", "v"}, path_of("c"), &why), "%s", why.text);
+        nn_safetensors file;
+        cr_assert(nn_safetensors_read(path_of("c"), &file, &why) && nn_load_checkpoint(k, p, &file, true, &why), "%s", why.text);
+        cr_assert(!strcmp(nn_safetensors_text(&file, "k"), "v") && nn_lr(p) == 0.07);
+        *ag_tape_rng(other) = *ag_tape_rng(tape);
+        for (int s = 0; s < 3; s++)
+            cr_assert(step(m, o, tape) && step(k, p, other));
+        cr_assert(nn_fingerprint(m) == nn_fingerprint(k), "optimizer %d", (int)i);
+        nn_optimizer *wrong = all[i] == make_adam ? make_sgd(k) : make_adam(k);
+        cr_assert(!nn_load_checkpoint(k, wrong, &file, true, &why) && strstr(why.text, "the file's optimizer is"), "%s", why.text);
+        cr_assert(nn_load(k, path_of("c"), true, &why), "%s", why.text); /* the weights alone */
+        nn_safetensors_free(&file);
+        nn_optimizer_free(o), nn_optimizer_free(p), nn_optimizer_free(wrong);
+        nn_module_free(m), nn_module_free(k);
+        ag_tape_free(tape), ag_tape_free(other);
+    }
+}
+
+#ifndef PLAIN_RUNNER
+/* A full disk: what was there before stays, and nothing else. */
+Test(checkpoint, a_full_disk_leaves_the_old_file)
+{
+    nn_module *m = make_net(100);
+    char part[300];
+    nn_reset_parameters(m, 1);
+    cr_assert(nn_save(m, path_of("full"), &why));
+    snprintf(part, sizeof part, "%s.part", path_of("full"));
+    uint64_t before = nn_fingerprint(m);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1024, 1024}) == 0);
+    nn_reset_parameters(m, 2);
+    cr_assert(!nn_save(m, path_of("full"), &why) && strstr(why.text, "full: cannot be written"), "%s", why.text);
+    cr_assert(access(part, F_OK) != 0 && nn_load(m, path_of("full"), true, &why) && nn_fingerprint(m) == before);
+    nn_module_free(m);
+}
+#endif

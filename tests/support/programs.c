@@ -1,0 +1,54 @@
+#include "tests/support/programs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+char folder[128], output[16384];
+
+const char *program(const char *name)
+{
+    static char path[256];
+    const char *programs = getenv("HOURGLASS_PROGRAMS");
+    snprintf(path, sizeof path, "%s/%s", programs ? programs : "models", name);
+    return path;
+}
+
+void make_data(void)
+{
+    char command[1024];
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    snprintf(command, sizeof command,
+             "cd %s && mkdir data && cd data && seq 99999 | head -c 250880 > pixels &&"
+             "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
+             "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
+             "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; tail -c 78400 pixels) > t10k-images-idx3-ubyte &&"
+             "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte", folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+}
+
+int run_program(const char *name, const char *environment, const char *options)
+{
+    char command[2048];
+    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 %s", environment, program(name), folder, options);
+    return run_command(command, output, sizeof output);
+}
+
+const char *last_line(void)
+{
+    size_t n = strlen(output);
+    while (n > 0 && output[n - 1] == '\n')
+        output[--n] = '\0';
+    const char *line = strrchr(output, '\n');
+    return line ? line + 1 : output;
+}
+
+bool file_is_there(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, R_OK) == 0;
+}
