@@ -357,7 +357,8 @@ static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, i
 static void check_products(const agk_table *t)
 {
     static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 5},  {12, 32, 8},  {13, 33, 9},   {11, 31, 7},  {24, 64, 300},
-                                       {25, 16, 3}, {37, 47, 2}, {5, 100, 33}, {100, 5, 260}, {6, 16, 600}, {7, 48, 1}};
+                                       {25, 16, 3}, {37, 47, 2}, {5, 100, 33}, {100, 5, 260}, {6, 16, 600}, {7, 48, 1},
+                                       {4, 60, 700}, {40, 130, 1100}, {20, 70, 700}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int kind = 0; kind < 12; kind++)
             check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);

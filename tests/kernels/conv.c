@@ -1,0 +1,197 @@
+/* Interleaving, convolutions and max pooling of each instruction set against plain loops, and against each other bit for bit. */
+#include "autograd/kernels/conv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/test.h"
+
+#ifdef AG_DOUBLE
+#define TOLERANCE 1e-12
+#else
+#define TOLERANCE 1e-4
+#endif
+
+static ag_real *numbers(int64_t n, uint64_t seed)
+{
+    ag_real *x = malloc((size_t)n * sizeof *x);
+    ag_rng_uniform(&(ag_rng){seed, 0}, n, -1, 1, x);
+    return x;
+}
+
+static int64_t area(const int64_t *size)
+{
+    return size[0] * size[1];
+}
+
+/* ---- Interleaving. ---- */
+
+Test(interleave, there_and_back)
+{
+    const agk_table *before_all = agk();
+    static const int64_t batches[] = {1, 5, 16, 17, 31, 32, 33, 47, 49, 64, 70}, sizes[] = {1, 3, 16, 25, 100, 257, 600};
+    for (int i = 0; agk_name(i); i++)
+        for (size_t b = 0; agk_find(agk_name(i)) && b < sizeof batches / sizeof *batches; b++)
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+                int64_t batch = batches[b], size = sizes[s], room = agk_interleaved(batch, size);
+                ag_real *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(room, 3), *sum = numbers(batch * size, 2);
+                agk_use(agk_find(agk_name(i)));
+                agk_interleave(batch, size, x, in);
+                double total = 0, wanted = 0; /* images beyond the batch are zero */
+                for (int64_t k = 0; k < room; k++)
+                    total += fabs((double)in[k]);
+                for (int64_t k = 0; k < batch * size; k++) {
+                    wanted += fabs((double)x[k]);
+                    int64_t image = k / size, block = image / AGK_INTERLEAVED_BLOCK, lanes = agk_interleaved_lanes(batch, block);
+                    int64_t at = block * AGK_INTERLEAVED_BLOCK * size + k % size * lanes + image % AGK_INTERLEAVED_BLOCK;
+                    cr_assert(at < room && in[at] == x[k], "batch %d, size %d", (int)batch, (int)size);
+                }
+                cr_assert(fabs(total - wanted) < 1e-3 * wanted, "batch %d, size %d", (int)batch, (int)size);
+                agk_deinterleave(batch, size, in, false, y);
+                cr_assert(!memcmp(x, y, (size_t)(batch * size) * sizeof *x));
+                agk_deinterleave(batch, size, in, true, sum);
+                ag_real *before = numbers(batch * size, 2);
+                for (int64_t k = 0; k < batch * size; k++)
+                    cr_assert(sum[k] == before[k] + x[k]);
+                free(x), free(y), free(in), free(sum), free(before);
+            }
+    agk_use(before_all);
+}
+
+/* ---- Convolutions. ---- */
+
+/* Calls f for each product of one pixel of x, one weight and one pixel of y. */
+typedef void product_fn(double *x, double *w, double *y);
+
+static void for_products(const agk_conv *c, double *x, double *w, double *y, product_fn *f)
+{
+    int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
+    for (int64_t n = 0; n < c->batch; n++)
+        for (int64_t o = 0; o < c->out_channels; o++)
+            for (int64_t i = 0; i < in; i++)
+                for (int64_t t = 0; t < area(c->kernel); t++)
+                    for (int64_t p = 0; p < area(c->out); p++) {
+                        int64_t iy = p / c->out[1] * c->stride[0] + t / c->kernel[1] * c->dilation[0] - c->padding[0];
+                        int64_t ix = p % c->out[1] * c->stride[1] + t % c->kernel[1] * c->dilation[1] - c->padding[1];
+                        if (iy >= 0 && iy < c->in[0] && ix >= 0 && ix < c->in[1])
+                            f(&x[((n * c->in_channels + o / out * in + i) * c->in[0] + iy) * c->in[1] + ix],
+                              &w[(o * in + i) * area(c->kernel) + t], &y[(n * c->out_channels + o) * area(c->out) + p]);
+                    }
+}
+
+static void to_y(double *x, double *w, double *y) { *y += *x * *w; }
+static void to_x(double *x, double *w, double *y) { *x += *y * *w; }
+static void to_w(double *x, double *w, double *y) { *w += *x * *y; }
+
+static double *doubles(const ag_real *x, int64_t n)
+{
+    double *d = calloc((size_t)n, sizeof *d);
+    for (int64_t i = 0; x && i < n; i++)
+        d[i] = (double)x[i];
+    return d;
+}
+
+/* The three products of one convolution with the table in use: y, dx, dw in one array. */
+static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias, ag_real *all)
+{
+    int64_t in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
+    int64_t nx = c->batch * in, ny = c->batch * out;
+    ag_real *memory = malloc((size_t)agk_conv_room_size(c) * sizeof *memory), *dw = all + ny + nx;
+    agk_conv_room room = agk_conv_room_in(c, memory);
+    agk_interleave(c->batch, in, x, room.x);
+    agk_conv_forward(c, room, w, bias);
+    agk_deinterleave(c->batch, out, room.y, false, all);
+    agk_interleave(c->batch, out, g, room.y);
+    agk_conv_weight_gradient(c, room, false, dw);
+    agk_conv_weight_gradient(c, room, true, dw); /* twice as much */
+    agk_conv_input_gradient(c, room, w, NULL);
+    agk_deinterleave(c->batch, in, room.x, false, all + ny);
+    free(memory);
+}
+
+static void check_convolution(const agk_conv *c)
+{
+    int64_t in = c->batch * c->in_channels * area(c->in), out = c->batch * c->out_channels * area(c->out);
+    int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = in + out + weights;
+    ag_real *x = numbers(in, 1), *w = numbers(weights, 2), *g = numbers(out, 3), *bias = numbers(c->out_channels, 4);
+    ag_real *first = malloc((size_t)total * sizeof *first), *again = malloc((size_t)total * sizeof *again);
+    double *dx = doubles(x, in), *dw = doubles(w, weights), *dg = doubles(g, out), *y = doubles(NULL, out), *gx = doubles(NULL, in),
+           *gw = doubles(NULL, weights);
+    for (int64_t i = 0; i < out; i++)
+        y[i] = (double)bias[i / area(c->out) % c->out_channels];
+    for_products(c, dx, dw, y, to_y);
+    for_products(c, gx, dw, dg, to_x);
+    for_products(c, dx, gw, dg, to_w);
+    for (int64_t i = 0; i < weights; i++)
+        gw[i] *= 2;
+    int compared = 0;
+    const agk_table *before = agk();
+    for (int i = 0; agk_name(i); i++)
+        for (int threads = 1; agk_find(agk_name(i)) && threads < 4; threads += 2) {
+            agk_use(agk_find(agk_name(i)));
+            ag_set_threads(threads);
+            compute(c, x, w, g, bias, compared ? again : first);
+            cr_assert(!compared++ || !memcmp(first, again, (size_t)total * sizeof *first), "%s, %d threads differ", agk_name(i), threads);
+        }
+    agk_use(before);
+    ag_set_threads(1);
+    check_close("y", out, first, y, TOLERANCE);
+    check_close("dx", in, first + out, gx, TOLERANCE);
+    check_close("dw", weights, first + out + in, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    free(x), free(w), free(g), free(bias), free(first), free(again);
+    free(dx), free(dw), free(dg), free(y), free(gx), free(gw);
+}
+
+/* Channels beyond a tile, a kernel of more taps than are done at a time, blocks that are not full, groups, borders. */
+Test(conv, every_table_as_plain_loops)
+{
+    static const int64_t cases[][12] = {
+        /* batch, in, out, groups, side, kernel h, w, stride h, w, padding h, w, dilation */
+        {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1},   {3, 1, 16, 1, 9, 3, 3, 3, 3, 1, 1, 1},  {17, 5, 13, 1, 6, 2, 3, 1, 2, 1, 0, 1},
+        {33, 8, 9, 1, 7, 3, 3, 2, 2, 1, 1, 1},  {50, 25, 26, 1, 4, 2, 2, 1, 1, 0, 0, 1}, {5, 6, 9, 3, 8, 3, 2, 1, 2, 2, 1, 2},
+        {2, 4, 4, 4, 10, 5, 5, 1, 1, 2, 2, 1},  {2, 2, 3, 1, 12, 9, 9, 1, 1, 4, 4, 1},   {70, 3, 2, 1, 5, 1, 1, 2, 3, 0, 0, 1},
+        {4, 4, 4, 1, 40, 3, 3, 1, 1, 1, 1, 1},  {2, 3, 5, 1, 7, 4, 4, 5, 4, 3, 3, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int64_t *v = cases[i];
+        agk_conv c = {.batch = v[0], .in_channels = v[1], .out_channels = v[2], .groups = v[3], .in = {v[4], v[4] + 1},
+                      .kernel = {v[5], v[6]}, .stride = {v[7], v[8]}, .padding = {v[9], v[10]}, .dilation = {v[11], v[11]}};
+        for (int k = 0; k < 2; k++)
+            c.out[k] = (c.in[k] + 2 * c.padding[k] - c.dilation[k] * (c.kernel[k] - 1) - 1) / c.stride[k] + 1;
+        check_convolution(&c);
+    }
+}
+
+/* ---- Max pooling. ---- */
+
+Test(max_pixel, every_table_the_same)
+{
+    enum { LANES = 32, PIXELS = 20 };
+    static ag_real x[PIXELS * LANES], y[2][LANES], g[LANES], dx[2][PIXELS * LANES];
+    static int32_t place[2][LANES];
+    const agk_pool_window windows[] = {{0, 4, 1, 0, 5, 1, 5}, {1, 4, 2, 0, 5, 3, 5}, {2, 3, 1, 4, 5, 1, 5}, {2, 2, 1, 0, 5, 1, 5}};
+    ag_rng_uniform(&(ag_rng){1, 0}, PIXELS * LANES, -1, 1, x);
+    ag_rng_uniform(&(ag_rng){2, 0}, LANES, -1, 1, g);
+    x[7 * LANES] = (ag_real)NAN, x[9 * LANES] = (ag_real)NAN, x[3 * LANES + 1] = (ag_real)INFINITY;
+    for (int64_t i = 0; i < PIXELS; i++)
+        x[i * LANES + 2] = 0.5, x[i * LANES + 3] = -(ag_real)INFINITY; /* equals: the first */
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
+        for (int i = 0; agk_name(i); i++) {
+            const agk_table *t = agk_find(agk_name(i));
+            if (!t)
+                continue;
+            memset(dx, 0, sizeof dx);
+            for (int k = 0; k < 2; k++) {
+                const agk_table *use = k ? agk_find("portable") : t;
+                use->max_pixel(LANES, &windows[w], x, y[k], place[k]);
+                use->max_pixel_backward(LANES, &windows[w], place[k], g, dx[k]);
+            }
+            cr_assert(!memcmp(y[0], y[1], sizeof y[0]) && !memcmp(place[0], place[1], sizeof place[0]) &&
+                      !memcmp(dx[0], dx[1], sizeof dx[0]), "%s, window %d", t->name, (int)w);
+            int first = w == 0 ? 0 : w == 1 ? 5 : w == 2 ? 14 : -1;
+            cr_assert(place[0][2] == first && place[0][3] == first, "%s, window %d: %d", t->name, (int)w, place[0][2]);
+            cr_assert(first < 0 || (dx[0][first * LANES + 2] == g[2] && isnan(y[0][0]) == (w == 0)));
+            cr_assert(w || (place[0][0] == 9 && place[0][1] == 3));
+        }
+}
