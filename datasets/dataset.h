@@ -18,7 +18,7 @@ typedef struct ds_dataset {
 
 /* Why a function of this folder returned false. */
 typedef struct ds_error {
-    char text[512];
+    char text[1024];
 } ds_error;
 
 void ds_dataset_free(ds_dataset *d);

@@ -10,7 +10,7 @@
 
 bool ds_fail(ds_error *error, const char *path, const char *format, ...)
 {
-    int n = snprintf(error->text, sizeof error->text, "%.200s: ", path);
+    int n = snprintf(error->text, sizeof error->text, "%.800s: ", path);
     va_list args;
     va_start(args, format);
     vsnprintf(error->text + n, sizeof error->text - (size_t)n, format, args);

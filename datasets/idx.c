@@ -35,8 +35,8 @@ static size_t read_header(const uint8_t *b, size_t size, const char *path, int r
 bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, ds_error *error)
 {
     *out = (ds_idx){0};
-    if (rank < 1 || rank > DS_IDX_MAX_RANK)
-        return ds_fail(error, path, "rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);
+    if (!bytes || rank < 1 || rank > DS_IDX_MAX_RANK)
+        return ds_fail(error, path, "no bytes, or rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);
     size_t header = read_header(bytes, size, path, rank, out, error);
     out->data = header ? malloc(size - header) : NULL;
     if (!header)

@@ -134,7 +134,7 @@ static float number(const uint8_t *b, bool big_endian)
 bool ds_npy_parse(const uint8_t *bytes, size_t size, const char *path, ds_npy *out, ds_error *error)
 {
     *out = (ds_npy){0};
-    if (size < 10 || memcmp(bytes, magic, sizeof magic) != 0 || bytes[6] < 1 || bytes[6] > 3)
+    if (!bytes || size < 10 || memcmp(bytes, magic, sizeof magic) != 0 || bytes[6] < 1 || bytes[6] > 3)
         return ds_fail(error, path, "is no .npy file");
     size_t width = bytes[6] == 1 ? 2 : 4, begin = 8 + width, length = bytes[8] | (size_t)bytes[9] << 8;
     if (width == 4 && size >= begin)

@@ -24,11 +24,12 @@ static bool write_png(const train_session *s, const char *path, const uint8_t *p
     bool ok = nn_whole_file_open(&f, path, &why);
     if (ok) {
         bool drawn = png_write(f.file, pixels, width, height, channels);
-        ok = nn_whole_file_close(&f, &why);
-        if (ok && !drawn)
-            snprintf(why.text, sizeof why.text, "%.3900s: %lld x %lld pixels are no picture", path, (long long)width,
-                     (long long)height);
-        ok = ok && drawn;
+        if (drawn || ferror(f.file)) {
+            ok = nn_whole_file_close(&f, &why);
+        } else {
+            nn_whole_file_abandon(&f);
+            ok = nn_explain(&why, "%.3900s: %lld x %lld pixels are no picture", path, (long long)width, (long long)height);
+        }
     }
     return report(s, ok, why.text);
 }

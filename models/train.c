@@ -34,7 +34,7 @@ static void ask_stop(int signal_number)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND}; /* a second Ctrl-C kills */
+    struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART}; /* a second Ctrl-C kills */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -155,7 +155,8 @@ static int run_steps(loop *l, int64_t epoch, int64_t last)
         if (!train_step(l, l->state.step, &l->state.totals))
             return TRAIN_FAILED;
         l->state.step++;
-        if (every > 0 && l->state.step % every == 0 && l->state.step < last && !train_write_checkpoint(l->s, l->task, &l->state))
+        bool due = every > 0 && l->state.step % every == 0 && l->state.step < last && isfinite(l->state.totals.part[0]);
+        if (due && !train_write_checkpoint(l->s, l->task, &l->state))
             return TRAIN_FAILED;
         progress_add(&l->progress, 1, label, measure(l, &l->state.totals, 0),
                      (double)(l->state.totals.images - begun) / (progress_now() - started));

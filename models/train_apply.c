@@ -179,6 +179,8 @@ static bool encode(train_session *s, const train_task *task)
     char room[4200];
     const char *path = output_path(s, "codes.npy", room, sizeof room);
     table images = {0}, codes = {0};
+    if (!ends_with(path, ".npy"))
+        return train_fail(s, "--output %s: expected a name that ends in .npy", path) == TRAIN_OK;
     bool ok = read_images(s, s->options.encode, &images) && map_rows(s, task, task->encode, &images, &codes) &&
               tell(s, write_npy(s, path, &codes, false), path);
     free(images.at);

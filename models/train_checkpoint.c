@@ -17,7 +17,7 @@ typedef struct texts {
 
 static void add_text(texts *t, const char *prefix, const char *key, const char *value)
 {
-    if (t->n == MOST_TEXTS || !value)
+    if (t->n == MOST_TEXTS || !value || !nn_is_utf8(value)) /* a path may be anything; such a one is not kept */
         return;
     snprintf(t->key[t->n], KEY, "%s%s", prefix, key);
     t->at[t->n] = (nn_stored_text){t->key[t->n], value};
@@ -36,6 +36,24 @@ static void add_options(texts *t, const args_option *table)
 {
     for (const args_option *o = table; o && o->name && t->n < MOST_TEXTS; o++)
         add_text(t, "option.", o->name, args_text(o, t->value[t->n], VALUE));
+}
+
+/* A hash of the training images and labels (FNV-1a, eight bytes at a time): a run goes on only with those that it began with. */
+static uint64_t data_hash(const ds_dataset *d)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    const struct {
+        const uint8_t *at;
+        int64_t        n;
+    } part[] = {{d->pixels, d->count * d->height * d->width}, {d->labels, d->count}};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < part[k].n; i += 8) {
+            uint64_t eight = 0;
+            memcpy(&eight, part[k].at + i, (size_t)(part[k].n - i < 8 ? part[k].n - i : 8));
+            hash = (hash ^ eight) * 0x100000001b3u;
+            hash ^= hash >> 32;
+        }
+    return hash;
 }
 
 /* The program and its options: what it takes to make the model anew. */
@@ -79,6 +97,7 @@ bool train_write_checkpoint(train_session *s, const train_task *task, const trai
     char sums[TRAIN_MAX_PARTS * 32] = "";
     for (int i = 0; i < task->n_parts; i++)
         snprintf(sums + strlen(sums), sizeof sums - strlen(sums), "%a ", state->totals.part[i]);
+    add_number(t, "data", data_hash(&s->train));
     add_number(t, "step", (uint64_t)state->step);
     add_number(t, "random.seed", ag_tape_rng(s->tape)->seed);
     add_number(t, "random.draw", ag_tape_rng(s->tape)->draw);
@@ -130,6 +149,8 @@ static bool read_sums(const train_session *s, const train_task *task, train_tota
     uint64_t images;
     if (!at || !read_number(s, "epoch.images", &images))
         return false;
+    if (images > INT64_MAX / 2)
+        return false;
     totals->images = (int64_t)images;
     for (int i = 0; i < task->n_parts; i++) {
         char *end;
@@ -144,11 +165,13 @@ static bool read_sums(const train_session *s, const train_task *task, train_tota
 bool train_read_checkpoint(train_session *s, const train_task *task, train_state *state)
 {
     nn_message why;
-    uint64_t step, seed, draw;
+    uint64_t step, seed, draw, data;
     const char *rows = nn_safetensors_text(&s->file, "metrics");
     if (!rows || !read_number(s, "step", &step) || step > INT64_MAX / 2 || !read_number(s, "random.seed", &seed) ||
         !read_number(s, "random.draw", &draw) || !read_sums(s, task, &state->totals))
         return refuse(s, "holds no state of a run to go on with; --load reads its weights");
+    if (!read_number(s, "data", &data) || data != data_hash(&s->train))
+        return refuse(s, "was made with other training images; --data names their folder");
     if (!nn_load_checkpoint(task->model, task->optimizer, &s->file, true, &why))
         return refuse(s, why.text);
     nn_set_lr(task->optimizer, s->options.lr);

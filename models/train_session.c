@@ -88,7 +88,10 @@ static bool make_folder(train_session *s)
 
 static bool set_out(train_session *s)
 {
+    const char *resume = s->options.resume, *slash = resume ? strrchr(resume, '/') : NULL; /* a run goes on where it was */
     int n = s->options.out ? snprintf(s->out, sizeof s->out, "%s", s->options.out)
+            : slash        ? snprintf(s->out, sizeof s->out, "%.*s", (int)(slash - resume + (slash == resume)), resume)
+            : resume       ? snprintf(s->out, sizeof s->out, ".")
                            : snprintf(s->out, sizeof s->out, "runs/%s", s->program);
     if (n > 0 && (size_t)n < sizeof s->out)
         return make_folder(s);
@@ -112,7 +115,7 @@ static void shared_options(train_session *s)
     };
     const args_option run[] = {
         {"threads", ARGS_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result"},
-        {"out", ARGS_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else runs/ and the program's name"},
+        {"out", ARGS_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else that of --resume, else runs/NAME"},
         {"quiet", ARGS_FLAG, &o->quiet, 0, 0, NULL, "print nothing but errors and the fingerprint"},
         {"save-every", ARGS_INT, &o->save_every, 0, 1e12, "N", "steps from checkpoint to checkpoint; 0: each epoch"},
         {"resume", ARGS_TEXT, &o->resume, 0, 0, "FILE", "go on from a checkpoint, with its options"},
@@ -133,7 +136,7 @@ void train_begin(train_session *s, int argc, char **argv, const char *program)
     nn_message why;
     const char *resume = args_peek(argc, argv, "resume"), *load = args_peek(argc, argv, "load");
     *s = (train_session){.program = program, .argc = argc, .argv = argv, .file_path = resume ? resume : load};
-    if (!s->file_path || args_peek(argc, argv, "help"))
+    if (!s->file_path || !*s->file_path || args_peek(argc, argv, "help"))
         return;
     s->failed = !nn_safetensors_read(s->file_path, &s->file, &why);
     const char *of = s->failed ? NULL : nn_safetensors_text(&s->file, "program");
@@ -172,9 +175,13 @@ static bool take_options(train_session *s, const args_option *table)
 }
 
 /* Options that are no use without each other, or only without. */
-static const char *quarrel(const train_options *o)
+static const char *quarrel(const train_session *s)
 {
+    const train_options *o = &s->options;
+    const char *batch = o->resume ? text_of_option(s, "batch") : NULL;
     int asked = (o->generate > 0) + !!o->encode + !!o->decode + o->reconstruct;
+    if (batch && strtoll(batch, NULL, 10) != o->batch)
+        return "--batch: a run that goes on keeps its batches";
     if (o->resume && o->load)
         return "--resume and --load: one of them";
     if (o->load && asked != 1)
@@ -194,7 +201,9 @@ static int read_options(train_session *s, const char *about)
     args_result result = args_parse(s->argc, s->argv, about, tables);
     if (result != ARGS_OK)
         return result == ARGS_HELP ? TRAIN_OK : TRAIN_USAGE;
-    const char *wrong = quarrel(&s->options);
+    if (args_peek(s->argc, s->argv, "epochs") && !args_peek(s->argc, s->argv, "steps"))
+        s->options.steps = 0;
+    const char *wrong = quarrel(s);
     if (!wrong && ag_environment_ok(message, sizeof message))
         return TRAIN_GO;
     train_fail(s, "%s", wrong ? wrong : message);
@@ -348,6 +357,8 @@ int train_model(train_session *s, const train_task *task)
 
 int train_close(train_session *s, int status)
 {
+    if (status == TRAIN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = train_fail(s, "standard output cannot be written");
     ds_dataset_free(&s->train);
     ds_dataset_free(&s->test);
     free(s->pixels);

@@ -31,7 +31,7 @@ typedef struct entries {
     int64_t             n, room;
     const nn_optimizer *o;
     int                 slot; /* the next parameter's */
-    bool                failed;
+    const char         *failed; /* why */
 } entries;
 
 static char *joined(const char *a, const char *b, const char *c)
@@ -53,7 +53,7 @@ static bool add(entries *e, char *name, ag_shape shape, ag_real *real, int64_t *
     }
     if (!name || e->n == e->room) {
         free(name);
-        e->failed = true;
+        e->failed = "out of memory";
         return false;
     }
     e->at[e->n++] = (entry){name, shape, real, whole, is_count, is_count ? (int64_t)real[0] : 0};
@@ -67,13 +67,17 @@ static bool add_parameter(void *context, const char *name, nn_parameter *p)
         return false;
     if (!e->o || p->is_buffer)
         return true;
-    nn_slot *s = &e->o->slot[e->slot++];
+    nn_slot *s = e->slot < e->o->slots ? &e->o->slot[e->slot++] : NULL;
+    if (!s || s->p != p->tensor) {
+        e->failed = "the optimizer is of another model";
+        return false;
+    }
     char *prefix = joined(OPTIMIZER, name, "/");
     bool ok = prefix && add(e, joined(prefix, "step", ""), AG_SCALAR, NULL, &s->steps, false);
     for (int i = 0; ok && i < e->o->rule->states; i++)
         ok = add(e, joined(prefix, e->o->rule->state[i], ""), s->p->shape, s->state[i], NULL, false);
     free(prefix);
-    e->failed = e->failed || !ok;
+    e->failed = ok ? NULL : "out of memory";
     return ok;
 }
 
@@ -86,14 +90,14 @@ static void entries_free(entries *e)
 
 static bool entries_of(nn_module *m, const nn_optimizer *o, entries *e, nn_message *why)
 {
-    const char *wrong = nn_error(m) ? nn_error(m) : o ? nn_optimizer_error(o) : NULL;
+    const char *wrong = !m ? "the model is NULL" : nn_error(m) ? nn_error(m) : o ? nn_optimizer_error(o) : NULL;
     *e = (entries){.o = o};
     if (!wrong) {
         nn_visit(m, add_parameter, e);
-        wrong = e->failed ? "out of memory" : NULL;
+        wrong = e->failed;
     }
     if (wrong) {
-        snprintf(why->text, sizeof why->text, "%s", wrong);
+        nn_explain(why, "%s", wrong);
         entries_free(e);
     }
     return !wrong;
@@ -129,7 +133,7 @@ bool nn_save_checkpoint(nn_module *m, const nn_optimizer *o, int64_t n_texts, co
             memcpy(texts + n_own, text, (size_t)n_texts * sizeof *texts);
         ok = nn_safetensors_write(path, e.n, tensors, n_own + n_texts, texts, why);
     } else {
-        snprintf(why->text, sizeof why->text, "%.3900s: out of memory", path ? path : "NULL");
+        nn_explain(why, "%.3900s: out of memory", path ? path : "NULL");
     }
     free(tensors);
     free(texts);
@@ -160,7 +164,7 @@ static void complain(complaints *c, const char *heading, const char *format, ...
 {
     size_t length = strlen(c->why->text);
     c->n++;
-    if (length + 400 > sizeof c->why->text)
+    if (length + 1600 > sizeof c->why->text) /* leaves room for a path before it */
         return;
     va_list args;
     va_start(args, format);
@@ -231,6 +235,8 @@ static bool shapes_agree(const entries *e, const nn_safetensors *file, complaint
     for (int64_t i = 0; i < e->n; i++) {
         const nn_stored_tensor *t = nn_safetensors_tensor(file, e->at[i].name);
         bool whole = e->at[i].whole || e->at[i].is_count;
+        if (t && e->at[i].whole && t->dtype == NN_I64 && !(nn_stored_value(t, 0) >= 0 && nn_stored_value(t, 0) < 0x1p53))
+            complain(c, "steps: ", "%.200s is %g", t->name, nn_stored_value(t, 0));
         if (t && !(whole ? t->dtype == NN_I64 : is_float(t->dtype)))
             complain(c, "dtypes: ", "%.200s is %s, expected %s", t->name, nn_dtype_name(t->dtype),
                      whole ? "I64" : "F32, F64, F16 or BF16");
@@ -265,6 +271,8 @@ bool nn_load_checkpoint(nn_module *m, nn_optimizer *o, const nn_safetensors *fil
 {
     entries e;
     double lr = 0;
+    if (!file)
+        return nn_explain(why, "no file");
     if (!entries_of(m, o, &e, why))
         return false;
     nn_message found = {""};
@@ -284,7 +292,7 @@ bool nn_load_checkpoint(nn_module *m, nn_optimizer *o, const nn_safetensors *fil
     if (ok && names)
         nn_set_ready(m);
     if (!ok)
-        *why = found;
+        nn_explain(why, "%s", found.text);
     entries_free(&e);
     return ok;
 }
@@ -297,7 +305,7 @@ bool nn_load(nn_module *m, const char *path, bool strict, nn_message *why)
     nn_message reason;
     bool ok = nn_load_checkpoint(m, NULL, &file, strict, &reason);
     if (!ok)
-        snprintf(why->text, sizeof why->text, "%.1000s: %.3000s", path, reason.text);
+        nn_explain(why, "%.1000s: %.3000s", path, reason.text);
     nn_safetensors_free(&file);
     return ok;
 }

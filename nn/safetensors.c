@@ -23,12 +23,12 @@ static const struct {
 
 const char *nn_dtype_name(nn_dtype t)
 {
-    return dtypes[t].name;
+    return (unsigned)t < NN_DTYPES ? dtypes[t].name : "none";
 }
 
 int64_t nn_dtype_size(nn_dtype t)
 {
-    return dtypes[t].size;
+    return (unsigned)t < NN_DTYPES ? dtypes[t].size : 0;
 }
 
 /* ---- Values. ---- */
@@ -104,7 +104,7 @@ static int by_name(const void *name, const void *tensor)
 
 const nn_stored_tensor *nn_safetensors_tensor(const nn_safetensors *s, const char *name)
 {
-    return s->n_tensors ? bsearch(name, s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name) : NULL;
+    return s && name && s->n_tensors ? bsearch(name, s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name) : NULL;
 }
 
 static int by_key(const void *key, const void *text)
@@ -114,7 +114,7 @@ static int by_key(const void *key, const void *text)
 
 const char *nn_safetensors_text(const nn_safetensors *s, const char *key)
 {
-    const nn_stored_text *t = s->n_texts ? bsearch(key, s->text, (size_t)s->n_texts, sizeof *s->text, by_key) : NULL;
+    const nn_stored_text *t = s && key && s->n_texts ? bsearch(key, s->text, (size_t)s->n_texts, sizeof *s->text, by_key) : NULL;
     return t ? t->value : NULL;
 }
 
@@ -213,15 +213,35 @@ static const char *twice(int64_t n, const char **names)
     return NULL;
 }
 
+/* Whether the reader would take all names and texts. */
+static bool texts_are_fit(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
+                          const nn_stored_text *text, nn_message *why)
+{
+    size_t length = 0;
+    for (int64_t i = 0; i < n_tensors; i++) {
+        if (!nn_is_utf8(tensor[i].name) || !strcmp(tensor[i].name, "__metadata__"))
+            return nn_explain(why, "%.1900s: %.1900s is no name for a tensor", path, tensor[i].name);
+        length += strlen(tensor[i].name) + 200;
+    }
+    for (int64_t i = 0; i < n_texts; i++) {
+        if (!nn_is_utf8(text[i].key) || !nn_is_utf8(text[i].value))
+            return nn_explain(why, "%.1900s: the text of %.1900s is not UTF-8", path, text[i].key);
+        length += strlen(text[i].key) + strlen(text[i].value) + 10;
+    }
+    return length < 90000000 || nn_explain(why, "%.3900s: more than 90 MB of names and texts", path);
+}
+
 bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
                           const nn_stored_text *text, nn_message *why)
 {
     const nn_stored_tensor **order = malloc((size_t)(n_tensors + 1) * sizeof *order);
     const char **names = malloc((size_t)(n_tensors + n_texts + 1) * sizeof *names);
     nn_whole_file f;
+    path = path ? path : "";
     bool ok = order && names;
     if (!ok)
-        snprintf(why->text, sizeof why->text, "%.3900s: out of memory", path);
+        nn_explain(why, "%.3900s: out of memory", path);
+    ok = ok && texts_are_fit(path, n_tensors, tensor, n_texts, text, why);
     for (int64_t i = 0; ok && i < n_tensors; i++) {
         order[i] = &tensor[i];
         names[i] = tensor[i].name;
@@ -231,7 +251,7 @@ bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_t
     const char *again = ok ? twice(n_tensors, names) : NULL;
     again = ok && !again ? twice(n_texts, names + n_tensors) : again;
     if (again) {
-        snprintf(why->text, sizeof why->text, "%.1900s: the name %.1900s is there twice", path, again);
+        nn_explain(why, "%.1900s: the name %.1900s is there twice", path, again);
         ok = false;
     }
     ok = ok && nn_whole_file_open(&f, path, why);

@@ -53,7 +53,10 @@ const char             *nn_safetensors_text(const nn_safetensors *s, const char 
 /* Element i as a double; NaN for the kinds that are no single number (C64). */
 double nn_stored_value(const nn_stored_tensor *t, int64_t i);
 
-/* Writes a file, whole or not at all. Names and keys must be UTF-8, and differ. */
+/* Whether a text is UTF-8, as all texts of a file must be. */
+bool nn_is_utf8(const char *text);
+
+/* Writes a file, whole or not at all. Names and keys must be UTF-8, and differ, and no name may be "__metadata__". */
 bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
                           const nn_stored_text *text, nn_message *why);
 

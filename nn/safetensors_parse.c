@@ -90,7 +90,7 @@ static void put_utf8(parser *p, int32_t code)
         return;
     }
     int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *p->text++ = (char)((0xf00 >> more & 0xff) | code >> (6 * more));
+    *p->text++ = (char)((0xff00 >> (more + 1) & 0xff) | code >> (6 * more));
     while (more-- > 0)
         *p->text++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
 }
@@ -139,6 +139,15 @@ static int utf8_length(const uint8_t *c, const uint8_t *end)
     bool bad = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
                (*c == 0xf4 && c[1] > 0x8f);
     return bad ? 0 : n;
+}
+
+bool nn_is_utf8(const char *text)
+{
+    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
+    for (int n; at < end; at += n)
+        if ((n = utf8_length(at, end)) == 0)
+            return false;
+    return true;
 }
 
 /* A string, as a C string in the text memory, or NULL. It takes no more room there than in the file. */
@@ -385,14 +394,16 @@ static bool make_room(parser *p, int64_t header)
 bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, nn_message *why)
 {
     uint64_t header;
+    nn_message unread;
+    why = why ? why : &unread;
     *s = (nn_safetensors){0};
     if (!bytes || size < sizeof header) {
-        snprintf(why->text, sizeof why->text, "%zu bytes, a safetensors file has at least 8", bytes ? size : 0);
+        nn_explain(why, "%zu bytes, a safetensors file has at least 8", bytes ? size : 0);
         return false;
     }
     memcpy(&header, bytes, sizeof header);
     if (header > MOST_HEADER || header > size - sizeof header) {
-        snprintf(why->text, sizeof why->text, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header,
+        nn_explain(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header,
                  size);
         return false;
     }
@@ -414,13 +425,13 @@ static void *read_whole(const char *path, size_t *size, nn_message *why)
     struct stat st;
     void *bytes = NULL;
     if (!f || fstat(fileno(f), &st) != 0) {
-        snprintf(why->text, sizeof why->text, "%s", strerror(errno));
+        nn_explain(why, "%s", strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        snprintf(why->text, sizeof why->text, "is no regular file");
+        nn_explain(why, "is no regular file");
     } else if (!(bytes = malloc((size_t)st.st_size + 1))) {
-        snprintf(why->text, sizeof why->text, "out of memory (%lld bytes)", (long long)st.st_size);
+        nn_explain(why, "out of memory (%lld bytes)", (long long)st.st_size);
     } else if (fread(bytes, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
-        snprintf(why->text, sizeof why->text, "cannot be read: %s", ferror(f) ? strerror(errno) : "it has become shorter");
+        nn_explain(why, "cannot be read: %s", ferror(f) ? strerror(errno) : "it has become shorter");
         free(bytes);
         bytes = NULL;
     } else {
@@ -437,11 +448,13 @@ bool nn_safetensors_read(const char *path, nn_safetensors *s, nn_message *why)
     size_t size = 0;
     *s = (nn_safetensors){0};
     void *bytes = path ? read_whole(path, &size, &reason) : NULL;
+    if (!path)
+        nn_explain(&reason, "no path");
     if (bytes && nn_safetensors_parse(bytes, size, s, &reason)) {
         s->memory[4] = bytes;
         return true;
     }
     free(bytes);
-    snprintf(why->text, sizeof why->text, "%.1900s: %.2000s", path ? path : "NULL", reason.text);
+    nn_explain(why, "%.1900s: %.2000s", path ? path : "NULL", reason.text);
     return false;
 }

@@ -3,26 +3,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+bool nn_explain(nn_message *why, const char *format, ...)
+{
+    if (!why)
+        return false;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    return false;
+}
 
 bool nn_whole_file_open(nn_whole_file *f, const char *path, nn_message *why)
 {
     *f = (nn_whole_file){0};
     path = path ? path : "";
     int n = snprintf(f->path, sizeof f->path, "%s", path);
-    if (n < 1 || (size_t)n >= sizeof f->path) {
-        snprintf(why->text, sizeof why->text, "\"%.80s\": a path of 1 to %zu characters is expected", path, sizeof f->path - 1);
-        return false;
-    }
+    if (n < 1 || (size_t)n >= sizeof f->path)
+        return nn_explain(why, "\"%.80s\": a path of 1 to %zu characters is expected", path, sizeof f->path - 1);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return nn_explain(why, "%.3900s: cannot be written: is no regular file", path);
     snprintf(f->temporary, sizeof f->temporary, "%s.part", f->path);
     f->file = fopen(f->temporary, "wb");
-    if (!f->file)
-        snprintf(why->text, sizeof why->text, "%.3900s: %s", f->temporary, strerror(errno));
-    return f->file != NULL;
+    return f->file || nn_explain(why, "%.3900s: %s", f->temporary, strerror(errno));
 }
 
-/* The rename itself is on disk only when the folder is. */
+void nn_whole_file_abandon(nn_whole_file *f)
+{
+    fclose(f->file);
+    remove(f->temporary);
+}
+
+/* The rename itself is on disk only when the folder is. A folder that may be written but not read is as good as it gets. */
 static bool sync_folder(const char *path)
 {
     char folder[4096];
@@ -32,7 +50,7 @@ static bool sync_folder(const char *path)
     memcpy(folder + length, slash == path ? "/" : slash ? "" : ".", slash && slash != path ? 1 : 2);
     int fd = open(folder, O_RDONLY);
     if (fd < 0)
-        return false;
+        return errno == EACCES;
     bool ok = fsync(fd) == 0 || errno == EINVAL; /* some file systems have nothing to sync */
     close(fd);
     return ok;
@@ -52,7 +70,7 @@ bool nn_whole_file_close(nn_whole_file *f, nn_message *why)
         ok = false;
     }
     if (!ok) {
-        snprintf(why->text, sizeof why->text, "%.3900s: cannot be written: %s", f->path, reason ? strerror(reason) : "write error");
+        nn_explain(why, "%.3900s: cannot be written: %s", f->path, reason ? strerror(reason) : "write error");
         remove(f->temporary);
     }
     return ok;

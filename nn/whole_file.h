@@ -19,10 +19,17 @@ typedef struct nn_whole_file {
     char  path[4096], temporary[4104];
 } nn_whole_file;
 
-/* Each returns false with the reason when it fails; then the file at `path` is as it was before. Close ends what open began, in
- * either case. */
+/* Each returns false with the reason (`why` may be NULL) when it fails; then the file at `path` is as it was before. What is there and
+ * is no regular file is refused. Close, or abandon, which leaves `path` alone, ends what open began. */
 bool nn_whole_file_open(nn_whole_file *f, const char *path, nn_message *why);
 bool nn_whole_file_close(nn_whole_file *f, nn_message *why);
+void nn_whole_file_abandon(nn_whole_file *f);
+
+/* Writes a reason, if *why is there. Returns false. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+bool nn_explain(nn_message *why, const char *format, ...);
 
 #ifdef __cplusplus
 }

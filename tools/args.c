@@ -135,7 +135,7 @@ const char *args_peek(int argc, char **argv, const char *name)
         if (text[2 + length] == '=')
             value = text + 3 + length;
         else if (!text[2 + length])
-            value = i + 1 < argc ? argv[i + 1] : "true";
+            value = i + 1 < argc ? argv[i + 1] : "";
     }
     return value;
 }

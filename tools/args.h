@@ -29,7 +29,7 @@ typedef enum args_result { ARGS_OK, ARGS_HELP, ARGS_ERROR } args_result;
  * empty. Prints the help of `about` to stdout for --help; what is wrong to stderr for anything else that it does not understand. */
 args_result args_parse(int argc, char **argv, const char *about, const args_option *const *tables);
 
-/* The value of an option before all are read, or NULL when it is not given; of a flag, "true". */
+/* The value of an option before all are read, or NULL when it is not given; of a flag, any text. */
 const char *args_peek(int argc, char **argv, const char *name);
 
 /* The value as text that args_set reads back exactly, or NULL when there is none. */

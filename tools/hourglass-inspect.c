@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nn/safetensors.h"
@@ -105,8 +106,10 @@ static void print_json(const nn_safetensors *f)
     for (int64_t i = 0; i < f->n_tensors; i++) {
         const nn_stored_tensor *t = &f->tensor[i];
         statistics s = statistics_of(t);
-        char shape[4096];
-        shape_text(t, shape, sizeof shape, "[", "]");
+        char *shape = malloc((size_t)t->rank * 24 + 8);
+        if (!shape)
+            return;
+        shape_text(t, shape, (size_t)t->rank * 24 + 8, "[", "]");
         fputs(i ? ",\n  " : "\n  ", stdout);
         print_string(t->name);
         printf(": {\"dtype\": \"%s\", \"shape\": %s, \"count\": %" PRId64, nn_dtype_name(t->dtype), shape, t->count);
@@ -114,6 +117,7 @@ static void print_json(const nn_safetensors *f)
         print_number("mean", s.mean);
         print_number("max", s.most);
         printf(", \"nan\": %" PRId64 ", \"inf\": %" PRId64 "}", s.nans, s.infinities);
+        free(shape);
     }
     printf("},\n \"metadata\": {");
     for (int64_t i = 0; i < f->n_texts; i++) {

@@ -4,12 +4,12 @@
 static bool channels_fit(ag_node *node, const ag_conv_options *o)
 {
     const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
-    if (x->dim[1] != w->dim[1] * o->groups)
-        return ag_op_fail(node, "input %s has %lld channels, weight %s expects %lld", AG_STR(x), (long long)x->dim[1],
-                          AG_STR(w), (long long)(w->dim[1] * o->groups));
     if (w->dim[0] % o->groups)
         return ag_op_fail(node, "the %lld outputs of weight %s do not divide into %lld groups", (long long)w->dim[0],
                           AG_STR(w), (long long)o->groups);
+    if (x->dim[1] != w->dim[1] * o->groups)
+        return ag_op_fail(node, "input %s has %lld channels, weight %s expects %lld", AG_STR(x), (long long)x->dim[1],
+                          AG_STR(w), (long long)(w->dim[1] * o->groups));
     return true;
 }
 

@@ -92,7 +92,7 @@ static double *doubles(const ag_real *x, int64_t n)
     return d;
 }
 
-/* The three products of one convolution with the table in use: y, dx, dw in one array. */
+/* The products of one convolution with the table in use: y, dx, twice dw, twice db in one array. */
 static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias, ag_real *all)
 {
     int64_t in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
@@ -107,13 +107,17 @@ static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const
     agk_conv_weight_gradient(c, room, true, dw); /* twice as much */
     agk_conv_input_gradient(c, room, w, NULL);
     agk_deinterleave(c->batch, in, room.x, false, all + ny);
+    ag_real *db = dw + c->out_channels * c->in_channels / c->groups * area(c->kernel);
+    memset(db, 0, (size_t)c->out_channels * sizeof *db);
+    for (int twice = 0; twice < 2; twice++)
+        agk_conv_bias_gradient(c->batch, c->out_channels, area(c->out), room.y, db);
     free(memory);
 }
 
 static void check_convolution(const agk_conv *c)
 {
     int64_t in = c->batch * c->in_channels * area(c->in), out = c->batch * c->out_channels * area(c->out);
-    int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = in + out + weights;
+    int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = in + out + weights + c->out_channels;
     ag_real *x = numbers(in, 1), *w = numbers(weights, 2), *g = numbers(out, 3), *bias = numbers(c->out_channels, 4);
     ag_real *first = malloc((size_t)total * sizeof *first), *again = malloc((size_t)total * sizeof *again);
     double *dx = doubles(x, in), *dw = doubles(w, weights), *dg = doubles(g, out), *y = doubles(NULL, out), *gx = doubles(NULL, in),
@@ -125,6 +129,9 @@ static void check_convolution(const agk_conv *c)
     for_products(c, dx, gw, dg, to_w);
     for (int64_t i = 0; i < weights; i++)
         gw[i] *= 2;
+    double *gb = doubles(NULL, c->out_channels);
+    for (int64_t i = 0; i < out; i++)
+        gb[i / area(c->out) % c->out_channels] += 2 * dg[i];
     int compared = 0;
     const agk_table *before = agk();
     for (int i = 0; agk_name(i); i++)
@@ -139,7 +146,8 @@ static void check_convolution(const agk_conv *c)
     check_close("y", out, first, y, TOLERANCE);
     check_close("dx", in, first + out, gx, TOLERANCE);
     check_close("dw", weights, first + out + in, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
-    free(x), free(w), free(g), free(bias), free(first), free(again);
+    check_close("db", c->out_channels, first + out + in + weights, gb, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    free(x), free(w), free(g), free(bias), free(first), free(again), free(gb);
     free(dx), free(dw), free(dg), free(y), free(gx), free(gw);
 }
 

@@ -67,6 +67,21 @@ Test(safetensors, reads_what_is_allowed)
     check_read("{\"a\":{\"data_offsets\":[0,2],\"shape\":[1],\"dtype\":\"F16\"}}", 2);
 }
 
+Test(safetensors, decodes_names_and_texts)
+{
+    uint8_t file[4096];
+    char header[2048] = "{\"__metadata__\":{";
+    nn_safetensors s;
+    for (int i = 0; i < 40; i++)
+        snprintf(header + strlen(header), 40, "\"k%d\":\"v%d\",", i, i);
+    strcat(header, "\"e\":\"\"}," T("\\u0080\\u07ff\\u0800\\uFFFD\\ud800\\udc00\\r\\t", "U8", "[1]", "[0,1]") "," T("0", "F32", "[0]", "[0,0]") "}");
+    size_t size = make_file(header, 1, file);
+    cr_assert(nn_safetensors_parse(file, size, &s, &why), "%s", why.text);
+    cr_assert(nn_safetensors_tensor(&s, "\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbd\xf0\x90\x80\x80\r\t"));
+    cr_assert(s.n_texts == 41 && !strcmp(nn_safetensors_text(&s, "k39"), "v39") && !strcmp(nn_safetensors_text(&s, "e"), ""));
+    nn_safetensors_free(&s);
+}
+
 Test(safetensors, refuses_what_breaks_a_rule)
 {
     check_refused("", 0, "expected '{'");
@@ -106,7 +121,21 @@ Test(safetensors, refuses_what_breaks_a_rule)
     check_refused("{\"\x80\":1}", 0, "bad UTF-8");
     check_refused("{\"\xc0\x80\":1}", 0, "bad UTF-8");     /* too long a form of NUL */
     check_refused("{\"\xed\xa0\x80\":1}", 0, "bad UTF-8"); /* a surrogate */
-    check_refused("{\"\xf5\x80\x80\x80\":1}", 0, "bad UTF-8");
+    static const char *const bad[] = {"\xf5\x80\x80\x80", "\xc1\xbf", "\xe0\x9f\x80", "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80",
+                                      "\xc3\xc3", "\xe2\x82" "A"};
+    static const char *const codes[] = {"\\udbff", "\\udfff", "\\ud800\\ud800", "\\ud800\\ue000"};
+    char header[64];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(header, sizeof header, "{\"%s\":1}", bad[i]);
+        check_refused(header, 0, "bad UTF-8");
+    }
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        snprintf(header, sizeof header, "{\"%s\":1}", codes[i]);
+        check_refused(header, 0, "a bad \\u escape");
+    }
+    check_refused("{\"\x1f\":1}", 0, "control character");
+    check_refused("{\"a\":{\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "are expected");
+    check_refused("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "are expected");
     check_refused("{\"\xe2\x82", 0, "bad UTF-8");
     check_refused("{\"a\tb\":1}", 0, "control character");
     check_refused("{\"\\x\":1}", 0, "a bad escape");
@@ -203,6 +232,21 @@ Test(checkpoint, a_model_goes_there_and_back)
     nn_parameter_named(m, "1.num_batches_tracked")->data[0] = 7;
     cr_assert(nn_save(m, path_of("m"), &why), "%s", why.text);
     cr_assert(nn_load(k, path_of("m"), true, &why), "%s", why.text);
+    ag_tape *tape = ag_tape_new(1); /* ready, though never reset */
+    nn_forward(k, ag_ones(tape, AG_SHAPE(3, 6)));
+    cr_assert(!ag_error(tape), "%s", ag_error(tape));
+    ag_tape_free(tape);
+    char here[1024];
+    cr_assert(getcwd(here, sizeof here) && chdir("/tmp") == 0);
+    char name[64];
+    snprintf(name, sizeof name, "hourglass-relative-%d", (int)getpid());
+    cr_assert(nn_save(m, name, &why) && remove(name) == 0 && chdir(here) == 0, "%s", why.text);
+    cr_assert(nn_parameter_named(k, "1.num_batches_tracked")->data[0] == 8); /* 7, and the pass above */
+    nn_parameter_named(k, "1.num_batches_tracked")->data[0] = 7;
+    for (int i = 0; i < 4; i++) {
+        nn_parameter_named(k, "1.running_mean")->data[i] = nn_parameter_named(m, "1.running_mean")->data[i];
+        nn_parameter_named(k, "1.running_var")->data[i] = nn_parameter_named(m, "1.running_var")->data[i];
+    }
     cr_assert(nn_fingerprint(m) == nn_fingerprint(k));
     nn_safetensors s;
     cr_assert(nn_safetensors_read(path_of("m"), &s, &why));
@@ -225,6 +269,7 @@ Test(checkpoint, says_all_that_does_not_fit_and_changes_nothing)
     nn_module_free(k);
     k = nn_sequential(nn_linear(6, 4));
     nn_reset_parameters(k, 2);
+    cr_assert(!nn_load(k, path_of("m"), true, &why) && strstr(why.text, "not in the model: 1.bias"), "%s", why.text); /* names alone */
     cr_assert(nn_load(k, path_of("m"), false, &why), "%s", why.text);
     cr_assert(!memcmp(nn_parameter_named(k, "0.weight")->data, nn_parameter_named(m, "0.weight")->data, 24 * sizeof(ag_real)));
     cr_assert(!nn_load(k, path_of("none"), true, &why) && strstr(why.text, "none: No such file"), "%s", why.text);
@@ -246,8 +291,24 @@ Test(checkpoint, other_dtypes_are_converted)
     const nn_stored_tensor whole[] = {t[0], {"bias", NN_I64, 1, one, 1, &bias}};
     cr_assert(nn_safetensors_write(path_of("half"), 2, whole, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
     cr_assert(strstr(why.text, "bias is I64, expected F32"), "%s", why.text);
+    const int64_t three[] = {1, 3};
+    const nn_stored_tensor longer[] = {{"weight", NN_F32, 2, three, 3, (float[]){1, 2, 3}}, t[1]}, flat[] = {{"weight", NN_F16, 1, two, 1, half}, t[1]};
+    cr_assert(nn_safetensors_write(path_of("half"), 2, longer, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    cr_assert(strstr(why.text, "weight is (1, 3) in the file, (1, 2) in the model"), "%s", why.text);
+    cr_assert(nn_safetensors_write(path_of("half"), 2, flat, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    cr_assert(strstr(why.text, "weight is (1) in the file"), "%s", why.text);
     const nn_stored_tensor twice[] = {t[0], t[0]};
     cr_assert(!nn_safetensors_write(path_of("twice"), 2, twice, 0, NULL, &why) && strstr(why.text, "weight is there twice"));
+    const nn_stored_tensor odd = {"\xff", NN_F16, 2, two, 2, half}, reserved = {"__metadata__", NN_F16, 2, two, 2, half};
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &odd, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &reserved, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, t, 1, &(nn_stored_text){"k", "\xc3"}, &why) && strstr(why.text, "the text of k is not UTF-8"));
+    cr_assert(!nn_save_checkpoint(m, NULL, 1, &(nn_stored_text){"format", "x"}, path_of("odd"), &why) && strstr(why.text, "format is there twice"));
+    cr_assert(!nn_load_checkpoint(m, NULL, NULL, true, &why) && !nn_safetensors_text(NULL, "k") && !nn_save(m, "/nonexistent/x", NULL));
+    nn_module *small = nn_linear(1, 1);
+    nn_optimizer *of_small = nn_adam(small, nn_adam_defaults(0.1));
+    cr_assert(!nn_save_checkpoint(make_net(4), of_small, 0, NULL, path_of("odd"), &why) && strstr(why.text, "of another model"), "%s", why.text);
+    nn_optimizer_free(of_small), nn_module_free(small);
     nn_module_free(m);
 }
 

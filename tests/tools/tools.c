@@ -70,8 +70,10 @@ static bool write_png(const char *path, const uint8_t *pixels, int64_t width, in
     why->text[0] = '\0';
     if (!nn_whole_file_open(&f, path, why))
         return false;
-    bool drawn = png_write(f.file, pixels, width, height, channels);
-    return nn_whole_file_close(&f, why) && drawn;
+    if (png_write(f.file, pixels, width, height, channels) || ferror(f.file))
+        return nn_whole_file_close(&f, why);
+    nn_whole_file_abandon(&f);
+    return false;
 }
 
 /* Python's own zlib and PNG chunks are the judge, where there is a Python. */

@@ -19,22 +19,24 @@ enum { CHAINS = 12, ROUNDS = 100000 };
 #define EACH_CHAIN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
 #if defined(__x86_64__)
+#define CHAIN_REGISTERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
 #define CHAIN_512(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n\t"
 #define CHAIN_256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n\t"
 static void fma_512(int64_t rounds)
 {
-    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_512) "decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc", "memory");
+    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_512) "decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc", CHAIN_REGISTERS);
 }
 
 static void fma_256(int64_t rounds)
 {
-    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_256) "decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc", "memory");
+    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_256) "decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc", CHAIN_REGISTERS);
 }
 #elif defined(__aarch64__)
+#define CHAIN_REGISTERS "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11"
 #define CHAIN_128(i) "fmla v" #i ".4s, v30.4s, v31.4s\n\t"
 static void fma_128(int64_t rounds)
 {
-    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_128) "subs %0, %0, #1\n\tb.ne 1b" : "+r"(rounds) : : "cc", "memory");
+    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_128) "subs %0, %0, #1\n\tb.ne 1b" : "+r"(rounds) : : "cc", CHAIN_REGISTERS);
 }
 #endif
 

@@ -118,8 +118,9 @@ static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
         memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
     for (int64_t p = 0; p < k; p++) {
         const ag_real *row = b.data + p * b.row;
-        __builtin_prefetch(row + ahead * b.row);
-        __builtin_prefetch(row + ahead * b.row + VL);
+        const uintptr_t soon = (uintptr_t)row + (uintptr_t)(ahead * b.row) * sizeof *row;
+        __builtin_prefetch((const void *)soon);
+        __builtin_prefetch((const void *)(soon + VECTOR_BYTES));
         if (width == NR)
             UNROLL for (int j = 0; j < NV; j++)
                 vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));

@@ -1,4 +1,4 @@
-/* Vectors of reals in the compilers' vector extension, for the matrix product tile. */
+/* Vectors of reals in the compilers' vector extension, for tiles and transposes. */
 #ifndef AGK_VECTOR_H
 #define AGK_VECTOR_H
 
@@ -56,7 +56,7 @@ INLINE vec vec_once(vec x)
     return x;
 }
 
-/* x * y + z, each element rounded once. The one place with intrinsics; the last branch is their portable twin. */
+/* x * y + z, each element rounded once. With intrinsics; the last branch is their portable twin. */
 INLINE vec vec_fma(vec x, vec y, vec z)
 {
 #if defined(__AVX512F__) && defined(AG_DOUBLE)
