@@ -41,14 +41,17 @@ static void shape_text(const nn_stored_tensor *t, char *text, size_t size, const
     snprintf(text + at, size - at, "%s", close);
 }
 
-/* A text on one line, without signs that a terminal would obey. */
+/* A text on one line, without signs that a terminal would obey: control characters, U+0080 to U+009F among them. */
 static void print_plain(const char *text)
 {
-    for (; *text; text++)
+    for (; *text; text++) {
+        bool late = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
         if (*text == '\n')
             fputs("\\n", stdout);
         else
-            putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+            putchar((unsigned char)*text < 0x20 || *text == 0x7f || late ? '?' : *text);
+        text += late;
+    }
 }
 
 static void print_table(const nn_safetensors *f)

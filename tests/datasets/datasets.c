@@ -288,3 +288,28 @@ Test(npy, writes_what_it_reads)
     if (full)
         fclose(full);
 }
+
+/* The fuzzer's seeds: NumPy wrote those of npy. */
+Test(npy, seeds_of_the_fuzzer)
+{
+    static const struct {
+        const char *name;
+        int         rank;
+    } npy[] = {{"two", 2}, {"big", 1}, {"scalar", 0}, {"version2", 1}}, idx[] = {{"one", 1}, {"two", 2}, {"three", 3}};
+    char path[64];
+    ds_npy a;
+    ds_idx b;
+    ds_error e;
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "tests/fuzz/seeds/npy/%s", npy[i].name);
+        cr_assert(ds_npy_read(path, &a, &e) && a.rank == npy[i].rank, "%s", e.text);
+        cr_assert((double)a.data[a.count - 1] == (i == 0 ? 5 : i == 3 ? 1 : 2), "%s", path);
+        ds_npy_free(&a);
+    }
+    cr_assert(!ds_npy_read("tests/fuzz/seeds/npy/fortran", &a, &e) && strstr(e.text, "Fortran order"));
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "tests/fuzz/seeds/idx/%s", idx[i].name);
+        cr_assert(ds_idx_read(path, idx[i].rank, &b, &e) && b.dim[0] > 0, "%s", e.text);
+        free(b.data);
+    }
+}
