@@ -51,6 +51,7 @@ typedef struct train_session {
     const char    *file_path;         /* --resume or --load; NULL for none */
     nn_safetensors file;
     bool           failed;            /* train_begin has said why */
+    bool           data_lost;         /* the model's training images are not where they were */
     char          out[4096];        /* the folder of all output, there and writable */
     ds_dataset    train, test;
     float        *pixels;           /* room for one batch */

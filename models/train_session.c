@@ -198,6 +198,10 @@ static int read_options(train_session *s, const char *about)
     const args_option *const tables[] = {s->recipe, s->run, s->own, NULL};
     if (!take_options(s, s->recipe) || !take_options(s, s->own))
         return TRAIN_FAILED;
+    if (args_peek(s->argc, s->argv, "load") && s->options.data && access(s->options.data, R_OK) != 0) {
+        s->options.data = NULL; /* a model goes where its training images do not */
+        s->data_lost = true;
+    }
     args_result result = args_parse(s->argc, s->argv, about, tables);
     if (result != ARGS_OK)
         return result == ARGS_HELP ? TRAIN_OK : TRAIN_USAGE;
@@ -268,6 +272,9 @@ static void measure_pixels(train_session *s)
 int train_use(train_session *s, train_data use)
 {
     s->use = use;
+    if (use.pixels == TRAIN_STANDARD && s->data_lost && !args_peek(s->argc, s->argv, "data"))
+        return train_fail(s, "%s: was trained on images of mean 0 and deviation 1; --data names the folder of the same images",
+                          s->file_path);
     keep_last(&s->train, use.last);
     for (int64_t k = 0; k < s->train.height * s->train.width; k++) {
         s->mean[k] = use.pixels == TRAIN_SIGNED ? 0.5f : 0;

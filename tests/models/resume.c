@@ -234,6 +234,21 @@ Test(use, encodes_decodes_generates_reconstructs)
     cr_assert(status == 1 && strstr(output, "three.npy: codes of 784 numbers, the model's have 64"), "%s", output);
 }
 
+/* A model is used where its training images are not; unless it needs their mean and deviation. */
+Test(use, without_the_training_images)
+{
+    char command[1024];
+    make_data();
+    cr_assert(run_there("mlp_ae_mnist", "--steps 2 --quiet --out @/plain") == 0, "%s", output);
+    cr_assert(run_there("denoising_ae_mnist", "--tutorial --steps 2 --quiet --out @/tutorial") == 0, "%s", output);
+    snprintf(command, sizeof command, "mv %s/data %s/gone; %s --load %s/plain/model.safetensors --generate 2 --output %s/x.png", folder,
+             folder, program("mlp_ae_mnist"), folder, folder);
+    cr_assert(run_command(command, output, sizeof output) == 0 && file_is_there("x.png"), "%s", output);
+    snprintf(command, sizeof command, "%s --load %s/tutorial/model.safetensors --generate 2 --output %s/y.png",
+             program("denoising_ae_mnist"), folder, folder);
+    cr_assert(run_command(command, output, sizeof output) == 1 && strstr(output, "--data names the folder"), "%s", output);
+}
+
 Test(use, inspect_reads_what_a_program_wrote)
 {
     char command[1024], options[256];
