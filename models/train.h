@@ -54,6 +54,7 @@ typedef struct train_session {
     bool           data_lost;         /* the model's training images are not where they were */
     char          out[4096];        /* the folder of all output, there and writable */
     ds_dataset    train, test;
+    uint64_t      data_hash;        /* of the training images; 0 until a checkpoint asks */
     float        *pixels;           /* room for one batch */
     float        *mean, *deviation; /* per pixel; x = (byte / 255 - mean) / deviation */
     ag_tape      *tape;

@@ -39,8 +39,11 @@ static void add_options(texts *t, const args_option *table)
 }
 
 /* A hash of the training images and labels (FNV-1a, eight bytes at a time): a run goes on only with those that it began with. */
-static uint64_t data_hash(const ds_dataset *d)
+static uint64_t data_hash(train_session *s)
 {
+    const ds_dataset *d = &s->train;
+    if (s->data_hash)
+        return s->data_hash;
     uint64_t hash = 0xcbf29ce484222325u;
     const struct {
         const uint8_t *at;
@@ -53,7 +56,7 @@ static uint64_t data_hash(const ds_dataset *d)
             hash = (hash ^ eight) * 0x100000001b3u;
             hash ^= hash >> 32;
         }
-    return hash;
+    return s->data_hash = hash;
 }
 
 /* The program and its options: what it takes to make the model anew. */
@@ -97,7 +100,7 @@ bool train_write_checkpoint(train_session *s, const train_task *task, const trai
     char sums[TRAIN_MAX_PARTS * 32] = "";
     for (int i = 0; i < task->n_parts; i++)
         snprintf(sums + strlen(sums), sizeof sums - strlen(sums), "%a ", state->totals.part[i]);
-    add_number(t, "data", data_hash(&s->train));
+    add_number(t, "data", data_hash(s));
     add_number(t, "step", (uint64_t)state->step);
     add_number(t, "random.seed", ag_tape_rng(s->tape)->seed);
     add_number(t, "random.draw", ag_tape_rng(s->tape)->draw);
@@ -170,7 +173,7 @@ bool train_read_checkpoint(train_session *s, const train_task *task, train_state
     if (!rows || !read_number(s, "step", &step) || step > INT64_MAX / 2 || !read_number(s, "random.seed", &seed) ||
         !read_number(s, "random.draw", &draw) || !read_sums(s, task, &state->totals))
         return refuse(s, "holds no state of a run to go on with; --load reads its weights");
-    if (!read_number(s, "data", &data) || data != data_hash(&s->train))
+    if (!read_number(s, "data", &data) || data != data_hash(s))
         return refuse(s, "was made with other training images; --data names their folder");
     if (!nn_load_checkpoint(task->model, task->optimizer, &s->file, true, &why))
         return refuse(s, why.text);

@@ -1,10 +1,13 @@
-/* What safetensors files hold, and writing them. safetensors_parse.c reads them. */
+/* What safetensors files hold, reading and writing them. safetensors_parse.c makes sense of their bytes. */
+#define _POSIX_C_SOURCE 200809L
 #include "nn/safetensors.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "numbers are read and written as they lie in memory, which must be little-endian"
@@ -125,6 +128,49 @@ void nn_safetensors_free(nn_safetensors *s)
     for (size_t i = 0; i < sizeof s->memory / sizeof *s->memory; i++)
         free(s->memory[i]);
     *s = (nn_safetensors){0};
+}
+
+/* ---- Reading. ---- */
+
+/* The whole of a file, or NULL. */
+static void *read_whole(const char *path, size_t *size, nn_message *why)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+    void *bytes = NULL;
+    if (!f || fstat(fileno(f), &st) != 0) {
+        nn_explain(why, "%s", strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        nn_explain(why, "is no regular file");
+    } else if (!(bytes = malloc((size_t)st.st_size + 1))) {
+        nn_explain(why, "out of memory (%lld bytes)", (long long)st.st_size);
+    } else if (fread(bytes, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
+        nn_explain(why, "cannot be read: %s", ferror(f) ? strerror(errno) : "it has become shorter");
+        free(bytes);
+        bytes = NULL;
+    } else {
+        *size = (size_t)st.st_size;
+    }
+    if (f)
+        fclose(f);
+    return bytes;
+}
+
+bool nn_safetensors_read(const char *path, nn_safetensors *s, nn_message *why)
+{
+    nn_message reason = {""};
+    size_t size = 0;
+    *s = (nn_safetensors){0};
+    void *bytes = path ? read_whole(path, &size, &reason) : NULL;
+    if (!path)
+        nn_explain(&reason, "no path");
+    if (bytes && nn_safetensors_parse(bytes, size, s, &reason)) {
+        s->memory[4] = bytes;
+        return true;
+    }
+    free(bytes);
+    nn_explain(why, "%.1900s: %.2000s", path ? path : "NULL", reason.text);
+    return false;
 }
 
 /* ---- Writing. ---- */

@@ -1,11 +1,8 @@
 /* Reading safetensors: eight bytes of length, a header in JSON, the data. Strict: whatever the format does not allow is refused,
  * and with it everything in JSON that the format has no use for. */
-#define _POSIX_C_SOURCE 200809L
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "nn/safetensors.h"
 
@@ -414,47 +411,4 @@ bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, nn_
     if (!ok)
         nn_safetensors_free(s);
     return ok;
-}
-
-/* ---- Files. ---- */
-
-/* The whole of a file, or NULL. */
-static void *read_whole(const char *path, size_t *size, nn_message *why)
-{
-    FILE *f = fopen(path, "rb");
-    struct stat st;
-    void *bytes = NULL;
-    if (!f || fstat(fileno(f), &st) != 0) {
-        nn_explain(why, "%s", strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        nn_explain(why, "is no regular file");
-    } else if (!(bytes = malloc((size_t)st.st_size + 1))) {
-        nn_explain(why, "out of memory (%lld bytes)", (long long)st.st_size);
-    } else if (fread(bytes, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
-        nn_explain(why, "cannot be read: %s", ferror(f) ? strerror(errno) : "it has become shorter");
-        free(bytes);
-        bytes = NULL;
-    } else {
-        *size = (size_t)st.st_size;
-    }
-    if (f)
-        fclose(f);
-    return bytes;
-}
-
-bool nn_safetensors_read(const char *path, nn_safetensors *s, nn_message *why)
-{
-    nn_message reason = {""};
-    size_t size = 0;
-    *s = (nn_safetensors){0};
-    void *bytes = path ? read_whole(path, &size, &reason) : NULL;
-    if (!path)
-        nn_explain(&reason, "no path");
-    if (bytes && nn_safetensors_parse(bytes, size, s, &reason)) {
-        s->memory[4] = bytes;
-        return true;
-    }
-    free(bytes);
-    nn_explain(why, "%.1900s: %.2000s", path ? path : "NULL", reason.text);
-    return false;
 }
