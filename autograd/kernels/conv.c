@@ -7,8 +7,7 @@
 
 enum {
     BLOCK = AGK_INTERLEAVED_BLOCK,
-    THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
-    MOST_TAPS = 64        /* of one pixel, done at a time */
+    THREAD_WORK = 200000 /* multiply-adds that are worth a thread */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -26,6 +25,16 @@ static int64_t round_up(int64_t n, int64_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* ---- One direction: from the pixels of the source to those of the target. Forward, that is from x to y; for the gradient of the
  * input, from y to x. ---- */
 
@@ -34,6 +43,7 @@ typedef struct direction {
     bool            forward;
     int64_t         depth, rows; /* channels of a group: of the source, of the target */
     const int64_t  *from, *to;   /* sizes of the images */
+    int64_t         tap_step[2], partner_step[2];
     const ag_real  *source, *weight, *bias;
     ag_real        *target;
 } direction;
@@ -42,8 +52,10 @@ static direction direction_of(const agk_conv *c, bool forward, agk_conv_room roo
 {
     int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
     if (forward)
-        return (direction){c, true, in, out, c->in, c->out, room.x, room.w, bias, room.y};
-    return (direction){c, false, out, in, c->out, c->in, room.y, room.w, bias, room.x};
+        return (direction){c, true, in, out, c->in, c->out, {1, 1}, {c->dilation[0], c->dilation[1]}, room.x, room.w, bias, room.y};
+    int64_t v = gcd(c->stride[0], c->dilation[0]), h = gcd(c->stride[1], c->dilation[1]);
+    return (direction){c, false, out, in, c->out, c->in, {c->stride[0] / v, c->stride[1] / h},
+                       {-c->dilation[0] / v, -c->dilation[1] / h}, room.y, room.w, bias, room.x};
 }
 
 /* Reals that the ordered weights of a group take. */
@@ -65,72 +77,63 @@ static void order_weights(const direction *d, const ag_real *w, ag_real *to)
                         to[i] = r + i < d->rows ? w[(r + i) * row_step + k * depth_step + t] : 0;
 }
 
-/* Along one axis: the source position that tap `tap` pairs with target position `at`, or -1. */
-static int64_t partner(const direction *d, int axis, int64_t at, int64_t tap)
-{
-    int64_t stride = d->c->stride[axis], shift = tap * d->c->dilation[axis] - d->c->padding[axis], p;
-    if (d->forward)
-        p = at * stride + shift;
-    else if (stride == 1)
-        p = at - shift;
-    else if (at < shift || (at - shift) % stride)
-        return -1;
-    else
-        p = (at - shift) / stride;
-    return p >= 0 && p < d->from[axis] ? p : -1;
-}
+/* Along one axis: the taps that meet one position of the target. The first is `tap`, at position `partner` of the source; to the
+ * next it is tap_step and partner_step. */
+typedef struct meeting {
+    int64_t tap, partner, count;
+} meeting;
 
-/* The taps of target pixel (y, x), from tap number *next on, at most MOST_TAPS; *next moves on. */
-static int64_t taps_of_pixel(const direction *d, int64_t y, int64_t x, int64_t lanes, int64_t *next, agk_tap *tap)
+static meeting meeting_of(const direction *d, int axis, int64_t at)
 {
-    int64_t width = d->c->kernel[1], all = area(d->c->kernel), n = 0;
-    while (*next < all && n < MOST_TAPS) {
-        int64_t ky = *next / width, sy = partner(d, 0, y, ky);
-        if (sy < 0) {
-            *next = (ky + 1) * width;
-            continue;
-        }
-        for (; *next < (ky + 1) * width && n < MOST_TAPS; ++*next) {
-            int64_t sx = partner(d, 1, x, *next - ky * width);
-            if (sx >= 0)
-                tap[n++] = (agk_tap){*next * d->depth * AGK_CONV_ROWS, (sy * d->from[1] + sx) * lanes};
-        }
+    const agk_conv *c = d->c;
+    int64_t stride = c->stride[axis], shifted = at + c->padding[axis];
+    int64_t step = d->tap_step[axis], move = d->partner_step[axis], from = d->from[axis];
+    meeting m = {0, at * stride - c->padding[axis], c->kernel[axis]};
+    if (!d->forward) {
+        while (m.tap < least(step, c->kernel[axis]) && (shifted - m.tap * c->dilation[axis]) % stride)
+            m.tap++;
+        m.partner = (shifted - m.tap * c->dilation[axis]) / stride;
+        m.count = m.tap < step ? (c->kernel[axis] - m.tap + step - 1) / step : 0;
     }
-    return n;
+    while (m.count > 0 && (m.partner < 0 || m.partner >= from))
+        m = (meeting){m.tap + step, m.partner + move, m.count - 1};
+    for (int64_t last = m.partner + (m.count - 1) * move; m.count > 0 && (last < 0 || last >= from); last -= move)
+        m.count--;
+    return m;
 }
 
 /* One pixel of the target, of all channels, for one block of images. */
-static void target_pixel(const direction *d, int64_t block, int64_t y, int64_t x)
+static void target_pixel(const direction *d, int64_t block, const meeting *v, int64_t y, int64_t x)
 {
     const agk_conv *c = d->c;
+    const meeting h = meeting_of(d, 1, x);
     int64_t lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
-    int64_t per_block = area(c->kernel) * d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
-    agk_tap taps[MOST_TAPS];
-    int64_t next = 0;
-    do {
-        bool first = next == 0;
-        int64_t n = taps_of_pixel(d, y, x, lanes, &next, taps);
-        for (int64_t g = 0; g < c->groups; g++) {
-            const ag_real *source = d->source + block * BLOCK * area(d->from) * d->depth * c->groups + g * d->depth * from;
-            for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
-                int64_t channel = g * d->rows + r;
-                ag_real *target = d->target + block * BLOCK * area(d->to) * d->rows * c->groups + channel * to +
-                                  (y * d->to[1] + x) * lanes;
-                agk()->conv_pixel(least(d->rows - r, AGK_CONV_ROWS), lanes, n, taps, d->depth, from,
-                                  d->weight + g * per_group + r / AGK_CONV_ROWS * per_block, source,
-                                  d->bias ? d->bias + channel : NULL, !first, target, to);
-            }
+    int64_t per_tap = d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
+    agk_taps taps = {v->count, h.count,
+                     (v->tap * c->kernel[1] + h.tap) * per_tap, d->tap_step[0] * c->kernel[1] * per_tap, d->tap_step[1] * per_tap,
+                     (v->partner * d->from[1] + h.partner) * lanes, d->partner_step[0] * d->from[1] * lanes, d->partner_step[1] * lanes};
+    for (int64_t g = 0; g < c->groups; g++) {
+        const ag_real *source = d->source + block * BLOCK * area(d->from) * d->depth * c->groups + g * d->depth * from;
+        for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
+            int64_t channel = g * d->rows + r;
+            ag_real *target = d->target + block * BLOCK * area(d->to) * d->rows * c->groups + channel * to +
+                              (y * d->to[1] + x) * lanes;
+            agk()->conv_pixel(least(d->rows - r, AGK_CONV_ROWS), lanes, &taps, d->depth, from,
+                              d->weight + g * per_group + r * area(c->kernel) * d->depth, source,
+                              d->bias ? d->bias + channel : NULL, target, to);
         }
-    } while (next < area(c->kernel));
+    }
 }
 
 /* Items are the rows of the target in each block. */
 static void target_rows(void *context, int64_t begin, int64_t end)
 {
     const direction *d = context;
-    for (int64_t i = begin; i < end; i++)
+    for (int64_t i = begin; i < end; i++) {
+        const meeting v = meeting_of(d, 0, i % d->to[0]);
         for (int64_t x = 0; x < d->to[1]; x++)
-            target_pixel(d, i / d->to[0], i % d->to[0], x);
+            target_pixel(d, i / d->to[0], &v, i % d->to[0], x);
+    }
 }
 
 static void run(direction d, const ag_real *w, ag_real *ordered)

@@ -44,10 +44,13 @@ typedef struct agk_rmsprop {
 #define AGK_CONV_GRAD_ROWS    8
 #define AGK_CONV_GRAD_COLUMNS 3
 
-/* Where one tap of a convolution finds its weights and its pixel. */
-typedef struct agk_tap {
-    int64_t weight, source;
-} agk_tap;
+/* The taps of a convolution that meet one pixel of the target: rows x columns of them. Tap (i, j) finds its weights at
+ * weight + i * weight_row + j * weight_column, and its pixel of the source likewise. */
+typedef struct agk_taps {
+    int64_t rows, columns;
+    int64_t weight, weight_row, weight_column;
+    int64_t source, source_row, source_column;
+} agk_taps;
 
 /* height x width pixels of g and x. Channel r, pixel (i, j) of g is at r * g_channel + i * g_row + j * g_column. */
 typedef struct agk_window {

@@ -17,41 +17,42 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
 /* ---- Forward, and the gradient of the input. ---- */
 
 /* `rows` and `vectors` are compile-time constants at every call. */
-INLINE void pixel_tile(int rows, int vectors, int64_t n, const agk_tap *taps, int64_t depth, int64_t step,
-                       const ag_real *weight, const ag_real *source, const ag_real *init, bool add, ag_real *y,
-                       int64_t ldy)
+INLINE void pixel_tile(int rows, int vectors, const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,
+                       const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)
 {
     vec sum[MR][NV];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++)
-            sum[i][j] = add ? vec_load(y + i * ldy + j * VL) : vec_splat(init ? init[i] : 0);
-    for (int64_t t = 0; t < n; t++) {
-        const ag_real *a = weight + taps[t].weight, *b = source + taps[t].source;
-        for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
-            vec column[NV];
-            UNROLL for (int j = 0; j < vectors; j++)
-                column[j] = vec_load(b + j * VL);
-            UNROLL for (int i = 0; i < rows; i++) {
-                vec x = vec_once(vec_splat(a[i]));
+            sum[i][j] = vec_splat(init ? init[i] : 0);
+    const agk_taps t = *taps;
+    for (int64_t v = 0; v < t.rows; v++)
+        for (int64_t h = 0; h < t.columns; h++) {
+            const ag_real *a = weight + t.weight + v * t.weight_row + h * t.weight_column;
+            const ag_real *b = source + t.source + v * t.source_row + h * t.source_column;
+            for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
+                vec column[NV];
                 UNROLL for (int j = 0; j < vectors; j++)
-                    sum[i][j] = vec_fma(x, column[j], sum[i][j]);
+                    column[j] = vec_load(b + j * VL);
+                UNROLL for (int i = 0; i < rows; i++) {
+                    vec x = vec_once(vec_splat(a[i]));
+                    UNROLL for (int j = 0; j < vectors; j++)
+                        sum[i][j] = vec_fma(x, column[j], sum[i][j]);
+                }
             }
         }
-    }
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++)
             vec_store(y + i * ldy + j * VL, sum[i][j]);
 }
 
-typedef void pixel_fn(int64_t n, const agk_tap *taps, int64_t depth, int64_t step, const ag_real *weight,
-                      const ag_real *source, const ag_real *init, bool add, ag_real *y, int64_t ldy);
+typedef void pixel_fn(const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight, const ag_real *source,
+                      const ag_real *init, ag_real *y, int64_t ldy);
 
 #define PIXEL(rows, vectors)                                                                                         \
-    static void pixel_##rows##_##vectors(int64_t n, const agk_tap *taps, int64_t depth, int64_t step,                \
-                                         const ag_real *weight, const ag_real *source, const ag_real *init,          \
-                                         bool add, ag_real *y, int64_t ldy)                                          \
+    static void pixel_##rows##_##vectors(const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,   \
+                                         const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)        \
     {                                                                                                                \
-        pixel_tile(rows, vectors, n, taps, depth, step, weight, source, init, add, y, ldy);                          \
+        pixel_tile(rows, vectors, taps, depth, step, weight, source, init, y, ldy);                                  \
     }
 #define PIXELS(rows)      PIXEL(rows, 1) PIXEL(rows, 2)
 #define PIXEL_NAMES(rows) {pixel_##rows##_1, pixel_##rows##_2},
@@ -59,15 +60,14 @@ EACH_HEIGHT(PIXELS)
 
 static pixel_fn *const pixel_tiles[MR][NV] = {EACH_HEIGHT(PIXEL_NAMES)};
 
-void AGK(conv_pixel)(int64_t rows, int64_t lanes, int64_t n, const agk_tap *taps, int64_t depth, int64_t step,
-                     const ag_real *weight, const ag_real *source, const ag_real *init, bool add, ag_real *y,
-                     int64_t ldy)
+void AGK(conv_pixel)(int64_t rows, int64_t lanes, const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,
+                     const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)
 {
     const int64_t width = lanes < NR ? VL : NR; /* lanes are a multiple of it */
     for (int64_t l = 0; l < lanes; l += width)
         for (int64_t r = 0; r < rows; r += MR) {
             int64_t height = rows - r < MR ? rows - r : MR;
-            pixel_tiles[height - 1][width / VL - 1](n, taps, depth, step, weight + r, source + l, init ? init + r : NULL, add,
+            pixel_tiles[height - 1][width / VL - 1](taps, depth, step, weight + r, source + l, init ? init + r : NULL,
                                                     y + r * ldy + l, ldy);
         }
 }
