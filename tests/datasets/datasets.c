@@ -82,6 +82,20 @@ Test(idx, mnist_must_fit_together)
     ds_dataset_free(&d), ds_dataset_free(NULL);
 }
 
+Test(dataset, every_byte_is_divided_by_255)
+{
+    uint8_t pixels[2 * 256], labels[2] = {0};
+    for (int i = 0; i < 512; i++)
+        pixels[i] = (uint8_t)(i < 256 ? i : 511 - i);
+    ds_dataset d = {2, 1, 256, pixels, labels};
+    float x[5 * 256];
+    ds_images(&d, (int64_t[]){0, 1, 0, 1, 1}, 5, x);
+    for (int i = 0; i < 5 * 256; i++) {
+        int value = i / 256 == 0 || i / 256 == 2 ? i % 256 : 255 - i % 256;
+        cr_assert(x[i] == (float)value / 255.0f, "image %d, value %d", i / 256, value);
+    }
+}
+
 Test(idx, real_mnist)
 {
     ds_dataset d;
