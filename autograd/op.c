@@ -106,6 +106,7 @@ bool ag_op_fail(ag_node *node, const char *format, ...)
 
 ag_real *ag_op_save(ag_node *node, int64_t count)
 {
+    node->saved_size = count;
     return node->saved = ag_tape_alloc(node->out->tape, (size_t)count * sizeof(ag_real));
 }
 

@@ -30,7 +30,8 @@ struct ag_node {
     int          n_in;
     bool         reached;  /* by the backward pass */
     void        *attr;     /* the op's parameters: the node's own copy of what ag_apply was given */
-    void        *saved;    /* what ag_op_save gave last */
+    void        *saved;    /* what ag_op_save gave last; other gradients may lie there after backward */
+    int64_t      saved_size;
     ag_node     *previous; /* on the tape */
 };
 

@@ -77,6 +77,14 @@ ag_tensor *ag_requires_grad(ag_tensor *t)
     return t;
 }
 
+ag_tensor *ag_retain_grad(ag_tensor *t)
+{
+    if (!t || !t->tape || t->tape->failed)
+        return t ? t : &ag_no_tape()->poison;
+    t->retains_grad = true;
+    return t;
+}
+
 double ag_item(const ag_tensor *t)
 {
     if (!t || (t->tape && is_poison(t)) || ag_numel(&t->shape) != 1)

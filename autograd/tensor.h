@@ -16,10 +16,11 @@ typedef struct ag_tape ag_tape;
 typedef struct ag_tensor {
     ag_shape shape;
     ag_real *data;        /* contiguous, row-major; 64-byte aligned but for views and ag_wrap */
-    ag_real *grad;        /* same layout; NULL until backward reaches the tensor */
+    ag_real *grad;        /* same layout; NULL where backward left none (see ag_retain_grad) */
     ag_tape *tape;        /* NULL for a parameter */
-    ag_real *grad_buffer; /* where `grad` will lie once it is there */
-    bool     needs_grad;
+    ag_real *grad_buffer; /* where `grad` will lie once it is there, */
+    int64_t  grad_room;   /* and how many reals have room there */
+    bool     needs_grad, retains_grad;
 } ag_tensor;
 
 /* ---- On a tape. Each returns the tape's poison tensor on failure, never NULL; see tape.h. ---- */
@@ -40,6 +41,10 @@ ag_tensor *ag_detach(ag_tensor *t);
 
 /* Asks for the gradient of a tensor that no op made. Returns t. */
 ag_tensor *ag_requires_grad(ag_tensor *t);
+
+/* Asks for the gradient of what an op made to stay after backward. Without that, as in PyTorch, it is gone as soon as it has been
+ * used, and its memory serves the next. Returns t. */
+ag_tensor *ag_retain_grad(ag_tensor *t);
 
 /* The number in a tensor of one element; NaN when it has more, or is poison, or NULL. */
 double ag_item(const ag_tensor *t);

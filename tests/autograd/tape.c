@@ -15,12 +15,30 @@ Test(tape, diamond)
 {
     ag_tape *tape = ag_tape_new(0);
     ag_tensor *x = ag_requires_grad(ag_scalar(tape, 3));
-    ag_tensor *y = ag_mul(x, x);
+    ag_tensor *y = ag_retain_grad(ag_mul(x, x));
     ag_tensor *z = ag_add(ag_mul(y, x), ag_mul(y, y)); /* x^3 + x^4 */
     cr_assert(ag_backward(z));
     cr_assert(ag_item(z) == 27 + 81);
     cr_assert((double)x->grad[0] == 3 * 9 + 4 * 27);
     cr_assert((double)y->grad[0] == 3 + 2 * 9);
+    ag_tape_free(tape);
+}
+
+Test(tape, gradients_of_results_share_memory_unless_retained)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(16, 1024))), *kept[] = {NULL, NULL}, *y = x;
+    for (int i = 0; i < 100; i++) {
+        y = ag_neg(y);
+        if (i == 40 || i == 41)
+            kept[i - 40] = ag_retain_grad(y);
+    }
+    ag_tensor *loss = ag_sum(y, AG_ALL, false);
+    size_t before = ag_tape_bytes(tape);
+    cr_assert(ag_backward(loss) && !y->grad && !loss->grad);
+    cr_assert(ag_tape_bytes(tape) == before, "%zu, %zu bytes", ag_tape_bytes(tape), before);
+    for (int i = 0; i < 16 * 1024; i++)
+        cr_assert((double)x->grad[i] == 1 && (double)kept[0]->grad[i] == -1 && (double)kept[1]->grad[i] == 1);
     ag_tape_free(tape);
 }
 
@@ -157,7 +175,7 @@ Test(tape, null_everywhere)
     ag_tape_free(NULL), ag_tape_reset(NULL), ag_set_training(NULL, true), ag_set_grad_enabled(NULL, true);
     cr_assert(!ag_tape_rng(NULL) && !ag_tape_alloc(NULL, 1) && ag_tape_bytes(NULL) == 0 && !ag_backward_done(NULL));
     ag_set_trace(NULL, NULL, NULL), ag_trace(NULL, NULL), ag_zero_grad(NULL), ag_parameter_free(NULL);
-    cr_assert(ag_requires_grad(NULL) && ag_detach(NULL) && ag_fail(NULL, "nothing"));
+    cr_assert(ag_requires_grad(NULL) && ag_retain_grad(NULL) && ag_detach(NULL) && ag_fail(NULL, "nothing"));
     ag_input(tape, AG_SHAPE(2), NULL);
     check_error(tape, "input: the data is NULL");
     ag_tape_reset(tape);
