@@ -13,6 +13,7 @@
 
 #define SPINS  2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
 #define YIELDS 100  /* the same where there are more threads than CPUs, each look leaving the CPU to others */
+#define STACK  ((size_t)1 << 20) /* of a worker: matrix products keep panels of 128 KiB there; some systems give no more in all */
 
 typedef struct job {
     agk_body *body;
@@ -155,6 +156,17 @@ static void forget_workers(void)
     in_body = false;
 }
 
+static bool start_worker(int index)
+{
+    pthread_attr_t with_stack;
+    if (pthread_attr_init(&with_stack) != 0)
+        return false;
+    bool ok = pthread_attr_setstacksize(&with_stack, STACK) == 0 &&
+              pthread_create(&pool.worker[index], &with_stack, worker_main, (void *)(intptr_t)(index + 1)) == 0;
+    pthread_attr_destroy(&with_stack);
+    return ok;
+}
+
 /* As many workers as there can be, up to what is wanted. */
 static void start_workers(void)
 {
@@ -165,8 +177,7 @@ static void start_workers(void)
     if (!pool.fork_watched)
         pool.fork_watched = pthread_atfork(NULL, NULL, forget_workers) == 0;
     pool.crowded = wanted >= cpus();
-    while (pool.workers < wanted &&
-           pthread_create(&pool.worker[pool.workers], NULL, worker_main, (void *)(intptr_t)(pool.workers + 1)) == 0)
+    while (pool.workers < wanted && start_worker(pool.workers))
         pool.workers++;
     if (pool.workers < wanted)
         atomic_store(&pool.threads, pool.workers + 1);

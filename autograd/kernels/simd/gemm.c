@@ -11,7 +11,8 @@
 #include "autograd/kernels/simd/tile.h"
 #include "autograd/kernels/simd/transpose.h"
 
-#define KC        (65536 / (NV * VECTOR_BYTES)) /* rows of a panel, at most: 64 KiB */
+#define KC        1024     /* rows of a panel, at most, */
+#define KC_TALL   512      /* where columns of A are contiguous: each row of A^T is another line, which the next tile reads again */
 #define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
 
 /* One tile of `rows` by `vectors`, both compile-time constants at every call. Row i of `init` is at init + i * ldinit. */
@@ -78,9 +79,9 @@ static int64_t height_of(int64_t left)
 }
 
 /* The depth of the next panel when `left` is left: all about the same. */
-static int64_t depth_of(int64_t left)
+static int64_t depth_of(int64_t left, bool tall)
 {
-    int64_t panels = (left + KC - 1) / KC;
+    const int64_t most = tall ? KC_TALL : KC, panels = (left + most - 1) / most;
     return (left + panels - 1) / panels;
 }
 
@@ -165,7 +166,7 @@ static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b
 {
     _Alignas(VECTOR_BYTES) ag_real panel[KC * NR];
     for (int64_t p = 0, depth; p < k; p += depth) {
-        depth = depth_of(k - p);
+        depth = depth_of(k - p, a.col != 1);
         for (int64_t j = 0; j < n; j += NR) {
             int64_t width = least(n - j, NR);
             agk_matrix part = part_of(b, p, j);
@@ -197,7 +198,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
     _Alignas(VECTOR_BYTES) ag_real panel[KC * NR], side[SIDE_ROWS * NR] = {0};
     for (int64_t j = 0; j < m; j += NR)
         for (int64_t p = 0, depth, width = least(m - j, NR); p < k; p += depth) {
-            depth = depth_of(k - p);
+            depth = depth_of(k - p, b.row != 1);
             pack(depth, width, (agk_matrix){a.data + j * a.row + p * a.col, a.col, a.row}, panel);
             for (int64_t i = 0; i < n; i += SIDE_ROWS) {
                 int64_t rows = least(n - i, SIDE_ROWS);
