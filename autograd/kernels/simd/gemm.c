@@ -130,17 +130,22 @@ static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
     }
 }
 
-/* One tile that is narrower than its vectors: computed beside C, then copied in. */
+/* One tile that is narrower than its vectors: computed beside C, then copied in. Where C is no wider either its rows are stored
+ * one after the other, each over what the one before had too much. */
 static void edge_tile(tile_fn *f, int64_t rows, int64_t width, int64_t k, const ag_real *a, int64_t stride,
                       const ag_real *b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
 {
-    ag_real side[MR * NR] = {0};
+    _Alignas(VECTOR_BYTES) ag_real side[MR * NR];
+    for (int64_t i = 0; i < (ldinit ? rows : 1); i++)
+        for (int64_t j = 0; j < NR; j++)
+            side[i * NR + j] = j < width ? init[i * ldinit + j] : 0;
+    f(k, a, stride, b, NR, side, ldinit ? NR : 0, side, ldc == width ? width : NR);
+    if (ldc == width) {
+        memcpy(c, side, (size_t)(rows * width) * sizeof *c);
+        return;
+    }
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < width; j++) /* as a loop: too short for a call of memcpy */
-            side[i * NR + j] = init[i * ldinit + j];
-    f(k, a, stride, b, NR, side, NR, side, NR);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < width; j++)
             c[i * ldc + j] = side[i * NR + j];
 }
 
