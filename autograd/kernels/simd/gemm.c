@@ -11,9 +11,17 @@
 #include "autograd/kernels/simd/tile.h"
 #include "autograd/kernels/simd/transpose.h"
 
-#define KC        1024     /* rows of a panel, at most, */
-#define KC_TALL   512      /* where columns of A are contiguous: each row of A^T is another line, which the next tile reads again */
+#define KC        1024                          /* rows of a panel, at most */
+#define KC_TALL   512                           /* the same where columns of A are contiguous, and every step is in another line */
 #define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
+#define LINE      (64 / (int)sizeof(ag_real))   /* reals in a cache line */
+#define PAGE      (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
+
+/* Asks for p[i] to be brought into the caches. It may lie outside of all arrays. */
+INLINE void prefetch(const ag_real *p, int64_t i)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)i * sizeof *p));
+}
 
 /* One tile of `rows` by `vectors`, both compile-time constants at every call. Row i of `init` is at init + i * ldinit. */
 INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_row, int64_t a_col, const ag_real *b,
@@ -26,7 +34,10 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
     const ag_real *triple[(MR + 2) / 3]; /* rows by threes: an address is a pointer plus 0, 1 or 2 strides */
     UNROLL for (int t = 0; t < (rows + 2) / 3; t++)
         triple[t] = a + 3 * t * a_row;
+    const int64_t next = a_row % PAGE ? rows * a_row : 0; /* the next tile's rows, unless one would evict another */
     for (int64_t p = 0; p < k; p++, b += ldb) {
+        if (a_col == 1 && rows == MR && p % LINE < MR)
+            prefetch(a, next + p % LINE * a_row + p / LINE * LINE);
         vec column[NV];
         UNROLL for (int j = 0; j < vectors; j++)
             column[j] = vec_load(b + j * VL);
@@ -119,9 +130,8 @@ static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
         memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
     for (int64_t p = 0; p < k; p++) {
         const ag_real *row = b.data + p * b.row;
-        const uintptr_t soon = (uintptr_t)row + (uintptr_t)(ahead * b.row) * sizeof *row;
-        __builtin_prefetch((const void *)soon);
-        __builtin_prefetch((const void *)(soon + VECTOR_BYTES));
+        UNROLL for (int j = 0; j < NV; j++)
+            prefetch(row, ahead * b.row + j * VL);
         if (width == NR)
             UNROLL for (int j = 0; j < NV; j++)
                 vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));
