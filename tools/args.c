@@ -15,7 +15,7 @@ static void print_default(const args_option *o)
         printf(" (default %g)", *(const double *)o->value);
     else if (o->kind == ARGS_SEED)
         printf(" (default %" PRIu64 ")", *(const uint64_t *)o->value);
-    else if (o->kind == ARGS_TEXT && *(const char *const *)o->value)
+    else if (o->kind == ARGS_TEXT && *(const char *const *)o->value && **(const char *const *)o->value)
         printf(" (default %s)", *(const char *const *)o->value);
 }
 

@@ -15,7 +15,7 @@ typedef struct bench_options {
     const char *filter, *csv;
     int64_t     threads; /* 0: one, then all */
     double      seconds;
-    bool        workloads_only, kernels_only, growth;
+    bool        workloads, kernels, growth; /* the tables asked for */
 } bench_options;
 
 static bool print_workload(const workload *w, const yardstick *y, const ds_dataset *data, FILE *csv)
@@ -42,14 +42,33 @@ static bool print_workload(const workload *w, const yardstick *y, const ds_datas
     return ok;
 }
 
-static bool print_workloads(const yardstick *y, const bench_options *o, const ds_dataset *data, FILE *csv)
+/* Like the functions of kernels.h. */
+static int print_workloads(const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv)
 {
-    bool ok = true;
-    printf("\n%-18s %10s %8s %12s %9s %9s\n", "workload", "us/step", "spread", "images/s", "of peak", "peak MB");
-    for (const workload *w = workloads; ok && w->name; w++)
-        if (strstr(w->name, o->filter))
-            ok = print_workload(w, y, data, csv);
-    return ok;
+    int lines = 0;
+    for (const workload *w = workloads; w->name; w++) {
+        if (!strstr(w->name, filter))
+            continue;
+        if (lines++ == 0)
+            printf("\n%-18s %10s %8s %12s %9s %9s\n", "workload", "us/step", "spread", "images/s", "of peak", "peak MB");
+        if (!print_workload(w, y, data, csv))
+            return -1;
+    }
+    return lines;
+}
+
+static int print_kernels(yardstick y, const char *filter)
+{
+    y.seconds /= 4;
+    int (*const tables[])(const yardstick *, const char *) = {bench_products, bench_convolutions, bench_passes};
+    int sum = 0;
+    for (int i = 0; i < 3; i++) {
+        int lines = tables[i](&y, filter);
+        if (lines < 0)
+            return -1;
+        sum += lines;
+    }
+    return sum;
 }
 
 /* All tables, on so many threads. */
@@ -62,12 +81,13 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
     if (threads > 1)
         printf("waking the threads: %.1f us right after other work, %.1f us after a rest of 1 ms\n", machine_wake(threads, 10, 0.2),
                machine_wake(threads, 1000, 0.2));
-    bool ok = o->growth || o->kernels_only || print_workloads(&y, o, data, csv);
-    y.seconds /= 4;
-    if (o->growth)
-        return ok && bench_growth(y.seconds);
-    return ok && (o->workloads_only || (bench_products(&y, o->filter) && bench_convolutions(&y, o->filter) &&
-                                        bench_passes(&y, o->filter)));
+    int lines = o->workloads ? print_workloads(&y, o->filter, data, csv) : 0;
+    int more = lines >= 0 && o->kernels ? print_kernels(y, o->filter) : 0;
+    if (lines < 0 || more < 0 || (o->growth && !bench_growth(y.seconds / 4)))
+        return false;
+    if (lines + more == 0 && !o->growth)
+        fprintf(stderr, "bench: nothing has '%s' in its name\n", o->filter);
+    return lines + more > 0 || o->growth;
 }
 
 static bool bench(const bench_options *o, FILE *csv)
@@ -97,14 +117,16 @@ int main(int argc, char **argv)
         {"threads", ARGS_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all"},
         {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload; a kernel gets a quarter"},
         {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the workloads' figures there too"},
-        {"workloads", ARGS_FLAG, &o.workloads_only, 0, 0, NULL, "only the workloads, without the kernels alone"},
-        {"kernels", ARGS_FLAG, &o.kernels_only, 0, 0, NULL, "only the kernels"},
-        {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "only how cost grows with batch, width and size of images"},
+        {"workloads", ARGS_FLAG, &o.workloads, 0, 0, NULL, "the workloads"},
+        {"kernels", ARGS_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both when no table is asked for"},
+        {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", (const args_option *const[]){options, NULL});
     if (result != ARGS_OK)
         return result == ARGS_HELP ? 0 : 2;
+    if (!o.workloads && !o.kernels && !o.growth)
+        o.workloads = o.kernels = true;
     char message[256];
     if (!ag_environment_ok(message, sizeof message)) {
         fprintf(stderr, "bench: %s\n", message);

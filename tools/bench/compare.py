@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs tools/bench/bench and its peers in turn, several rounds, and prints medians and ratios.
 
-    tools/bench/compare.py [--data DIR] [--filter abc] [--threads 1 2] [--rounds N] [--seconds S] [--compile]
-        the workloads against PyTorch (peer.py); with --compile the better of PyTorch with and without torch.compile
+    tools/bench/compare.py [--data DIR] [--filter abc] [--threads 1 2] [--rounds N] [--seconds S] [--best]
+        the workloads against PyTorch (peer.py); with --best the best of plain PyTorch, channels last and torch.compile
     tools/bench/compare.py --products [--threads 1] [--rounds N] [--seconds S]
         the matrix products against numpy's BLAS, which its wheels bring: OpenBLAS
 
@@ -23,9 +23,11 @@ parser.add_argument("--filter", default="abcdefghi", help="letters of workloads"
 parser.add_argument("--threads", type=int, nargs="+", default=[1])
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--seconds", type=float, default=0.5)
-parser.add_argument("--compile", action="store_true")
+parser.add_argument("--best", action="store_true")
 parser.add_argument("--products", action="store_true")
 options = parser.parse_args()
+if not set(options.filter) <= set("abcdefghi"):
+    parser.error(f"--filter {options.filter}: expected letters of workloads, a to i")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -56,11 +58,10 @@ def theirs(threads, *more):
 def compare_workloads(threads):
     rounds = []
     for _ in range(options.rounds):
-        mine, peer = ours(threads), theirs(threads)
-        if options.compile:
-            compiled = theirs(threads, "--compile")
-            peer = {w: min(us, compiled[w]) for w, us in peer.items()}
-        rounds.append((mine, peer))
+        mine, peers = ours(threads), [theirs(threads)]
+        if options.best:
+            peers += [theirs(threads, "--channels-last"), theirs(threads, "--compile")]
+        rounds.append((mine, {w: min(peer[w] for peer in peers) for w in options.filter}))
     print(f"| workload, {threads} thread{'s' * (threads > 1)} | Hourglass, us | PyTorch, us | ratio |\n|---|---|---|---|")
     for w in options.filter:
         median = [statistics.median(r[i][w] for r in rounds) for i in (0, 1)]

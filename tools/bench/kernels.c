@@ -19,10 +19,10 @@ static ag_real *numbers(int64_t n)
     return x;
 }
 
-static bool out_of_memory(void)
+static int out_of_memory(void)
 {
     fprintf(stderr, "bench: out of memory\n");
-    return false;
+    return -1;
 }
 
 /* ---- Matrix products. ---- */
@@ -74,13 +74,15 @@ static const product products[] = {
     {"square 1024 tn", 1024, 1024, 1024, 't', 'n', 0, 0, 0},
 };
 
-bool bench_products(const yardstick *y, const char *filter)
+int bench_products(const yardstick *y, const char *filter)
 {
-    printf("\n%-16s %22s %10s %10s %9s\n", "matrix product", "m x n x k", "us", "GFLOP/s", "of peak");
+    int lines = 0;
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
         product p = products[i];
         if (!strstr(p.used, filter))
             continue;
+        if (lines++ == 0)
+            printf("\n%-16s %22s %10s %10s %9s\n", "matrix product", "m x n x k", "us", "GFLOP/s", "of peak");
         p.x = numbers(p.m * p.k);
         p.y = numbers(p.k * p.n);
         p.z = numbers(p.m * p.n);
@@ -97,7 +99,7 @@ bool bench_products(const yardstick *y, const char *filter)
         if (!ok)
             return out_of_memory();
     }
-    return true;
+    return lines;
 }
 
 /* ---- Convolutions. ---- */
@@ -158,13 +160,15 @@ static void print_convolution(const yardstick *y, convolution *v)
     }
 }
 
-bool bench_convolutions(const yardstick *y, const char *filter)
+int bench_convolutions(const yardstick *y, const char *filter)
 {
-    printf("\n%-18s %-9s %10s %10s %9s\n", "convolution", "", "us", "GFLOP/s", "of peak");
+    int lines = 0;
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         convolution v = convolutions[i];
         if (!strstr(v.used, filter))
             continue;
+        if (lines++ == 0)
+            printf("\n%-18s %-9s %10s %10s %9s\n", "convolution", "", "us", "GFLOP/s", "of peak");
         v.memory = numbers(agk_conv_room_size(&v.c));
         v.w = numbers(v.c.out_channels * v.c.in_channels * v.c.kernel[0] * v.c.kernel[1]);
         bool ok = v.memory && v.w;
@@ -177,7 +181,7 @@ bool bench_convolutions(const yardstick *y, const char *filter)
         if (!ok)
             return out_of_memory();
     }
-    return true;
+    return lines;
 }
 
 /* ---- Passes over memory. ---- */
@@ -246,13 +250,15 @@ static const pass passes[] = {
     {"adam", 28, adam, LONG, {0}},      {"adam, large", 28, adam, HUGE, {0}},
 };
 
-bool bench_passes(const yardstick *y, const char *filter)
+int bench_passes(const yardstick *y, const char *filter)
 {
-    printf("\n%-18s %10s %10s %10s %15s\n", "pass", "elements", "us", "GB/s", "of bandwidth");
+    int lines = 0;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         pass p = passes[i];
         if (!strstr(p.name, filter))
             continue;
+        if (lines++ == 0)
+            printf("\n%-18s %10s %10s %10s %15s\n", "pass", "elements", "us", "GB/s", "of bandwidth");
         bool ok = true;
         for (int k = 0; k < 4; k++)
             ok = (p.x[k] = numbers(p.n)) && ok;
@@ -265,5 +271,5 @@ bool bench_passes(const yardstick *y, const char *filter)
         if (!ok)
             return out_of_memory();
     }
-    return true;
+    return lines;
 }

@@ -2,8 +2,6 @@
 #ifndef BENCH_KERNELS_H
 #define BENCH_KERNELS_H
 
-#include <stdbool.h>
-
 typedef struct yardstick {
     int    threads;
     double peak;      /* GFLOP/s */
@@ -11,9 +9,9 @@ typedef struct yardstick {
     double seconds;   /* per figure */
 } yardstick;
 
-/* Each prints a table of the lines whose name contains `filter`; false when memory is out. */
-bool bench_products(const yardstick *y, const char *filter);
-bool bench_convolutions(const yardstick *y, const char *filter);
-bool bench_passes(const yardstick *y, const char *filter);
+/* Each prints a table of the lines whose name contains `filter`, and returns their number; -1 when memory is out. */
+int bench_products(const yardstick *y, const char *filter);
+int bench_convolutions(const yardstick *y, const char *filter);
+int bench_passes(const yardstick *y, const char *filter);
 
 #endif

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The workloads of tools/bench/bench in PyTorch: the same models, recipes and batches sizes, the leanest idiomatic loop.
 
-    tools/bench/peer.py [--data DIR] [--filter abc] [--threads N] [--seconds S] [--compile]
+    tools/bench/peer.py [--data DIR] [--filter abc] [--threads N] [--seconds S] [--compile | --channels-last]
         prints workload,threads,us_per_step,spread_us as CSV: the median step and its spread (from the 1st to the 3rd quartile)
     tools/bench/peer.py --quality --seeds 1 2 3 [--data DIR] [--filter abc]
         trains each workload to its end with each seed and prints its measure, the twin of the zoo's table
 
 Settings: fused optimisers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
-gradients set to None; --compile wraps model and loss in torch.compile. Without MNIST in DIR speed is measured on noise.
+gradients set to None; --compile wraps model and loss in torch.compile, --channels-last keeps images and kernels so. Without MNIST in DIR speed is measured on noise.
 """
 import argparse
 import os
@@ -23,6 +23,7 @@ parser.add_argument("--filter", default="abcdefghi", help="letters of workloads"
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seconds", type=float, default=1.0)
 parser.add_argument("--compile", action="store_true")
+parser.add_argument("--channels-last", action="store_true")
 parser.add_argument("--quality", action="store_true")
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
 options = parser.parse_args()
@@ -237,7 +238,7 @@ def batches(w, count):
 
 def stepper(w, train, labels):
     """A model and a function that makes one training step of a batch given by index."""
-    model = w.make()
+    model = w.make().to(memory_format=torch.channels_last) if options.channels_last else w.make()
     optimizer = w.optimizer(model.parameters())
     loss_of = torch.compile(w.loss) if options.compile else w.loss
 
@@ -288,7 +289,8 @@ def quality(name, w, data):
 def main():
     blas = [line.strip(" -\n") for line in torch.__config__.show().splitlines() if "Math Kernel" in line or "OpenBLAS" in line]
     print(f"PyTorch {torch.__version__}, {', '.join(blas) or 'no BLAS named'}, {torch.get_num_threads()} threads, "
-          f"{torch.backends.cpu.get_cpu_capability()}{', torch.compile' if options.compile else ''}", file=sys.stderr)
+          f"{torch.backends.cpu.get_cpu_capability()}{', torch.compile' if options.compile else ''}"
+          f"{', channels last' if options.channels_last else ''}", file=sys.stderr)
     data = load()
     if not options.quality:
         print("workload,threads,us_per_step,spread_us")
