@@ -202,7 +202,7 @@ static void correlate(const weight_gradient *j, const patch *p, const overlap ta
 
 enum {
     SOME_TAPS = 16, /* done together, */
-    BAND = 16,      /* over so many pixels: what they read stays in the first cache level */
+    BAND = 32,      /* over so many pixels: what they read stays in the first cache level */
     PATCH = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS,
     SUMS = PATCH * AGK_LANES
 };
