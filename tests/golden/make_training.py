@@ -3,10 +3,15 @@ noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
 """
+import os
+import sys
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+import pytorch_models as zoo
 
 torch.set_default_dtype(torch.float64)
 STEPS, BATCH, SEED = 100, 16, 7
@@ -36,75 +41,28 @@ def philox_normal(seed, draw, n):
     return torch.from_numpy(np.stack([p.reshape(groups, 16) for p in parts], 1).reshape(-1)[:n])
 
 
-class Vae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
-
-    def forward(self, x, draw):
-        h = F.relu(self.fc1(x))
-        mu, logvar = self.fc21(h), self.fc22(h)
-        z = mu + philox_normal(SEED, draw, mu.numel()).reshape(mu.shape) * torch.exp(logvar / 2)
-        return self.fc4(F.relu(self.fc3(z))), mu, logvar
+def noise(draw):
+    return lambda mu: philox_normal(SEED, draw, mu.numel()).reshape(mu.shape)
 
 
-class ConvVae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten())
-        self.mu, self.logvar, self.expand = nn.Linear(3136, 32), nn.Linear(3136, 32), nn.Linear(32, 3136)
-        self.decoder = nn.Sequential(nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-                                     nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
-
-    def forward(self, x, draw):
-        h = self.encoder(x.reshape(-1, 1, 28, 28))
-        mu, logvar = self.mu(h), self.logvar(h)
-        z = mu + philox_normal(SEED, draw, mu.numel()).reshape(mu.shape) * torch.exp(logvar / 2)
-        return self.decoder(self.expand(z)), mu, logvar
+def vae_loss(m, x, t):
+    return zoo.vae_loss(m(x, noise(t)), x)
 
 
-class Autoencoder(nn.Module):
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
-
-    def forward(self, x):
-        return self.decoder(self.encoder(x))
+def mse_loss(m, x, t):
+    return F.mse_loss(m(x), x)
 
 
-def stack(widths, activation, last):
-    layers = []
-    for i, (a, b) in enumerate(zip(widths, widths[1:])):
-        layers += [nn.Linear(a, b)]
-        after = last if i == len(widths) - 2 else activation
-        layers += [after()] if after else []
-    return layers
-
-
-def vae_loss(out, x):
-    logits, mu, logvar = out
-    bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-    return bce - 0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp())
-
-
-def conv_ae():
-    return Autoencoder([nn.Conv2d(1, 16, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(16, 8, 3, 2, 1), nn.ReLU(),
-                        nn.MaxPool2d(2, 1)],
-                       [nn.ConvTranspose2d(8, 16, 3, 2), nn.ReLU(), nn.ConvTranspose2d(16, 8, 5, 3, 1), nn.ReLU(),
-                        nn.ConvTranspose2d(8, 1, 2, 2, 1), nn.Tanh()])
-
-
-def mlp(widths, activation, code):
-    return Autoencoder(stack(widths, activation, code), stack(widths[::-1], activation, nn.Sigmoid))
+def conv_loss(m, x, t):
+    return mse_loss(m, 2 * x.reshape(-1, 1, 28, 28) - 1, t)
 
 
 WORKLOADS = {
-    "a": (Vae, 1e-3, lambda m, x, t: vae_loss(m(x, t), x)),
-    "b": (lambda: mlp([784, 256, 64, 20], nn.ReLU, nn.ReLU), 1e-3, lambda m, x, t: F.mse_loss(m(x), x)),
-    "d": (lambda: mlp([784, 128, 64, 12, 3], nn.Tanh, None), 5e-3, lambda m, x, t: F.mse_loss(m(x), x)),
-    "e": (conv_ae, 1e-3, lambda m, x, t: F.mse_loss(m(2 * x.reshape(-1, 1, 28, 28) - 1), 2 * x.reshape(-1, 1, 28, 28) - 1)),
-    "i": (ConvVae, 1e-3, lambda m, x, t: vae_loss(m(x, t), x)),
+    "a": (zoo.Vae, 1e-3, vae_loss),
+    "b": (zoo.relu20, 1e-3, mse_loss),
+    "d": (zoo.tanh3, 5e-3, mse_loss),
+    "e": (zoo.conv_ae, 1e-3, conv_loss),
+    "i": (zoo.ConvVae, 1e-3, vae_loss),
 }
 for name, (make, lr, loss_of) in WORKLOADS.items():
     model = make()

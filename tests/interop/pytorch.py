@@ -13,78 +13,45 @@ try:
     import numpy as np
     import torch
     from safetensors.torch import load_file, save_file
-    from torch import nn
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(0)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+import pytorch_models as zoo
 
 TOLERANCE = 1e-5
 torch.set_grad_enabled(False)
 
 
-class Vae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
-
-    def encode(self, x):
-        return self.fc21(torch.relu(self.fc1(x)))
-
-    def decode(self, z):
-        return torch.sigmoid(self.fc4(torch.relu(self.fc3(z))))
+def codes_of(model, x):
+    """What --encode writes: means, or codes."""
+    if isinstance(model, zoo.Variational):
+        return model.encode(x)[0]
+    return model.encoder(to_conv_ae(x) if convolves(model) else x).flatten(1)
 
 
-class Autoencoder(nn.Module):
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
-
-    def encode(self, x):
-        return self.encoder(x)
-
-    def decode(self, z):
-        return self.decoder(z)
+def images_of(model, z):
+    """What --decode writes: pixels in 0..1."""
+    if isinstance(model, zoo.Variational):
+        return torch.sigmoid(model.decode(z))
+    return from_conv_ae(model.decoder(z.reshape(-1, 8, 2, 2))) if convolves(model) else model.decoder(z)
 
 
-class ConvAe(Autoencoder):
-    """Pixels -1..1 inside, 0..1 outside."""
-
-    def __init__(self):
-        super().__init__([nn.Conv2d(1, 16, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(16, 8, 3, 2, 1), nn.ReLU(),
-                          nn.MaxPool2d(2, 1)],
-                         [nn.ConvTranspose2d(8, 16, 3, 2), nn.ReLU(), nn.ConvTranspose2d(16, 8, 5, 3, 1), nn.ReLU(),
-                          nn.ConvTranspose2d(8, 1, 2, 2, 1), nn.Tanh()])
-
-    def encode(self, x):
-        return self.encoder(2 * x.reshape(-1, 1, 28, 28) - 1).flatten(1)
-
-    def decode(self, z):
-        return self.decoder(z.reshape(-1, 8, 2, 2)).flatten(1) / 2 + 0.5
+def convolves(model):
+    return isinstance(model.encoder[0], torch.nn.Conv2d)
 
 
-class ConvVae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten())
-        self.mu, self.logvar, self.expand = nn.Linear(3136, 32), nn.Linear(3136, 32), nn.Linear(32, 3136)
-        self.decoder = nn.Sequential(nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-                                     nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
-
-    def encode(self, x):
-        return self.mu(self.encoder(x.reshape(-1, 1, 28, 28)))
-
-    def decode(self, z):
-        return torch.sigmoid(self.decoder(self.expand(z)))
+def to_conv_ae(x):
+    return 2 * x.reshape(-1, 1, 28, 28) - 1
 
 
-def mlp_ae():
-    return Autoencoder([nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, 20), nn.ReLU()],
-                       [nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 784), nn.Sigmoid()])
+def from_conv_ae(y):
+    return y.flatten(1) / 2 + 0.5
 
 
-MODELS = {"a": (Vae, ["models/vae_mnist"]), "b": (mlp_ae, ["models/mlp_ae_mnist"]), "e": (ConvAe, ["models/conv_ae_mnist"]),
-          "i": (ConvVae, ["models/vae_mnist", "--variant", "conv"])}
+MODELS = {"a": (zoo.Vae, ["models/vae_mnist"]), "b": (zoo.relu20, ["models/mlp_ae_mnist"]),
+          "e": (zoo.conv_ae, ["models/conv_ae_mnist"]), "i": (zoo.ConvVae, ["models/vae_mnist", "--variant", "conv"])}
 
 
 def run(command, *more):
@@ -100,7 +67,7 @@ def largest_difference(command, weights, model, folder):
     run(command, "--load", weights, "--decode", codes, "--output", decoded)
     z = torch.from_numpy(np.load(codes))
     y = torch.from_numpy(np.load(decoded)).reshape(50, 784)
-    return max((model.encode(x) - z).abs().max().item(), (model.decode(z) - y).abs().max().item())
+    return max((codes_of(model, x) - z).abs().max().item(), (images_of(model, z) - y).abs().max().item())
 
 
 def main():

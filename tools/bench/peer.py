@@ -7,7 +7,8 @@
         trains each workload to its end with each seed and prints its measure, the twin of the zoo's table
 
 Settings: fused optimisers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
-gradients set to None; --compile wraps model and loss in torch.compile, --channels-last keeps images and kernels so. Without MNIST in DIR speed is measured on noise.
+gradients set to None; --compile wraps model and loss in torch.compile, --channels-last keeps images and kernels so.
+Without MNIST in DIR speed is measured on noise.
 """
 import argparse
 import os
@@ -32,105 +33,17 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import pytorch_models as zoo
 
 torch.set_num_threads(options.threads)
-
-
-# ---- Models. ----
-
-class Vae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
-
-    def forward(self, x):
-        h = F.relu(self.fc1(x))
-        mu, logvar = self.fc21(h), self.fc22(h)
-        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return self.fc4(F.relu(self.fc3(z))), mu, logvar
-
-
-class ConvVae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten())
-        self.mu, self.logvar, self.expand = nn.Linear(3136, 32), nn.Linear(3136, 32), nn.Linear(32, 3136)
-        self.decoder = nn.Sequential(nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-                                     nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
-
-    def forward(self, x):
-        h = self.encoder(x.reshape(-1, 1, 28, 28))
-        mu, logvar = self.mu(h), self.logvar(h)
-        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return self.decoder(self.expand(z)), mu, logvar
-
-
-class Autoencoder(nn.Module):
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
-
-    def forward(self, x):
-        return self.decoder(self.encoder(x))
-
-
-class Chunked(Autoencoder):
-    def forward(self, x):
-        mu, sigma = self.encoder(x).chunk(2, 1)
-        return self.decoder(mu + sigma * torch.randn_like(mu)), mu, sigma
-
-
-def stack(widths, activation, last):
-    layers = []
-    for i, (a, b) in enumerate(zip(widths, widths[1:])):
-        after = last if i == len(widths) - 2 else activation
-        layers += [nn.Linear(a, b)] + ([after()] if after else [])
-    return layers
-
-
-def autoencoder(widths, activation, code=None, out=nn.Sigmoid):
-    return Autoencoder(stack(widths, activation, code), stack(widths[::-1], activation, out))
-
-
-def conv_ae():
-    return Autoencoder([nn.Conv2d(1, 16, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(16, 8, 3, 2, 1), nn.ReLU(),
-                        nn.MaxPool2d(2, 1)],
-                       [nn.ConvTranspose2d(8, 16, 3, 2), nn.ReLU(), nn.ConvTranspose2d(16, 8, 5, 3, 1), nn.ReLU(),
-                        nn.ConvTranspose2d(8, 1, 2, 2, 1), nn.Tanh()])
-
-
-def denoising_ae():
-    m = Autoencoder([nn.Linear(784, 200), nn.Softplus()], [nn.Linear(200, 784)])
-    for p in m.parameters():
-        nn.init.zeros_(p)
-    nn.init.xavier_uniform_(m.encoder[0].weight)
-    return m
-
-
-def classifier():
-    m = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Dropout(0.25), nn.Linear(300, 10))
-    for p in m.parameters():
-        nn.init.zeros_(p)
-    nn.init.trunc_normal_(m[0].weight, std=0.1, a=-0.2, b=0.2)
-    return m
-
-
-def relu2():
-    m = autoencoder([784, 1000, 1000, 2], nn.ReLU, None, nn.Tanh)
-    for layer in m.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-    return m
 
 
 # ---- Losses: of a model, a batch and its labels; and what the zoo's table reports of them, as a sum over the batch. ----
 
 def vae_loss(m, x, _):
-    logits, mu, logvar = m(x)
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    return zoo.vae_loss(m(x), x)
 
 
 def chunked_loss(m, x, _):
@@ -178,17 +91,16 @@ def adagrad(p):
 
 
 WORKLOADS = {
-    "a": Workload(Vae, vae_loss, 128, measure=vae_loss),
-    "b": Workload(lambda: autoencoder([784, 256, 64, 20], nn.ReLU, nn.ReLU), mse_loss, 32),
-    "c": Workload(lambda: Chunked(stack([784, 256, 64, 20], nn.ReLU, nn.ReLU), stack([10, 64, 256, 784], nn.ReLU, nn.Sigmoid)),
-                  chunked_loss, 32, measure=lambda m, x, y: F.mse_loss(m(x)[0], x) * len(x)),
-    "d": Workload(lambda: autoencoder([784, 128, 64, 12, 3], nn.Tanh), mse_loss, 64, lr=5e-3),
-    "e": Workload(conv_ae, conv_loss, 128, pixels="signed"),
-    "f": Workload(denoising_ae, denoising_loss, 128, measure=denoising_loss, pixels="standard", batches="blocks", epochs=20,
+    "a": Workload(zoo.Vae, vae_loss, 128, measure=vae_loss),
+    "b": Workload(zoo.relu20, mse_loss, 32),
+    "c": Workload(zoo.chunked_vae, chunked_loss, 32, measure=lambda m, x, y: F.mse_loss(m(x)[0], x) * len(x)),
+    "d": Workload(zoo.tanh3, mse_loss, 64, lr=5e-3),
+    "e": Workload(zoo.conv_ae, conv_loss, 128, pixels="signed"),
+    "f": Workload(zoo.denoising_ae, denoising_loss, 128, measure=denoising_loss, pixels="standard", batches="blocks", epochs=20,
                   last=55000, total=True),
-    "g": Workload(classifier, entropy_loss, 100, measure=correct, optimizer=adagrad, batches="shuffled", steps=3000, last=55000),
-    "h": Workload(relu2, mse_loss, 128, lr=2e-3, eps=1e-7, pixels="signed", batches="random", steps=100),
-    "i": Workload(ConvVae, vae_loss, 128, measure=vae_loss, epochs=3),
+    "g": Workload(zoo.classifier, entropy_loss, 100, measure=correct, optimizer=adagrad, batches="shuffled", steps=3000, last=55000),
+    "h": Workload(zoo.relu2, mse_loss, 128, lr=2e-3, eps=1e-7, pixels="signed", batches="random", steps=100),
+    "i": Workload(zoo.ConvVae, vae_loss, 128, measure=vae_loss, epochs=3),
 }
 
 
