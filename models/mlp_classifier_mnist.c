@@ -61,7 +61,8 @@ int main(int argc, char **argv)
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     bool regression = !strcmp(train_peek(&r.s, "hidden", "300"), "0");
-    train_options defaults = {.steps = regression ? 1000 : 3000, .batch = 100, .lr = regression ? 0.5 : 0.3, .seed = 1};
+    train_options defaults = {.steps = regression ? 1000 : 3000, .batch = 100, .lr = regression ? 0.5 : 0.3, .seed = 1,
+                              .encodes_only = true};
     int status = train_open(&r.s, "Trains a classifier with one hidden layer on images of digits.", own, defaults);
     if (status == TRAIN_GO)
         status = train_use(&r.s, (train_data){.last = 55000});

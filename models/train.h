@@ -31,6 +31,7 @@ typedef struct train_options {
     int64_t     generate;       /* what is asked of a model that is loaded */
     const char *encode, *decode, *output;
     bool        reconstruct;
+    bool        encodes_only;   /* not for the user to choose: the model has no way from codes to images */
 } train_options;
 
 /* What a program does with the images; not for the user to choose. */
@@ -80,7 +81,7 @@ typedef struct train_task {
     bool (*draw)(void *context);       /* pictures and the like, after training; NULL for none. False: it has failed */
     /* For --encode and the like: images (N, pixels) to (N, anything), and (N, code) to images in the program's range. */
     ag_tensor *(*encode)(void *context, ag_tensor *x);
-    ag_tensor *(*decode)(void *context, ag_tensor *code); /* NULL: there is no way back */
+    ag_tensor *(*decode)(void *context, ag_tensor *code); /* NULL for options.encodes_only */
     int64_t     code;                                     /* numbers of an image's code */
 } train_task;
 

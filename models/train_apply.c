@@ -218,8 +218,6 @@ int train_apply(train_session *s, const train_task *task)
     const char *wrong = nn_error(task->model);
     if (wrong)
         return train_fail(s, "%s", wrong);
-    if (!task->decode && !o->encode)
-        return train_fail(s, "the model has no way from codes to images: only --encode");
     bool ok = train_read_model(s, task) && (o->encode ? encode(s, task) : o->decode ? decode(s, task)
                                             : o->generate > 0 ? generate(s, task) : reconstruct(s, task));
     return ok ? TRAIN_OK : TRAIN_FAILED;

@@ -101,6 +101,14 @@ static bool set_out(train_session *s)
 
 /* ---- Options. ---- */
 
+static void leave_out(args_option *table, const char *name)
+{
+    while (table->name && strcmp(table->name, name))
+        table++;
+    for (; table->name; table++)
+        table[0] = table[1];
+}
+
 static void shared_options(train_session *s)
 {
     train_options *o = &s->options;
@@ -129,6 +137,9 @@ static void shared_options(train_session *s)
     };
     memcpy(s->recipe, recipe, sizeof recipe);
     memcpy(s->run, run, sizeof run);
+    static const char *const from_codes[] = {"generate", "decode", "reconstruct"};
+    for (int i = 0; i < 3 && o->encodes_only; i++)
+        leave_out(s->run, from_codes[i]);
 }
 
 void train_begin(train_session *s, int argc, char **argv, const char *program)
@@ -185,9 +196,11 @@ static const char *quarrel(const train_session *s)
     if (o->resume && o->load)
         return "--resume and --load: one of them";
     if (o->load && asked != 1)
-        return "--load: expected one of --generate, --encode, --decode and --reconstruct with it";
+        return o->encodes_only ? "--load: expected --encode with it"
+                               : "--load: expected one of --generate, --encode, --decode and --reconstruct with it";
     if (!o->load && (asked || o->output))
-        return "--generate, --encode, --decode, --reconstruct and --output need --load";
+        return o->encodes_only ? "--encode and --output need --load"
+                               : "--generate, --encode, --decode, --reconstruct and --output need --load";
     return NULL;
 }
 

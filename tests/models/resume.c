@@ -199,6 +199,13 @@ static void use(const char *name, const char *what)
     cr_assert(run_there(name, options) == 0, "%s %s: %s", name, options, output);
 }
 
+Test(use, a_classifier_only_encodes)
+{
+    make_reference();
+    cr_assert(run_there("mlp_classifier_mnist", "--generate 2") == 2 && strstr(output, "--generate: unknown option"));
+    cr_assert(run_there("mlp_classifier_mnist", "--help") == 0 && strstr(output, "--encode") && !strstr(output, "--decode"));
+}
+
 Test(use, encodes_decodes_generates_reconstructs)
 {
     static const char *const names[] = {"vae_mnist", "mlp_ae_mnist", "conv_ae_mnist", "denoising_ae_mnist"};
