@@ -157,11 +157,10 @@ ARM := build/aarch64
 test-aarch64: ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu and qemu-user; takes minutes
 	$(MAKE) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc LDFLAGS=-static \
 		$(foreach v,f32 f64,$(ARM)/$(v)-plain/tests/run) $(PROGRAMS:%=$(ARM)/f32-plain/programs/%)
-	@for p in $(filter models/%,$(PROGRAMS)); do mkdir -p $(ARM)/emulated; \
-		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32-plain/programs/$$p > $(ARM)/emulated/$${p##*/}; \
-		chmod +x $(ARM)/emulated/$${p##*/}; done
+	@for p in $(PROGRAMS:%=$(ARM)/emulated/%); do mkdir -p $${p%/*}; \
+		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32-plain/programs/$${p#$(ARM)/emulated/} > $$p; chmod +x $$p; done
 	qemu-aarch64 $(ARM)/f64-plain/tests/run
-	HOURGLASS_PROGRAMS=$(ARM)/emulated qemu-aarch64 $(ARM)/f32-plain/tests/run
+	HOURGLASS_PROGRAMS=$(ARM)/emulated/models qemu-aarch64 $(ARM)/f32-plain/tests/run
 
 # The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
 FUZZ_RUNS ?= 4000000

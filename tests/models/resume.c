@@ -262,7 +262,7 @@ Test(use, inspect_reads_what_a_program_wrote)
     make_data();
     snprintf(options, sizeof options, "--variant tanh3 --steps 3 --quiet --out %s/run", folder);
     cr_assert(run_program("mlp_ae_mnist", "", options) == 0, "%s", output);
-    snprintf(command, sizeof command, "%s/../tools/hourglass-inspect %s/run/checkpoint.safetensors", getenv("HOURGLASS_PROGRAMS") ? getenv("HOURGLASS_PROGRAMS") : "models", folder);
+    snprintf(command, sizeof command, "%s %s/run/checkpoint.safetensors", program("../tools/hourglass-inspect"), folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
     cr_assert(strstr(output, "encoder.0.weight") && strstr(output, "(128, 784)") && strstr(output, "option.variant: tanh3") &&
               strstr(output, "step: 3"), "%s", output);
