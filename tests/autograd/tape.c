@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/arena.h"
+#include "autograd/op.h"
 #include "tests/support/malloc.h"
 #include "tests/test.h"
 
@@ -29,16 +30,16 @@ Test(tape, gradients_of_results_share_memory_unless_retained)
     ag_tape *tape = ag_tape_new(0);
     ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(16, 1024))), *kept[] = {NULL, NULL}, *y = x;
     for (int i = 0; i < 100; i++) {
-        y = ag_neg(y);
+        y = ag_scale(y, 2);
         if (i == 40 || i == 41)
             kept[i - 40] = ag_retain_grad(y);
     }
     ag_tensor *loss = ag_sum(y, AG_ALL, false);
     size_t before = ag_tape_bytes(tape);
-    cr_assert(ag_backward(loss) && !y->grad && !loss->grad);
+    cr_assert(ag_backward(loss) && !y->grad && !loss->grad && !ag_grad(y));
     cr_assert(ag_tape_bytes(tape) == before, "%zu, %zu bytes", ag_tape_bytes(tape), before);
     for (int i = 0; i < 16 * 1024; i++)
-        cr_assert((double)x->grad[i] == 1 && (double)kept[0]->grad[i] == -1 && (double)kept[1]->grad[i] == 1);
+        cr_assert((double)x->grad[i] == 0x1p100 && (double)kept[0]->grad[i] == 0x1p59 && (double)kept[1]->grad[i] == 0x1p58);
     ag_tape_free(tape);
 }
 
