@@ -2,6 +2,7 @@
 #include "tests/plain_runner.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 static struct {
     const char    *suite, *name;
@@ -38,10 +39,13 @@ void plain_skip(void)
     longjmp(out, 2);
 }
 
-int main(void)
+/* With an argument, only the tests of that suite. */
+int main(int argc, char **argv)
 {
     static int passed, failed, skipped, i; /* static: longjmp comes back here */
     for (i = 0; i < count; i++) {
+        if (argc > 1 && strcmp(argv[1], tests[i].suite))
+            continue;
         int before = failures, left = setjmp(out);
         if (left == 0)
             tests[i].f();
