@@ -127,6 +127,10 @@ int main(int argc, char **argv)
         return result == ARGS_HELP ? 0 : 2;
     if (!o.workloads && !o.kernels && !o.growth)
         o.workloads = o.kernels = true;
+    if (o.csv && !o.workloads) {
+        fprintf(stderr, "bench: --csv is for the workloads' figures, and --workloads is not given\n");
+        return 2;
+    }
     char message[256];
     if (!ag_environment_ok(message, sizeof message)) {
         fprintf(stderr, "bench: %s\n", message);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The workloads of tools/bench/bench in PyTorch: the same models, recipes and batches sizes, the leanest idiomatic loop.
+"""The workloads of tools/bench/bench in PyTorch: the same models, recipes and batch sizes, the leanest idiomatic loop.
 
     tools/bench/peer.py [--data DIR] [--filter abc] [--threads N] [--seconds S] [--compile | --channels-last]
         prints workload,threads,us_per_step,spread_us as CSV: the median step and its spread (from the 1st to the 3rd quartile)
@@ -23,8 +23,9 @@ parser.add_argument("--data", default="data/mnist")
 parser.add_argument("--filter", default="abcdefghi", help="letters of workloads")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seconds", type=float, default=1.0)
-parser.add_argument("--compile", action="store_true")
-parser.add_argument("--channels-last", action="store_true")
+how = parser.add_mutually_exclusive_group()
+how.add_argument("--compile", action="store_true")
+how.add_argument("--channels-last", action="store_true")
 parser.add_argument("--quality", action="store_true")
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
 options = parser.parse_args()
