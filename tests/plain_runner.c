@@ -1,13 +1,20 @@
 #ifdef PLAIN_RUNNER
+#define _POSIX_C_SOURCE 200809L
 #include "tests/plain_runner.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-static struct {
+typedef struct {
     const char    *suite, *name;
     plain_test_fn *f;
-} tests[1024];
+} plain_test;
+
+static plain_test tests[1024];
 static int     count, failures;
 static jmp_buf out;
 
@@ -39,24 +46,63 @@ void plain_skip(void)
     longjmp(out, 2);
 }
 
-/* With an argument, only the tests of that suite. */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Each test runs in a process of its own, as Criterion's do: what one leaves behind, or its crash, does not reach the next. */
+enum { PASSED, FAILED, SKIPPED };
+static int result_of(const plain_test *test)
+{
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int left = setjmp(out);
+        if (left == 0)
+            test->f();
+        exit(failures > 0 ? FAILED : left == 2 ? SKIPPED : PASSED);
+    }
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        return perror(test->name), FAILED;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "signal %d: ", WTERMSIG(status));
+    return !WIFEXITED(status) || WEXITSTATUS(status) > SKIPPED ? FAILED : WEXITSTATUS(status);
+}
+
+/* With a name, only the tests of that suite; --tap=FILE writes results and times as Criterion's option does. */
 int main(int argc, char **argv)
 {
-    static int passed, failed, skipped, i; /* static: longjmp comes back here */
-    for (i = 0; i < count; i++) {
-        if (argc > 1 && strcmp(argv[1], tests[i].suite))
-            continue;
-        int before = failures, left = setjmp(out);
-        if (left == 0)
-            tests[i].f();
-        if (failures > before)
-            fprintf(stderr, "failed: %s %s\n", tests[i].suite, tests[i].name);
-        failed += failures > before;
-        skipped += failures == before && left == 2;
-        passed += failures == before && left != 2;
+    const char *suite = NULL;
+    FILE *tap = NULL;
+    int tally[3] = {0};
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--tap=", 6))
+            suite = argv[i];
+        else if (!(tap = fopen(argv[i] + 6, "w")))
+            return perror(argv[i]), 2;
     }
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed > 0;
+    for (int i = 0; i < count; i++) {
+        const plain_test *test = &tests[i];
+        if (suite && strcmp(suite, test->suite))
+            continue;
+        double start = now();
+        int result = result_of(test);
+        tally[result]++;
+        if (result == FAILED)
+            fprintf(stderr, "failed: %s %s\n", test->suite, test->name);
+        if (tap && result == SKIPPED)
+            fprintf(tap, "ok - %s::%s  # SKIP\n", test->suite, test->name);
+        else if (tap)
+            fprintf(tap, "%sok - %s::%s  (%.2fs)\n", result == FAILED ? "not " : "", test->suite, test->name, now() - start);
+    }
+    if (tap)
+        fclose(tap);
+    printf("%d passed, %d failed, %d skipped\n", tally[PASSED], tally[FAILED], tally[SKIPPED]);
+    return tally[FAILED] > 0;
 }
 #else
 typedef int nothing_here;

@@ -1,4 +1,4 @@
-/* Criterion's macros, as far as the tests use them, for a runner in one process. */
+/* Criterion's macros, as far as the tests use them, for a runner of some lines, which needs no library. */
 #ifndef TESTS_PLAIN_RUNNER_H
 #define TESTS_PLAIN_RUNNER_H
 

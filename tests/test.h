@@ -1,5 +1,5 @@
-/* What every test file includes: Criterion, or, for ThreadSanitizer, under which Criterion cannot start, a plain runner
- * with the same few macros. And comparisons of arrays. */
+/* What every test file includes: Criterion, or, where it is not installed and for ThreadSanitizer, under which it
+ * cannot start, a plain runner with the same few macros. And comparisons of arrays. */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 
