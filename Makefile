@@ -1,6 +1,6 @@
 # Hourglass. `make help` lists the targets. A new source file needs no edit here: the folder says what it is.
 
-VERSION  := 0.1.0
+VERSION   := 0.1.0
 SOVERSION := 0
 
 PREFIX   ?= /usr/local
@@ -8,41 +8,93 @@ DESTDIR  ?=
 CC       ?= cc
 AR       ?= ar
 CFLAGS   ?= -O3
+CPPFLAGS ?=
 LDFLAGS  ?=
 WERROR   ?=
 BUILD    ?= build
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
-# The arithmetic is part of the contract: no contraction, so that every compiler gives the same bits.
-ARITHMETIC := -fno-math-errno -fno-trapping-math -ffp-contract=off
-ALL_CFLAGS = -std=c11 $(WARNINGS) -I. -fPIC -pthread $(ARITHMETIC) $(CFLAGS)
-LIBS     := -lm -pthread
+# The names of GNU's conventions, for who packages the library.
+prefix     = $(PREFIX)
+libdir     = $(prefix)/lib
+includedir = $(prefix)/include
+
+comma := ,
+# A word for the shell, whatever is in it.
+quote = '$(subst ','\'',$(1))'
+
+# The arithmetic is part of the contract: no contraction, no reordering, so that every compiler gives the same bits.
+UNSAFE := $(filter -ffast-math -Ofast -funsafe-math-optimizations -ffp-contract=fast -ffp-model=fast%,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
+ifneq (,$(UNSAFE))
+$(error $(UNSAFE): refused, as the same seed would no longer give the same bits)
+endif
+ARITHMETIC := -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros \
+	-fno-math-errno -fno-trapping-math -ffp-contract=off
+
+WARNINGS   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
+# With -flto alone, gcc warns at each link that it uses one core.
+OPTIMIZE   := $(patsubst -flto,-flto=auto,$(CFLAGS)) $(ARITHMETIC)
+ALL_CFLAGS := -std=c11 $(WARNINGS) -I. -fPIC -pthread $(CPPFLAGS) $(OPTIMIZE)
+LIBS       := -lm -pthread
 
 ifeq (0,$(MAKELEVEL))
 ifeq (,$(filter -j%,$(MAKEFLAGS)))
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 endif
+SILENT := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules
 
-# Commands are shown short; V=1 shows them whole.
+# Commands are shown short; V=1 shows them whole, -s not at all.
 ifeq ($(V),1)
 say =
 else
-say = @printf '  %-7s %s\n' $(1) $@;
+say = @$(if $(SILENT),,printf '  %-7s %s\n' $(1) $@;)
 endif
 .DELETE_ON_ERROR:
 
+# ---- Where it is built, and with what. ----
+
+# make takes a space for the end of a name, and the shell has its own reading of these others.
+ifneq (1,$(words $(BUILD))$(shell printf %s $(call quote,$(BUILD)) | tr -cd '][(){}<>|&;:*?%"`$$\\'\'))
+$(error BUILD=$(call quote,$(BUILD)): the name of a folder without spaces and special characters, please)
+endif
+
+# What everything was compiled with: other flags, and everything is compiled again. The file also says whose the folder is:
+# `make` takes none that has other files in it, and `make clean` removes none without it.
+FLAGS := $(strip $(CC) $(ALL_CFLAGS) $(LDFLAGS))
+STAMP := $(BUILD)/.hourglass-flags
+ifneq ($(FLAGS),$(strip $(file < $(STAMP))))
+$(STAMP): FORCE
+endif
+$(STAMP):
+	@[ $(BUILD) = build ] || [ -e $@ ] || [ -z "$$(ls -A $(BUILD) 2>/dev/null)" ] || \
+		{ echo 'BUILD=$(BUILD): there are other files in it; use a new folder' >&2; exit 1; }
+	@mkdir -p $(BUILD)
+	@printf '%s\n' $(call quote,$(FLAGS)) > $@
+FORCE:
+
+# Without Criterion the tests run under the plain runner.
+ifndef CRITERION
+CRITERION := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include criterion/criterion.h -fsyntax-only -x c /dev/null 2>/dev/null && echo yes || echo no)
+endif
+$(BUILD)/.criterion-$(CRITERION): $(STAMP)
+	@rm -f $(BUILD)/.criterion-*
+	@touch $@
+
 # ---- What there is. ----
 
-HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null)
-LIB_SRC      := $(wildcard autograd/*.c autograd/ops/*.c autograd/kernels/*.c nn/*.c datasets/*.c)
+HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c models/*/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null)
+LIB_DIRS     := autograd autograd/ops autograd/kernels nn datasets tools models/train
+LIB_SRC      := $(filter-out $(HAS_MAIN),$(wildcard $(LIB_DIRS:%=%/*.c)))
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
-SUPPORT_SRC  := $(filter-out $(HAS_MAIN),$(wildcard models/*.c tools/*.c tools/*/*.c))
+SUPPORT_SRC  := $(filter-out $(HAS_MAIN) $(LIB_SRC),$(wildcard models/*.c models/*/*.c tools/*/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
 TEST_SRC     := $(filter-out $(HAS_MAIN) tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
-PROGRAMS     := $(PROGRAM_SRC:.c=)
-HEADERS      := $(filter-out %internal.h autograd/arena.h,$(wildcard autograd/*.h nn/*.h datasets/*.h)) autograd/kernels/elementwise.def
+HEADERS      := $(filter-out %internal.h autograd/arena.h autograd/kernels/%.h,$(wildcard $(LIB_DIRS:%=%/*.h))) autograd/kernels/elementwise.def
+
+# The programs stand beside their sources, unless BUILD says that nothing is to be written there.
+BIN          := $(if $(filter build,$(BUILD)),,$(BUILD)/f32/programs/)
+PROGRAMS     := $(PROGRAM_SRC:%.c=$(BIN)%)
 
 # Each kernel source is compiled once per instruction set.
 MACHINE := $(shell $(CC) -dumpmachine)
@@ -63,13 +115,18 @@ define variant
 $(1)_LIB     := $(LIB_SRC:%.c=$(BUILD)/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/$(1)/%.$(i).o))
 $(1)_SUPPORT := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw% tools/bench/%),$(SUPPORT_SRC)))
 $(1)_TEST    := $(TEST_SRC:%.c=$(BUILD)/$(1)/%.o)
+$(1)_MAIN    := $(HAS_MAIN:%.c=$(BUILD)/$(1)/%.o)
+$(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_RUNNER)
+
+$$($(1)_LIB) $$($(1)_SUPPORT) $$($(1)_MAIN): $(STAMP)
+$$($(1)_TEST): $(BUILD)/.criterion-$(CRITERION)
 
 $(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB)
 	@rm -f $$@
 	$$(call say,AR)$$(AR) rcs $$@ $$^
 
 $(BUILD)/$(1)/libhourglass.so: $$($(1)_LIB) $(BUILD)/exports.map
-	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
+	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
 		-Wl,--version-script=$(BUILD)/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
 
 $(BUILD)/$(1)/libsupport.a: $$($(1)_SUPPORT)
@@ -77,18 +134,18 @@ $(BUILD)/$(1)/libsupport.a: $$($(1)_SUPPORT)
 	$$(call say,AR)$$(AR) rcs $$@ $$^
 
 $(BUILD)/$(1)/tests/run: $$($(1)_TEST) $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
-	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $(if $(findstring PLAIN_RUNNER,$(2)),,-lcriterion) $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $$(if $$($(1)_RUNNER),,-lcriterion) $$(LIBS)
 
 $(BUILD)/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,$(BUILD)/$(1)/tests/$(o).o) $(BUILD)/$(1)/libhourglass.a
-	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
 
 $(BUILD)/$(1)/programs/%: $(BUILD)/$(1)/%.o $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
 $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) $$($(1)_RUNNER) -MMD -MP -c -o $$@ $$<
 
 $(foreach i,$(ISAS),$(call isa_rule,$(1),$(2),$(i)))
 endef
@@ -101,71 +158,76 @@ $(BUILD)/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
 endef
 
 ASAN := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-TSAN := -g -fsanitize=thread -DPLAIN_RUNNER
+# Criterion cannot start under ThreadSanitizer.
+TSAN := -g -fsanitize=thread
 $(eval $(call variant,f32,,))
 $(eval $(call variant,f64,-DAG_DOUBLE,-f64))
 $(eval $(call variant,f32-asan,$(ASAN),))
 $(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
 $(eval $(call variant,f32-tsan,$(TSAN),))
-$(eval $(call variant,f32-plain,-DPLAIN_RUNNER,))
-$(eval $(call variant,f64-plain,-DPLAIN_RUNNER -DAG_DOUBLE,))
 
-$(BUILD)/exports.map:
-	@mkdir -p $(BUILD)
-	@printf '{ global: ag_*; nn_*; ds_*; local: *; };\n' > $@
+# What two underscores follow (ag__, nn__) is the library's own.
+$(BUILD)/exports.map: Makefile $(STAMP)
+	@printf '{ global: ag_[a-z]*; nn_[a-z]*; ds_[a-z]*; tl_[a-z]*; train_[a-z]*; local: *; };\n' > $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test sanitize tsan fuzz test-aarch64 valgrind check-layers install uninstall clean help
-.SECONDARY:
+.PHONY: all demo zoo bench test check sanitize tsan fuzz test-aarch64 valgrind check-layers install uninstall clean dist help
 
-all: $(BUILD)/f32/libhourglass.a $(BUILD)/f32/libhourglass.so $(PROGRAMS) ## the library, static and shared, and the programs
+LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
+all: $(LIBRARIES) $(PROGRAMS) ## the libraries, static and shared, in float and in double, and the programs
 
+ifeq (,$(BIN))
 $(PROGRAMS): %: $(BUILD)/f32/programs/%
 	@cp $< $@
+endif
 
-demo: models/vae_mnist ## train the variational autoencoder and draw what it makes
-	models/vae_mnist
+demo: $(BIN)models/vae_mnist ## train the variational autoencoder and draw what it makes
+	$(BIN)models/vae_mnist
 	@echo "pictures: runs/vae_mnist/reconstructions.png, runs/vae_mnist/samples.png"
 
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
 	tools/zoo.sh
 
-bench: tools/bench/bench ## measure the machine, the workloads and their kernels
-	tools/bench/bench
+bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their kernels
+	$(BIN)tools/bench/bench
 
 # Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
 TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc
 
-test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double
-	$(BUILD)/f64/tests/run
-	$(BUILD)/f32/tests/run
+# $(1) is the variant of the tests, $(2) that of the programs they run, $(3) environment and emulator.
+run_tests = $(if $(filter 1,$(V)),,@)HOURGLASS_PROGRAMS=$(BUILD)/$(2)/models tests/run_tests.sh $(BUILD)/$(1)/tests $(3)
 
-sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAMS:%=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
-	ASAN_OPTIONS=allocator_may_return_null=1 $(BUILD)/f64-asan/tests/run
-	ASAN_OPTIONS=allocator_may_return_null=1 HOURGLASS_PROGRAMS=$(BUILD)/f32-asan/programs/models $(BUILD)/f32-asan/tests/run
+test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double; CRITERION=no: without Criterion
+	@$(if $(filter no,$(CRITERION)),echo 'Criterion is not installed (Debian: libcriterion-dev); the plain runner runs the tests')
+	$(call run_tests,f64,f32/programs)
+	$(call run_tests,f32,f32/programs)
+check: test ## test, as others call it
 
-tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAMS:%=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
-	TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1' HOURGLASS_PROGRAMS=$(BUILD)/f32-tsan/programs/models \
-		$(BUILD)/f32-tsan/tests/run
+sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
+	$(call run_tests,f64-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)
+	$(call run_tests,f32-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)
+
+tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
+	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')
 
 # The programs that the tests run go through the emulator too, by way of a script each.
-ARM := build/aarch64
-test-aarch64: ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu and qemu-user; takes minutes
-	$(MAKE) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc LDFLAGS=-static \
-		$(foreach v,f32 f64,$(ARM)/$(v)-plain/tests/run) $(PROGRAMS:%=$(ARM)/f32-plain/programs/%)
-	@for p in $(PROGRAMS:%=$(ARM)/emulated/%); do mkdir -p $${p%/*}; \
-		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32-plain/programs/$${p#$(ARM)/emulated/} > $$p; chmod +x $$p; done
-	qemu-aarch64 $(ARM)/f64-plain/tests/run
-	HOURGLASS_PROGRAMS=$(ARM)/emulated/models qemu-aarch64 $(ARM)/f32-plain/tests/run
+ARM := $(BUILD)/aarch64
+test-aarch64: $(STAMP) ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu and qemu-user; takes minutes
+	$(MAKE) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc LDFLAGS=-static CRITERION=no \
+		$(foreach v,f32 f64,$(ARM)/$(v)/tests/run) $(PROGRAM_SRC:%.c=$(ARM)/f32/programs/%)
+	@for p in $(PROGRAM_SRC:%.c=$(ARM)/emulated/%); do mkdir -p $${p%/*}; \
+		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32/programs/$${p#$(ARM)/emulated/} > $$p; chmod +x $$p; done
+	$(call run_tests,aarch64/f64,aarch64/emulated,qemu-aarch64)
+	$(call run_tests,aarch64/f32,aarch64/emulated,qemu-aarch64)
 
 # The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
 FUZZ_RUNS ?= 4000000
 FUZZ_SRC  := $(wildcard nn/safetensors*.c nn/whole_file.c datasets/npy.c datasets/idx.c datasets/file.c)
-fuzz: ## the readers of files under libFuzzer; needs clang
+fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
 	@for reader in safetensors npy idx; do mkdir -p $(BUILD)/fuzz/$$reader && \
 		clang -std=c11 -I. -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$$reader \
 			-o $(BUILD)/fuzz/$$reader.run tests/fuzz/reader.c $(FUZZ_SRC) -lm && \
@@ -174,40 +236,64 @@ fuzz: ## the readers of files under libFuzzer; needs clang
 
 # Valgrind 3.19 knows no AVX-512.
 valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes
-	HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes --trace-children-skip='/bin/*,/usr/bin/*' --error-exitcode=9 \
-		$(BUILD)/f32/tests/run --timeout 1800
+	$(call run_tests,f32,f32/programs,env HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes \
+		--trace-children-skip='/bin/*$(comma)/usr/bin/*' --error-exitcode=9)
 
 check-layers: ## includes point the right way
-	@tools/check_layers.sh
+	@tools/check_layers.sh $(if $(SILENT),> /dev/null)
 
-INSTALL_INCLUDE := $(DESTDIR)$(PREFIX)/include/hourglass
-INSTALL_LIB     := $(DESTDIR)$(PREFIX)/lib
-LIBRARY_NAMES   := libhourglass libhourglass-f64
+# ---- Installing. ----
 
-install: $(BUILD)/f32/libhourglass.a $(BUILD)/f32/libhourglass.so $(BUILD)/f64/libhourglass.a $(BUILD)/f64/libhourglass.so ## headers, libraries, pkg-config files; PREFIX, DESTDIR
-	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL_INCLUDE)/$$h || exit 1; done
-	install -d $(INSTALL_LIB)/pkgconfig
-	for v in f32: f64:-f64; do \
+# Every name is a word of the shell: a space in it must not make it two.
+INC := $(call quote,$(DESTDIR)$(includedir))/hourglass
+LIB := $(call quote,$(DESTDIR)$(libdir))
+# What the loader searches; elsewhere, the .pc file carries the path into the program.
+LDCONFIG := PATH=$$PATH:/sbin:/usr/sbin ldconfig
+SEARCHED  = $(shell for dir in /lib /usr/lib $$($(LDCONFIG) -NXv 2>/dev/null | sed -n 's,^\(/[^:]*\):.*,\1,p'); do \
+	[ $$dir = $(call quote,$(libdir)) ] || [ $$dir -ef $(call quote,$(libdir)) ] && echo yes && break; done)
+TELL_LOADER = @$(if $(DESTDIR),,$(if $(SEARCHED),$(LDCONFIG) 2>/dev/null || echo 'to do as root: ldconfig'))
+
+install: $(LIBRARIES) ## headers, libraries, pkg-config files; PREFIX, DESTDIR, libdir, includedir
+	@for h in $(HEADERS); do install -D -m 644 $$h $(INC)/$$h || exit 1; done
+	@install -d $(LIB)/pkgconfig
+	@for v in f32: f64:-f64; do \
 		lib=libhourglass$${v#*:}; from=$(BUILD)/$${v%%:*}; \
-		install -m 644 $$from/libhourglass.a $(INSTALL_LIB)/$$lib.a && \
-		install -m 755 $$from/libhourglass.so $(INSTALL_LIB)/$$lib.so.$(VERSION) && \
-		ln -sf $$lib.so.$(VERSION) $(INSTALL_LIB)/$$lib.so.$(SOVERSION) && \
-		ln -sf $$lib.so.$(SOVERSION) $(INSTALL_LIB)/$$lib.so || exit 1; \
+		install -m 644 $$from/libhourglass.a $(LIB)/$$lib.a && \
+		install -m 755 $$from/libhourglass.so $(LIB)/$$lib.so.$(VERSION) && \
+		ln -sf $$lib.so.$(VERSION) $(LIB)/$$lib.so.$(SOVERSION) && \
+		ln -sf $$lib.so.$(SOVERSION) $(LIB)/$$lib.so || exit 1; \
 	done
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: hourglass' 'Description: reverse-mode autograd and neural-network layers' \
-		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include/hourglass' 'Libs: -L$${prefix}/lib -lhourglass' \
-		'Libs.private: $(LIBS)' > $(INSTALL_LIB)/pkgconfig/hourglass.pc
-	sed -e 's/^Name: .*/Name: hourglass-f64/' -e 's/^Description:.*/& (double precision)/' \
+	@printf '%s\n' $(call quote,prefix=$(prefix)) $(call quote,includedir=$(includedir)) $(call quote,libdir=$(libdir)) \
+		'Name: hourglass' 'Description: reverse-mode autograd and neural-network layers' 'Version: $(VERSION)' \
+		'Cflags: -I"$${includedir}/hourglass"' 'Libs: -L"$${libdir}"$(if $(SEARCHED),, -Wl$(comma)-rpath$(comma)"$${libdir}") -lhourglass' \
+		'Libs.private: $(LIBS)' > $(LIB)/pkgconfig/hourglass.pc
+	@sed -e 's/^Name: .*/Name: hourglass-f64/' -e 's/^Description:.*/& (double precision)/' \
 		-e 's/^Cflags:.*/& -DAG_DOUBLE/' -e 's/-lhourglass/&-f64/' \
-		$(INSTALL_LIB)/pkgconfig/hourglass.pc > $(INSTALL_LIB)/pkgconfig/hourglass-f64.pc
+		$(LIB)/pkgconfig/hourglass.pc > $(LIB)/pkgconfig/hourglass-f64.pc
+ifeq (,$(DESTDIR))
+	$(TELL_LOADER)
+	@case :$$(pkg-config --variable pc_path pkg-config 2>/dev/null): in (*:$(LIB)/pkgconfig:*) ;; (*) \
+		printf 'for pkg-config to find it:\n    export PKG_CONFIG_PATH="%s"\n' $(LIB)/pkgconfig ;; esac
+endif
 
 uninstall: ## removes what install put there
-	rm -rf $(INSTALL_INCLUDE)
-	for lib in $(LIBRARY_NAMES); do rm -f $(INSTALL_LIB)/$$lib.a $(INSTALL_LIB)/$$lib.so $(INSTALL_LIB)/$$lib.so.*; done
-	rm -f $(INSTALL_LIB)/pkgconfig/hourglass.pc $(INSTALL_LIB)/pkgconfig/hourglass-f64.pc
+	@rm -rf $(INC)
+	@for lib in libhourglass libhourglass-f64; do for end in .a .so .so.$(SOVERSION) .so.$(VERSION); do rm -f $(LIB)/$$lib$$end; done; done
+	@rm -f $(LIB)/pkgconfig/hourglass.pc $(LIB)/pkgconfig/hourglass-f64.pc
+	$(TELL_LOADER)
+
+# Outside git, what is there is what was in the tarball.
+DIST := hourglass-$(VERSION)
+dist: ## a tarball of the sources
+	@if [ -e .git ]; then git archive --prefix=$(DIST)/ -o $(DIST).tar.gz HEAD; else \
+		tar -czf $(DIST).tar.gz --sort=name --owner=0 --group=0 --transform 's,^,$(DIST)/,S' $(PROGRAMS:%=--exclude=%) \
+			Makefile README.md LICENSE .ci .gitignore autograd nn models datasets tests tools; fi
+	@$(if $(SILENT),,echo '  DIST    $(DIST).tar.gz')
 
 clean: ## removes all that make made
-	rm -rf $(BUILD) $(PROGRAMS)
+	@if [ $(BUILD) = build ] || [ -e $(STAMP) ]; then rm -rf $(BUILD); elif [ -e $(BUILD) ]; then \
+		echo 'BUILD=$(BUILD): not removed, as make did not make it' >&2; exit 1; fi
+	@$(if $(BIN),,rm -f $(PROGRAMS))
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
