@@ -1,24 +1,36 @@
 #!/bin/sh
-# Installs into a temporary folder, and builds and runs programs outside the tree against what is there: the README's, in C,
-# against the shared and the static library, and a small one in C++. Run from the project's folder.
+# Installs into a temporary home by the README's own lines, in an empty environment, and builds and runs programs outside the
+# tree against what is there: the README's, in C, against the shared and the static library, and a small one in C++. Run from
+# the project's folder.
 set -eu
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-make --no-print-directory install PREFIX="$dir/usr" > "$dir/log" || { cat "$dir/log"; exit 1; }
-export PKG_CONFIG_PATH="$dir/usr/lib/pkgconfig" LD_LIBRARY_PATH="$dir/usr/lib"
-warn='-Wall -Wextra -Wpedantic -Wconversion -Werror'
-
+readme_line() {
+    grep -E "^    $1" README.md || { echo "README.md has no line $1" >&2; exit 1; }
+}
 awk '/^```c$/ { n++; next } /^```$/ { if (n == 1) exit } n == 1' README.md > "$dir/xor.c"
 lines=$(wc -l < "$dir/xor.c")
 [ "$lines" -ge 25 ] && [ "$lines" -le 40 ] || { echo "README.md: the first program has $lines lines"; exit 1; }
-${CC:-cc} -std=c11 $warn "$dir/xor.c" $(pkg-config --cflags --libs hourglass) -o "$dir/xor"
-${CC:-cc} -std=c11 $warn "$dir/xor.c" $(pkg-config --cflags hourglass) "$dir/usr/lib/libhourglass.a" -lm -pthread -o "$dir/xor_static"
-"$dir/xor" > "$dir/out"
-"$dir/xor_static" | cmp - "$dir/out"
+{
+    echo 'set -e'
+    readme_line 'make install PREFIX='
+    readme_line 'export PKG_CONFIG_PATH='
+    echo 'cd "$HOME" && exec > out'
+    readme_line 'cc xor\.c'
+} > "$dir/typed"
+env -i HOME="$dir" PATH="$PATH" sh "$dir/typed" > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 while read -r line; do # what the README says it prints
     grep -qF "    $line" README.md || { echo "README.md does not have: $line"; exit 1; }
 done < "$dir/out"
+[ "$(grep -c '^    step ' README.md)" -eq "$(wc -l < "$dir/out")" ]
+
+export PKG_CONFIG_PATH="$dir/.local/lib/pkgconfig"
+warn='-Wall -Wextra -Wpedantic -Wconversion -Werror'
+${CC:-cc} -std=c11 $warn "$dir/xor.c" $(pkg-config --cflags --libs hourglass) -o "$dir/xor"
+${CC:-cc} -std=c11 $warn -static "$dir/xor.c" $(pkg-config --static --cflags --libs hourglass) -o "$dir/xor_static"
+"$dir/xor" | cmp - "$dir/out"
+"$dir/xor_static" | cmp - "$dir/out"
 
 cat > "$dir/main.cpp" << 'CPP'
 #include <nn/nn.h>
@@ -42,7 +54,7 @@ for library in hourglass hourglass-f64; do
     "$dir/main"
 done
 
-make --no-print-directory uninstall PREFIX="$dir/usr" > "$dir/log"
-left=$(find "$dir/usr" ! -type d)
+make --no-print-directory uninstall PREFIX="$dir/.local" > "$dir/log"
+left=$(find "$dir/.local" ! -type d)
 [ -z "$left" ] || { echo "uninstall leaves: $left"; exit 1; }
 echo 'install: C and C++ programs outside the tree build and run; uninstall leaves nothing'
