@@ -235,6 +235,7 @@ fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
 			$(BUILD)/fuzz/$$reader tests/fuzz/seeds/$$reader || exit 1; done
 
 # Valgrind 3.19 knows no AVX-512.
+valgrind: export TEST_OPTIONS = --timeout 1800
 valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes
 	$(call run_tests,f32,f32/programs,env HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes \
 		--trace-children-skip='/bin/*$(comma)/usr/bin/*' --error-exitcode=9)

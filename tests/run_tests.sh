@@ -2,12 +2,12 @@
 # Runs the test program FOLDER/run, by way of COMMAND if given, and prints its last line and its ten slowest tests; what it
 # printed otherwise (FOLDER/log) only when a test fails.
 #
-#   tests/run_tests.sh FOLDER [COMMAND ...]
+#   tests/run_tests.sh FOLDER [COMMAND ...]      TEST_OPTIONS: options of the test program
 set -u
 
 folder=$1
 shift
-"$@" "$folder/run" --tap="$folder/tap" > "$folder/log" 2>&1 < /dev/null
+"$@" "$folder/run" ${TEST_OPTIONS:-} --tap="$folder/tap" > "$folder/log" 2>&1 < /dev/null
 status=$?
 [ "$status" -eq 0 ] || cat "$folder/log"
 
