@@ -9,13 +9,14 @@
 #include "tools/bench/kernels.h"
 #include "tools/bench/machine.h"
 #include "tools/bench/measure.h"
+#include "tools/bench/ops.h"
 #include "tools/bench/workloads.h"
 
 typedef struct bench_options {
     const char *filter, *csv;
     int64_t     threads; /* 0: one, then all */
     double      seconds;
-    bool        workloads, kernels, growth; /* the tables asked for */
+    bool        workloads, kernels, growth, ops; /* the tables asked for */
 } bench_options;
 
 static bool print_workload(const workload *w, const yardstick *y, const ds_dataset *data, FILE *csv)
@@ -83,11 +84,12 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
                machine_wake(threads, 1000, 0.2));
     int lines = o->workloads ? print_workloads(&y, o->filter, data, csv) : 0;
     int more = lines >= 0 && o->kernels ? print_kernels(y, o->filter) : 0;
-    if (lines < 0 || more < 0 || (o->growth && !bench_growth(y.seconds / 4)))
+    int cases = more >= 0 && o->ops ? bench_ops(&y, o->filter, data, csv) : 0;
+    if (lines < 0 || more < 0 || cases < 0 || (o->growth && !bench_growth(y.seconds / 4)))
         return false;
-    if (lines + more == 0 && !o->growth)
+    if (lines + more + cases == 0 && !o->growth)
         fprintf(stderr, "bench: nothing has '%s' in its name\n", o->filter);
-    return lines + more > 0 || o->growth;
+    return lines + more + cases > 0 || o->growth;
 }
 
 static bool bench(const bench_options *o, FILE *csv)
@@ -101,7 +103,7 @@ static bool bench(const bench_options *o, FILE *csv)
     }
     int all = ag_threads();
     if (csv)
-        fprintf(csv, "workload,threads,us_per_step,images_per_s,share_of_peak,peak_mb\n");
+        fputs(o->ops ? "case,threads,us\n" : "workload,threads,us_per_step,images_per_s,share_of_peak,peak_mb\n", csv);
     bool ok = bench_on(o->threads > 0 ? (int)o->threads : 1, o, &data, csv);
     if (ok && o->threads == 0 && all > 1)
         ok = bench_on(all, o, &data, csv);
@@ -115,20 +117,21 @@ int main(int argc, char **argv)
     const args_option options[] = {
         {"filter", ARGS_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it"},
         {"threads", ARGS_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all"},
-        {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload; a kernel gets a quarter"},
-        {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the workloads' figures there too"},
+        {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload or op; a kernel gets a quarter"},
+        {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too"},
         {"workloads", ARGS_FLAG, &o.workloads, 0, 0, NULL, "the workloads"},
-        {"kernels", ARGS_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both when no table is asked for"},
+        {"kernels", ARGS_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for"},
         {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images"},
+        {"ops", ARGS_FLAG, &o.ops, 0, 0, NULL, "every op, optimiser and model at several shapes (ops.def)"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", (const args_option *const[]){options, NULL});
     if (result != ARGS_OK)
         return result == ARGS_HELP ? 0 : 2;
-    if (!o.workloads && !o.kernels && !o.growth)
+    if (!o.workloads && !o.kernels && !o.growth && !o.ops)
         o.workloads = o.kernels = true;
-    if (o.csv && !o.workloads) {
-        fprintf(stderr, "bench: --csv is for the workloads' figures, and --workloads is not given\n");
+    if (o.csv && o.workloads == o.ops) {
+        fprintf(stderr, "bench: --csv is for the figures of one table: --workloads or --ops\n");
         return 2;
     }
     char message[256];

@@ -5,6 +5,8 @@
         the workloads against PyTorch (peer.py); with --best the best of plain PyTorch, channels last and torch.compile
     tools/bench/compare.py --products [--threads 1] [--rounds N] [--seconds S]
         the matrix products against numpy's BLAS, which its wheels bring: OpenBLAS
+    tools/bench/compare.py --ops [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
+        every op, optimizer and model at several shapes (ops.def) against PyTorch, the worst first; by default 0.1 s each
 
 Ratios are the peer's time over ours, round by round; the median of them is shown. Above 1, ours is faster.
 """
@@ -19,40 +21,79 @@ import time
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--data", default="data/mnist")
-parser.add_argument("--filter", default="abcdefghi", help="letters of workloads")
+parser.add_argument("--filter", help="letters of workloads, or text of ops")
 parser.add_argument("--threads", type=int, nargs="+", default=[1])
 parser.add_argument("--rounds", type=int, default=5)
-parser.add_argument("--seconds", type=float, default=0.5)
-parser.add_argument("--best", action="store_true")
-parser.add_argument("--products", action="store_true")
+parser.add_argument("--seconds", type=float)
+what = parser.add_mutually_exclusive_group()
+what.add_argument("--best", action="store_true")
+what.add_argument("--products", action="store_true")
+what.add_argument("--ops", action="store_true")
 options = parser.parse_args()
-if not set(options.filter) <= set("abcdefghi"):
+if options.filter is None:
+    options.filter = "" if options.ops else "abcdefghi"
+if options.seconds is None:
+    options.seconds = 0.1 if options.ops else 0.5
+if options.rounds < 1 or min(options.threads) < 1:
+    parser.error("--rounds and --threads: expected at least 1")
+if not options.ops and not set(options.filter) <= set("abcdefghi"):
     parser.error(f"--filter {options.filter}: expected letters of workloads, a to i")
+for pin in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # these can hold a peer to another processor's kernels
+    os.environ.pop(pin, None)
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def output(command, **more):
+    """What a command prints, and what it complains about: we end when it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, **more)
+    if result.returncode != 0:
+        sys.exit(f"{os.path.basename(command[0])}: exit {result.returncode}: {result.stderr.strip()}")
+    return result
 
 
 def bench(threads, *more):
     command = [os.path.join(HERE, "bench"), "--threads", str(threads), "--seconds", str(options.seconds), *more]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return output(command).stdout
 
 
 def rows(text):
-    """The figures of a CSV with workload,threads,us_per_step,...: microseconds by workload."""
-    return {line[0]: float(line.split(",")[2]) for line in text.splitlines()[1:] if line[0] in options.filter}
+    """The figures of a CSV with name,threads,us,...: microseconds by name, of workloads by letter."""
+    lines = [line.split(",") for line in text.splitlines()[1:]]
+    if options.ops:
+        return {name: float(us) for name, _, us in lines}
+    return {name[0]: float(us) for name, _, us, *_ in lines if name[0] in options.filter}
 
 
 def ours(threads):
     with tempfile.NamedTemporaryFile("r", suffix=".csv") as csv:
-        bench(threads, "--workloads", "--csv", csv.name)
+        what = ["--ops", "--filter", options.filter] if options.ops else ["--workloads"]
+        bench(threads, *what, "--csv", csv.name)
         return rows(csv.read())
 
 
 def theirs(threads, *more):
-    command = [sys.executable, os.path.join(HERE, "peer.py"), "--data", options.data, "--filter", options.filter,
-               "--threads", str(threads), "--seconds", str(options.seconds), *more]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = output([sys.executable, os.path.join(HERE, "peer.py"), "--data", options.data, "--filter", options.filter,
+                     "--threads", str(threads), "--seconds", str(options.seconds), *more])
     print(result.stderr.strip().splitlines()[-1], file=sys.stderr)
     return rows(result.stdout)
+
+
+def compare_ops(threads):
+    """Ours and theirs in turn, the worst ratio first."""
+    rounds = [(ours(threads), theirs(threads, "--ops")) for _ in range(options.rounds)]
+    table = []
+    for case in rounds[0][0]:
+        median = [statistics.median(r[i][case] for r in rounds) for i in (0, 1)]
+        table.append((statistics.median(r[1][case] / r[0][case] for r in rounds), *median, case))
+    table.sort()
+    print(f"| op, {threads} thread{'s' * (threads > 1)} | Hourglass, us | PyTorch, us | ratio |\n|---|---|---|---|")
+    for ratio, mine, peer, case in table:
+        print(f"| {case} | {mine:.2f} | {peer:.2f} | {ratio:.2f} |")
+    print(f"\n{len(table)} cases; PyTorch's time is below ours in {sum(row[0] < 1 for row in table)}, "
+          f"below 0.9 of it in {sum(row[0] < 0.9 for row in table)}. The worst:")
+    for ratio, mine, peer, case in table[:5]:
+        print(f"{ratio:5.2f}  {case}: {mine:.1f} us, PyTorch {peer:.1f} us")
+    sys.stdout.flush()
 
 
 def compare_workloads(threads):
@@ -71,8 +112,6 @@ def compare_workloads(threads):
 
 def compare_products(threads):
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
-    for pin in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # these can hold it to another processor's kernels
-        os.environ.pop(pin, None)
     import numpy
 
     def time_of(m, n, k, kind):
@@ -102,5 +141,6 @@ def compare_products(threads):
         print(f"| {name} | {median[0]:.1f} | {median[1]:.1f} | {statistics.median(t[1] / t[0] for t in times):.2f} |")
 
 
+compare = compare_products if options.products else compare_ops if options.ops else compare_workloads
 for count in options.threads:
-    (compare_products if options.products else compare_workloads)(count)
+    compare(count)

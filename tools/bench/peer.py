@@ -5,12 +5,15 @@
         prints workload,threads,us_per_step,spread_us as CSV: the median step and its spread (from the 1st to the 3rd quartile)
     tools/bench/peer.py --quality --seeds 1 2 3 [--data DIR] [--filter abc]
         trains each workload to its end with each seed and prints its measure, the twin of the zoo's table
+    tools/bench/peer.py --ops [--filter TEXT] [--threads N] [--seconds S]
+        the cases of ops.def whose line contains TEXT, as case,threads,us: see peer_ops.py
 
 Settings: fused optimisers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
 gradients set to None; --compile wraps model and loss in torch.compile, --channels-last keeps images and kernels so.
 Without MNIST in DIR speed is measured on noise.
 """
 import argparse
+import itertools
 import os
 import statistics
 import sys
@@ -20,15 +23,21 @@ import numpy as np
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--data", default="data/mnist")
-parser.add_argument("--filter", default="abcdefghi", help="letters of workloads")
+parser.add_argument("--filter", help="letters of workloads, or text of ops")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seconds", type=float, default=1.0)
 how = parser.add_mutually_exclusive_group()
 how.add_argument("--compile", action="store_true")
 how.add_argument("--channels-last", action="store_true")
-parser.add_argument("--quality", action="store_true")
+what = parser.add_mutually_exclusive_group()
+what.add_argument("--quality", action="store_true")
+what.add_argument("--ops", action="store_true")
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
 options = parser.parse_args()
+if options.ops and (options.compile or options.channels_last):
+    parser.error("--ops chooses the layout itself, and compiles nothing")
+if options.filter is None:
+    options.filter = "" if options.ops else "abcdefghi"
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = str(options.threads)
 
@@ -37,6 +46,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pytorch_models as zoo
+import peer_ops
 
 torch.set_num_threads(options.threads)
 
@@ -178,6 +188,20 @@ def speed(name, w, data):
     print(f"{name},{options.threads},{quarter[1]:.1f},{quarter[2] - quarter[0]:.1f}", flush=True)
 
 
+def variants(data):
+    """What peer_ops.time_model asks for. Of the inference of a conv workload, images are unflattened as its loss does."""
+    def make(name, batch):
+        w = WORKLOADS[name]
+        train, labels, _, _ = prepare(w, data)
+        x = train[:batch].reshape(-1, 1, 28, 28) if w.loss is conv_loss else train[:batch]
+        for options.channels_last in (False, True) if name in "ei" else (False,):
+            model, step = stepper(w, train, labels)
+            order = torch.randperm(len(train)).split(batch)
+            source = (index for _ in itertools.count() for index in order if len(index) == batch)
+            yield model, lambda: step(next(source)), lambda: model(x)
+    return make
+
+
 @torch.no_grad()
 def measure(w, model, test, labels):
     model.eval()
@@ -205,6 +229,8 @@ def main():
           f"{torch.backends.cpu.get_cpu_capability()}{', torch.compile' if options.compile else ''}"
           f"{', channels last' if options.channels_last else ''}", file=sys.stderr)
     data = load()
+    if options.ops:
+        return peer_ops.run(options, variants([part[-10000:] for part in data]))
     if not options.quality:
         print("workload,threads,us_per_step,spread_us")
     for name, w in WORKLOADS.items():

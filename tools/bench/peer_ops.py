@@ -1,0 +1,260 @@
+"""The cases of ops.def in PyTorch, for `peer.py --ops`: eager, backward by autograd with a gradient that is there already.
+
+PyTorch gets its best settings: fused optimisers (foreach where there is none), foreach clipping, and for images whichever of
+contiguous and channels last is faster.
+"""
+import os
+import re
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+
+
+def sizes(text):
+    return tuple(int(size) for size in text.split("x"))
+
+
+class Case:
+    def __init__(self, line):
+        self.line = line
+        self.op, *words = line.split()
+        self.forward_only = "forward" in words
+        self.attributes = dict(word.split("=") for word in words if "=" in word)
+        self.inputs = [word.rpartition(":")[::2] for word in words if "=" not in word and word != "forward"]
+        self.shapes = [sizes(shape) for _, shape in self.inputs]
+
+    def text(self, key, otherwise=None):
+        return self.attributes.get(key, otherwise)
+
+    def number(self, key, otherwise=0):
+        value = float(self.text(key, otherwise))
+        return int(value) if value == int(value) else value
+
+    def digits(self, key):
+        return tuple(int(digit) for digit in self.text(key))
+
+    def pair(self, key, otherwise):
+        value = sizes(self.text(key, str(int(otherwise))))
+        return value[0], value[-1]
+
+    def tensors(self):
+        return [self.tensor(kind, shape) for (kind, _), shape in zip(self.inputs, self.shapes)]
+
+    def tensor(self, kind, shape):
+        if kind == "index":
+            return torch.randint(self.number("below", 1), shape)
+        x = torch.rand(shape) * 2 - 1 if kind == "" else torch.rand(shape) * 0.8 + 0.1
+        return x.requires_grad_(kind in ("", "unit") and not self.forward_only)
+
+
+def cases(text):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.def")) as file:
+        lines = (" ".join(found[1].split()) for found in re.finditer(r"^OP\((.*)\)$", file.read(), re.MULTILINE))
+        return [Case(line) for line in lines if text in line]
+
+
+# ---- The ops: each takes a case and returns a function of its inputs. ----
+
+def plain(function, *more, **named):
+    return lambda c: lambda *x: function(*x, *more, **named)
+
+
+def along(function):
+    return lambda c: lambda x, axis=c.number("axis", -1): function(x, axis)
+
+
+def reduced(function, everything=None):
+    def make(c):
+        if "axes" in c.attributes:
+            return lambda x, axes=c.digits("axes"): function(x, axes)
+        return everything or function
+    return make
+
+
+def with_number(function):
+    return lambda c: lambda x, p=c.number("p", 0.5): function(x, p)
+
+
+def loss(function):
+    return lambda c: lambda *x, how=c.text("reduction", "mean"): function(*x, reduction=how)
+
+
+def gaussian_kl(mu, logvar, reduction):
+    return -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+
+
+def convolution(function, one=False):
+    def make(c):
+        cut = (lambda pair: pair[0]) if one else (lambda pair: pair)
+        options = {key: cut(c.pair(key, key not in ("padding", "output_padding"))) for key in ("stride", "padding", "dilation")}
+        if "transpose" in c.op:
+            options["output_padding"] = c.pair("output_padding", 0)
+        return lambda *x: function(*x, groups=c.number("groups", 1), **options)
+    return make
+
+
+def pooling(function):
+    def make(c):
+        kernel, padding = c.pair("kernel", 0), c.pair("padding", 0)
+        stride = c.pair("stride", 0) if "stride" in c.attributes else kernel
+        return lambda x: function(x, kernel, stride, padding)
+    return make
+
+
+def chunk(c):
+    def halves(x, axis=c.number("axis")):
+        a, b = x.chunk(2, axis)
+        return a + b
+    return halves
+
+
+def cut(c):
+    axis, begin, length = c.number("axis"), c.number("begin"), c.number("end") - c.number("begin")
+    return lambda x: x.narrow(axis, begin, length)
+
+
+def contiguous(view):
+    """Ours makes a new tensor, where PyTorch makes a view and leaves the work to the next op."""
+    return lambda c, make=view: lambda x, f=make(c): f(x).contiguous()
+
+
+OPS = {
+    "relu": plain(F.relu), "gelu": plain(F.gelu), "silu": plain(F.silu), "softplus": plain(F.softplus),
+    "leaky_relu": with_number(F.leaky_relu), "elu": with_number(F.elu), "scale": with_number(torch.mul),
+    "shift": with_number(torch.add), "pow": with_number(torch.pow), "clamp": plain(torch.clamp, -0.5, 0.5),
+    "reshape": lambda c: lambda x, shape=sizes(c.text("to")): x.reshape(shape),
+    "permute": contiguous(lambda c: lambda x, order=c.digits("order"): x.permute(order)),
+    "slice": contiguous(cut), "chunk": chunk,
+    "concat": lambda c: lambda *x, axis=c.number("axis"): torch.cat(x, axis),
+    "expand": contiguous(lambda c: lambda x, shape=sizes(c.text("to")): x.expand(shape)),
+    "sum": reduced(torch.sum), "mean": reduced(torch.mean), "max": reduced(torch.amax, torch.amax),
+    "softmax": along(torch.softmax), "log_softmax": along(torch.log_softmax), "logsumexp": along(torch.logsumexp),
+    "matmul": plain(torch.matmul), "linear": plain(F.linear),
+    "conv1d": convolution(F.conv1d, one=True), "conv2d": convolution(F.conv2d),
+    "conv_transpose2d": convolution(F.conv_transpose2d),
+    "max_pool2d": pooling(F.max_pool2d), "avg_pool2d": pooling(F.avg_pool2d),
+    "adaptive_avg_pool2d": lambda c: lambda x, size=c.number("size", 1): F.adaptive_avg_pool2d(x, size),
+    "upsample_nearest2d": lambda c: lambda x, factor=c.number("factor", 2): F.interpolate(x, scale_factor=factor),
+    "batch_norm": lambda c: lambda x, w, b, mean, var: F.batch_norm(x, mean, var, w, b, training=True),
+    "layer_norm": lambda c: lambda x, w, b: F.layer_norm(x, c.shapes[1], w, b),
+    "embedding": plain(F.embedding),
+    "bernoulli_like": plain(lambda x: torch.empty_like(x).bernoulli_(0.3)), "dropout": plain(F.dropout, 0.3),
+    "mse_loss": loss(F.mse_loss), "l1_loss": loss(F.l1_loss), "bce_loss": loss(F.binary_cross_entropy),
+    "bce_with_logits_loss": loss(F.binary_cross_entropy_with_logits), "cross_entropy": loss(F.cross_entropy),
+    "gaussian_kl_loss": loss(gaussian_kl),
+}
+
+
+def function_of(c):
+    """An op that is not in the table is the function of that name in torch."""
+    return OPS[c.op](c) if c.op in OPS else getattr(torch, c.op)
+
+
+# ---- Timing. ----
+
+def median_time(run, seconds):
+    """In microseconds: as measure.c does it. One run warms up there; here more, as oneDNN and the allocator learn."""
+    for _ in range(3):
+        run()
+    times, start = [], time.perf_counter()
+    end = start + seconds
+    while len(times) < 20000 and (len(times) < 5 or start < end):
+        run()
+        now = time.perf_counter()
+        times.append(1e6 * (now - start))
+        start = now
+    return statistics.median(times)
+
+
+def channels_last(tensors):
+    for t in tensors:
+        if t.dim() == 4:
+            t.data = t.data.contiguous(memory_format=torch.channels_last)
+    return tensors
+
+
+def time_pass(c, seconds, prepare=lambda tensors: tensors):
+    f, x = function_of(c), prepare(c.tensors())
+    with torch.no_grad():
+        y = f(*x)
+        g = torch.rand_like(y) * 2 - 1
+    wanted = [t for t in x if t.requires_grad]
+
+    def forward():
+        f(*x)
+
+    def both():
+        for t in wanted:
+            t.grad = None
+        f(*x).backward(g)
+
+    if wanted:
+        return median_time(both, seconds)
+    with torch.inference_mode():
+        return median_time(forward, seconds)
+
+
+HAS_LAYOUTS = ("conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d", "batch_norm")
+
+
+def time_op(c, seconds):
+    if c.op in HAS_LAYOUTS and len(c.shapes[0]) == 4:
+        return min(time_pass(c, seconds / 2), time_pass(c, seconds / 2, channels_last))
+    return time_pass(c, seconds)
+
+
+O = torch.optim
+UPDATES = {
+    "sgd": lambda p: O.SGD(p, lr=1e-3, fused=True),
+    "sgd_momentum": lambda p: O.SGD(p, lr=1e-3, momentum=0.9, weight_decay=1e-4, nesterov=True, fused=True),
+    "adam": lambda p: O.Adam(p, lr=1e-3, fused=True),
+    "adamw": lambda p: O.AdamW(p, lr=1e-3, fused=True),
+    "adagrad": lambda p: O.Adagrad(p, lr=1e-3, fused=True),
+    "rmsprop": lambda p: O.RMSprop(p, lr=1e-3, foreach=True),
+    "rmsprop_centered": lambda p: O.RMSprop(p, lr=1e-3, momentum=0.9, centered=True, foreach=True),
+}
+CLIPPINGS = {"clip_grad_norm": torch.nn.utils.clip_grad_norm_, "clip_grad_value": torch.nn.utils.clip_grad_value_}
+
+
+def time_update(c, seconds):
+    parameters = [t for _ in range(c.number("copies", 1)) for t in c.tensors()]
+    for p in parameters:
+        p.grad = 2 * p.detach()
+    if c.op in UPDATES:
+        return median_time(UPDATES[c.op](parameters).step, seconds)
+    limit = 1.0
+
+    def clip():
+        nonlocal limit
+        limit *= 0.9999
+        CLIPPINGS[c.op](parameters, limit, foreach=True)
+    return median_time(clip, seconds)
+
+
+def time_model(c, seconds, zoo):
+    """zoo(letter, batch): a model, and functions that make one step of training and one of inference; twice, where there are
+    layouts to choose from."""
+    times = []
+    for model, train, infer in zoo(c.text("model"), c.number("batch")):
+        if c.op == "train":
+            times.append(median_time(train, seconds))
+        else:
+            model.eval()
+            with torch.inference_mode():
+                times.append(median_time(infer, seconds))
+    return min(times)
+
+
+def run(options, zoo):
+    print("case,threads,us")
+    for c in cases(options.filter):
+        torch.manual_seed(1)
+        if c.op in ("train", "infer"):
+            us = time_model(c, options.seconds, zoo)
+        elif c.op in UPDATES or c.op in CLIPPINGS:
+            us = time_update(c, options.seconds)
+        else:
+            us = time_op(c, options.seconds)
+        print(f"{c.line},{options.threads},{us:.2f}", flush=True)
