@@ -122,7 +122,7 @@ int main(int argc, char **argv)
         {"workloads", ARGS_FLAG, &o.workloads, 0, 0, NULL, "the workloads"},
         {"kernels", ARGS_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for"},
         {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images"},
-        {"ops", ARGS_FLAG, &o.ops, 0, 0, NULL, "every op, optimiser and model at several shapes (ops.def)"},
+        {"ops", ARGS_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)"},
         {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
     };
     args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", (const args_option *const[]){options, NULL});

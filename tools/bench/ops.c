@@ -10,9 +10,14 @@
 
 /* ---- Attributes that several ops have. ---- */
 
+static int64_t whole(const op_case *c, const char *key, int64_t otherwise)
+{
+    return (int64_t)op_number(c, key, (double)otherwise);
+}
+
 static int axis(const op_case *c)
 {
-    return (int)op_number(c, "axis", -1);
+    return (int)whole(c, "axis", -1);
 }
 
 static ag_reduction reduction(const op_case *c)
@@ -23,7 +28,7 @@ static ag_reduction reduction(const op_case *c)
 
 static ag_conv_options conv_options(const op_case *c)
 {
-    ag_conv_options o = {.groups = (int64_t)op_number(c, "groups", 1)};
+    ag_conv_options o = {.groups = whole(c, "groups", 1)};
     op_pair(c, "stride", o.stride);
     op_pair(c, "padding", o.padding);
     op_pair(c, "dilation", o.dilation);
@@ -50,12 +55,12 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
 /* ---- The ops by name: what each makes of a case c and its inputs x. ---- */
 
 #define STRUCTURAL_OPS(OP)                                                                                            \
-    OP(reshape, ag_reshape(x[0], op_shape(c, "to")))                                                                    \
+    OP(reshape, ag_reshape(x[0], op_shape(c, "to")))                                                                  \
     OP(permute, ag_permute(x[0], op_axes(c, "order")))                                                                \
-    OP(slice, ag_slice(x[0], axis(c), (int64_t)op_number(c, "begin", 0), (int64_t)op_number(c, "end", 0)))            \
+    OP(slice, ag_slice(x[0], axis(c), whole(c, "begin", 0), whole(c, "end", 0)))                                      \
     OP(chunk, sum_of_chunks(x[0], axis(c)))                                                                           \
     OP(concat, ag_concat(c->inputs, x, axis(c)))                                                                      \
-    OP(expand, ag_expand(x[0], op_shape(c, "to")))                                                                      \
+    OP(expand, ag_expand(x[0], op_shape(c, "to")))                                                                    \
     OP(sum, ag_sum(x[0], op_axes(c, "axes"), false))                                                                  \
     OP(mean, ag_mean(x[0], op_axes(c, "axes"), false))                                                                \
     OP(max, ag_max(x[0], op_axes(c, "axes"), false))                                                                  \
@@ -69,8 +74,8 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
     OP(conv_transpose2d, ag_conv_transpose2d(x[0], x[1], x[2], conv_options(c)))                                      \
     OP(max_pool2d, ag_max_pool2d(x[0], pool_options(c)))                                                              \
     OP(avg_pool2d, ag_avg_pool2d(x[0], pool_options(c)))                                                              \
-    OP(adaptive_avg_pool2d, ag_adaptive_avg_pool2d(x[0], (int64_t)op_number(c, "size", 1), (int64_t)op_number(c, "size", 1))) \
-    OP(upsample_nearest2d, ag_upsample_nearest2d(x[0], (int64_t)op_number(c, "factor", 2), (int64_t)op_number(c, "factor", 2))) \
+    OP(adaptive_avg_pool2d, ag_adaptive_avg_pool2d(x[0], whole(c, "size", 1), whole(c, "size", 1)))                   \
+    OP(upsample_nearest2d, ag_upsample_nearest2d(x[0], whole(c, "factor", 2), whole(c, "factor", 2)))                 \
     OP(batch_norm, ag_batch_norm(x[0], x[1], x[2], x[3], x[4], 0.1, 1e-5))                                            \
     OP(layer_norm, ag_layer_norm(x[0], x[1], x[2], 1e-5))                                                             \
     OP(embedding, ag_embedding(x[0], x[1]))                                                                           \
@@ -181,7 +186,7 @@ static bool op_run_open(op_run *r, const op_case *c, const op_entry *entry)
     *r = (op_run){.c = c, .entry = entry, .tape = ag_tape_new(1)};
     bool ok = r->tape != NULL;
     for (int i = 0; i < c->inputs; i++) {
-        r->input[i] = numbers(ag_numel(&c->shape[i]), c->kind[i], (int64_t)op_number(c, "below", 1));
+        r->input[i] = numbers(ag_numel(&c->shape[i]), c->kind[i], whole(c, "below", 1));
         ok = ok && r->input[i];
     }
     if (!ok)

@@ -1,4 +1,4 @@
-/* Every op, optimiser and model at several shapes, forward and backward: the cases of ops.def. */
+/* Every op, optimizer and model at several shapes, forward and backward: the cases of ops.def. */
 #ifndef BENCH_OPS_H
 #define BENCH_OPS_H
 

@@ -1,4 +1,4 @@
-/* The cases of ops.def that train: optimisers and clipping alone, and whole models. */
+/* The cases of ops.def that train: optimizers and clipping alone, and whole models. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,7 +90,7 @@ static const struct {
 static bool make_parameters(update_run *r, const op_case *c)
 {
     static const nn_type type = {.name = "Parameters", .size = sizeof(nn_module)};
-    r->model = nn_new(&type);
+    r->model = r->tape ? nn_new(&type) : NULL;
     ag_tensor *loss = ag_scalar(r->tape, 0);
     for (int k = 0; r->model && k < (int)op_number(c, "copies", 1) * c->inputs; k++) {
         char name[16];

@@ -1,6 +1,6 @@
 """The cases of ops.def in PyTorch, for `peer.py --ops`: eager, backward by autograd with a gradient that is there already.
 
-PyTorch gets its best settings: fused optimisers (foreach where there is none), foreach clipping, and for images whichever of
+PyTorch gets its best settings: fused optimizers (foreach where there is none), foreach clipping, and for images whichever of
 contiguous and channels last is faster.
 """
 import os
