@@ -1,4 +1,4 @@
-/* The cases of ops.def, taken apart. */
+/* The cases of ops.def, parsed. */
 #ifndef BENCH_OP_CASE_H
 #define BENCH_OP_CASE_H
 
@@ -9,7 +9,7 @@
 
 enum { OP_MAX_INPUTS = 8, OP_MAX_ATTRIBUTES = 8, OP_MAX_LINE = 160 };
 
-/* What fills an input: numbers in -1..1 or 0.1..0.9 that want a gradient, 0.1..0.9 that want none, whole numbers. */
+/* What fills an input: see ops.def. OP_REAL and OP_UNIT want a gradient. */
 typedef enum op_kind { OP_REAL, OP_UNIT, OP_DATA, OP_INDEX } op_kind;
 
 typedef struct op_case {
@@ -23,14 +23,14 @@ typedef struct op_case {
     bool        forward_only;
 } op_case;
 
-/* Takes a line apart. False when it is malformed. c must stay where it is. */
+/* Parses a line. False if it is malformed. c points into itself afterwards and must not be copied. */
 bool op_case_parse(op_case *c, const char *line);
 
-/* An attribute's value, or what is to hold without it. */
+/* An attribute's value, or `otherwise` if the case does not have it. */
 const char *op_text(const op_case *c, const char *key, const char *otherwise);
 double      op_number(const op_case *c, const char *key, double otherwise);
-ag_axes     op_axes(const op_case *c, const char *key); /* one digit each; all axes without it */
+ag_axes     op_axes(const op_case *c, const char *key); /* one digit per axis; AG_ALL if absent */
 ag_shape    op_shape(const op_case *c, const char *key); /* "128x784" */
-void        op_pair(const op_case *c, const char *key, int64_t pair[2]); /* "3" is 3, 3; "3x1" is 3, 1; else zeros */
+void        op_pair(const op_case *c, const char *key, int64_t pair[2]); /* "3" is 3, 3; "3x1" is 3, 1; zeros if absent */
 
 #endif

@@ -8,7 +8,7 @@
 #include "autograd/rng.h"
 #include "tools/bench/measure.h"
 
-/* ---- Attributes that several ops have. ---- */
+/* ---- Attributes shared by several ops. ---- */
 
 static int64_t whole(const op_case *c, const char *key, int64_t otherwise)
 {
@@ -116,8 +116,8 @@ static const op_entry entries[] = {
 #include "autograd/kernels/elementwise.def"
 };
 
-/* ---- The end of a pass: an op whose backward hands over a gradient that is there already, as PyTorch's y.backward(g)
- * does, and so costs nothing. ---- */
+/* ---- The end of a pass: an op whose backward passes on a ready-made gradient without a copy, as PyTorch's y.backward(g)
+ * does. ---- */
 
 static bool end_shape(ag_node *node)
 {

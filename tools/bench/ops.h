@@ -1,4 +1,4 @@
-/* Every op, optimizer and model at several shapes, forward and backward: the cases of ops.def. */
+/* Every op, optimizer and model at several shapes: the cases of ops.def. */
 #ifndef BENCH_OPS_H
 #define BENCH_OPS_H
 
@@ -12,8 +12,7 @@
  * number; -1 when one fails. */
 int bench_ops(const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv);
 
-/* Median microseconds of a case; below 0, with a message, when it fails. Each knows the ops of its own table, and
- * returns OP_UNKNOWN for others. */
+/* Median microseconds of a case; OP_FAILED, with a message, on failure; OP_UNKNOWN if the op is not one of its own. */
 enum { OP_FAILED = -1, OP_UNKNOWN = -2 };
 double time_op(const op_case *c, double seconds);
 double time_update(const op_case *c, double seconds);

@@ -22,7 +22,7 @@ static void step(void *context)
     nn_step(r->optimizer, r->tape);
 }
 
-/* The maximum goes down a little each time, so that there is always something to clip. */
+/* The limit shrinks a little each time, so that there is always something to clip. */
 static void clip_norm(void *context)
 {
     update_run *r = context;
@@ -86,7 +86,7 @@ static const struct {
     {"clip_grad_value", sgd, clip_value},
 };
 
-/* A module of the case's parameters, `copies` of each; their gradients are there. False when that fails. */
+/* Makes a module of the case's parameters, `copies` of each, and computes their gradients. False on failure. */
 static bool make_parameters(update_run *r, const op_case *c)
 {
     static const nn_type type = {.name = "Parameters", .size = sizeof(nn_module)};

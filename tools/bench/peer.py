@@ -189,7 +189,7 @@ def speed(name, w, data):
 
 
 def variants(data):
-    """What peer_ops.time_model asks for. Of the inference of a conv workload, images are unflattened as its loss does."""
+    """The models for peer_ops.time_model; the conv models in both layouts."""
     def make(name, batch):
         w = WORKLOADS[name]
         train, labels, _, _ = prepare(w, data)

@@ -1,4 +1,4 @@
-"""The cases of ops.def in PyTorch, for `peer.py --ops`: eager, backward by autograd with a gradient that is there already.
+"""The cases of ops.def in PyTorch, for `peer.py --ops`: eager, backward by autograd from a ready-made gradient.
 
 PyTorch gets its best settings: fused optimizers (foreach where there is none), foreach clipping, and for images whichever of
 contiguous and channels last is faster.
@@ -116,7 +116,7 @@ def cut(c):
 
 
 def contiguous(view):
-    """Ours makes a new tensor, where PyTorch makes a view and leaves the work to the next op."""
+    """PyTorch makes a view here, ours a new tensor: the copy is part of the case."""
     return lambda c, make=view: lambda x, f=make(c): f(x).contiguous()
 
 
@@ -155,7 +155,7 @@ def function_of(c):
 # ---- Timing. ----
 
 def median_time(run, seconds):
-    """In microseconds: as measure.c does it. One run warms up there; here more, as oneDNN and the allocator learn."""
+    """In microseconds, as measure.c does it, with more runs to warm up: oneDNN and the allocator need them."""
     for _ in range(3):
         run()
     times, start = [], time.perf_counter()
@@ -234,8 +234,7 @@ def time_update(c, seconds):
 
 
 def time_model(c, seconds, zoo):
-    """zoo(letter, batch): a model, and functions that make one step of training and one of inference; twice, where there are
-    layouts to choose from."""
+    """zoo(letter, batch) yields a model and functions for one training step and one inference, for each layout to try."""
     times = []
     for model, train, infer in zoo(c.text("model"), c.number("batch")):
         if c.op == "train":
