@@ -113,7 +113,7 @@ ISA_FLAGS_avx2   := -mavx2 -mfma
 
 define variant
 $(1)_LIB     := $(LIB_SRC:%.c=$(BUILD)/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/$(1)/%.$(i).o))
-$(1)_SUPPORT := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),models/train% models/draw% tools/bench/%),$(SUPPORT_SRC)))
+$(1)_SUPPORT := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),tools/bench/%),$(SUPPORT_SRC)))
 $(1)_TEST    := $(TEST_SRC:%.c=$(BUILD)/$(1)/%.o)
 $(1)_MAIN    := $(HAS_MAIN:%.c=$(BUILD)/$(1)/%.o)
 $(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_RUNNER)
@@ -226,11 +226,12 @@ test-aarch64: $(STAMP) ## the tests on emulated 64-bit ARM; needs gcc-aarch64-li
 
 # The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
 FUZZ_RUNS ?= 4000000
-FUZZ_SRC  := $(wildcard nn/safetensors*.c nn/whole_file.c datasets/npy.c datasets/idx.c datasets/file.c)
+FUZZ_SRC  := $(wildcard nn/safetensors*.c tools/file.c tools/error.c tools/text.c) \
+	$(addprefix datasets/,npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
 fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
-	@for reader in safetensors npy idx; do mkdir -p $(BUILD)/fuzz/$$reader && \
+	@for reader in safetensors npy idx png pgm; do mkdir -p $(BUILD)/fuzz/$$reader && \
 		clang -std=c11 -I. -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$$reader \
-			-o $(BUILD)/fuzz/$$reader.run tests/fuzz/reader.c $(FUZZ_SRC) -lm && \
+			-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -o $(BUILD)/fuzz/$$reader.run tests/fuzz/reader.c $(FUZZ_SRC) -lm && \
 		$(BUILD)/fuzz/$$reader.run -runs=$(FUZZ_RUNS) -max_len=600 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
 			$(BUILD)/fuzz/$$reader tests/fuzz/seeds/$$reader || exit 1; done
 

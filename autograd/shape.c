@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the widest real times this many elements still fit an int64_t with room to spare. */
-#define MAX_ELEMENTS ((int64_t)1 << 56)
+/* A tensor of this many elements, its gradient and what an op keeps for it still fit a size_t. */
+#define MAX_ELEMENTS ((int64_t)(SIZE_MAX / 32 < (uint64_t)1 << 56 ? SIZE_MAX / 32 : (uint64_t)1 << 56))
 
 ag_shape ag_shape_of(int rank, const int64_t *dim)
 {

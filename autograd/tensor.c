@@ -45,6 +45,11 @@ ag_tensor *ag_wrap(ag_tape *tape, ag_shape shape, ag_real *data)
     return ag_tensor_on(tape, "wrap", shape, data);
 }
 
+ag_tensor *ag_empty(ag_tape *tape, ag_shape shape)
+{
+    return ag_tensor_on(tape, "empty", shape, NULL);
+}
+
 ag_tensor *ag_full(ag_tape *tape, ag_shape shape, double value)
 {
     ag_tensor *t = ag_tensor_on(tape, "full", shape, NULL);
@@ -92,32 +97,41 @@ double ag_item(const ag_tensor *t)
     return (double)t->data[0];
 }
 
-/* One block: the tensor, its data, its gradient, each aligned for the widest vectors. */
+/* A parameter: the tensor, then its data and its gradient in the same block, each aligned for the widest vectors. */
+typedef struct parameter {
+    ag_tensor tensor;
+    void     *block;
+} parameter;
+
+/* Memory comes zeroed from the system, which gives a page when it is first touched: a large model costs nothing until its values are
+ * set, and no gradient costs anything where none is computed. */
 ag_tensor *ag_parameter_new(ag_shape shape)
 {
     const size_t unit = 64;
     int64_t n = ag_numel(&shape);
     if (n < 0)
         return NULL;
-    size_t head = (sizeof(ag_tensor) + unit - 1) / unit * unit;
+    size_t head = (sizeof(parameter) + unit - 1) / unit * unit;
     size_t body = ((size_t)n * sizeof(ag_real) + unit - 1) / unit * unit;
-    char *block = aligned_alloc(unit, head + 2 * body);
+    char *block = calloc(1, head + 2 * body + unit);
     if (!block)
         return NULL;
-    memset(block, 0, head + 2 * body);
-    ag_tensor *p = (ag_tensor *)(void *)block;
-    *p = (ag_tensor){
+    char *begin = block + (unit - (uintptr_t)block % unit);
+    parameter *p = (parameter *)(void *)begin;
+    p->block = block;
+    p->tensor = (ag_tensor){
         .shape = shape,
-        .data = (ag_real *)(void *)(block + head),
-        .grad_buffer = (ag_real *)(void *)(block + head + body),
+        .data = (ag_real *)(void *)(begin + head),
+        .grad_buffer = (ag_real *)(void *)(begin + head + body),
         .needs_grad = true,
     };
-    return p;
+    return &p->tensor;
 }
 
 void ag_parameter_free(ag_tensor *p)
 {
-    free(p);
+    if (p && !p->tape)
+        free(((parameter *)p)->block);
 }
 
 void ag_zero_grad(ag_tensor *p)

@@ -27,6 +27,7 @@ typedef struct ag_tensor {
 
 ag_tensor *ag_input(ag_tape *tape, ag_shape shape, const ag_real *data); /* a copy of data */
 ag_tensor *ag_wrap(ag_tape *tape, ag_shape shape, ag_real *data);        /* data itself; it must outlive the pass */
+ag_tensor *ag_empty(ag_tape *tape, ag_shape shape);                      /* undefined values, to be written */
 ag_tensor *ag_full(ag_tape *tape, ag_shape shape, double value);
 ag_tensor *ag_zeros(ag_tape *tape, ag_shape shape);
 ag_tensor *ag_ones(ag_tape *tape, ag_shape shape);

@@ -14,6 +14,13 @@ void ds_dataset_free(ds_dataset *d)
     *d = (ds_dataset){0};
 }
 
+#ifdef AG_DOUBLE
+static void unit_of_bytes(int64_t n, const uint8_t *restrict from, double *restrict to)
+{
+    for (int64_t k = 0; k < n; k++)
+        to[k] = from[k] / 255.0;
+}
+#else
 /* value / 255, correctly rounded, without a division: 1/255 = (2^-8 + 2^-16) (1 + 2^-16 + 2^-32 + ...), whose first factor times a
  * byte is exact. */
 static void unit_of_bytes(int64_t n, const uint8_t *restrict from, float *restrict to)
@@ -22,8 +29,9 @@ static void unit_of_bytes(int64_t n, const uint8_t *restrict from, float *restri
     for (int64_t k = 0; k < n; k++)
         to[k] = (float)from[k] * high + (float)from[k] * low;
 }
+#endif
 
-void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, float *out)
+void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *out)
 {
     const int64_t size = d->height * d->width, ahead = 2, line = 64;
     for (int64_t i = 0; i < n; i++) {
@@ -34,33 +42,26 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, float *out)
     }
 }
 
-static bool read_part(const char *folder, const char *name, int rank, ds_idx *out, ds_error *error)
+static bool read_part(const char *folder, const char *name, int rank, ds_idx *out, tl_error *why)
 {
     char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    int n = folder ? snprintf(path, sizeof path, "%s/%s", folder, name) : -1;
     if (n >= 0 && (size_t)n < sizeof path)
-        return ds_idx_read(path, rank, out, error);
-    snprintf(error->text, sizeof error->text, "%.80s...: the path is too long", folder);
-    return false;
+        return ds_idx_read(path, rank, out, why);
+    return tl_fail(why, "%.80s...: the path is too long", folder ? folder : "NULL");
 }
 
-bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, ds_error *error)
+bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why)
 {
     ds_idx images = {0}, labels = {0};
     *d = (ds_dataset){0};
-    bool ok = read_part(folder, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte", 3, &images, error) &&
-              read_part(folder, train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte", 1, &labels, error);
-    if (ok && images.dim[0] != labels.dim[0]) {
-        snprintf(error->text, sizeof error->text, "%s: %lld images but %lld labels", folder, (long long)images.dim[0],
-                 (long long)labels.dim[0]);
-        ok = false;
-    }
+    bool ok = read_part(folder, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte", 3, &images, why) &&
+              read_part(folder, train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte", 1, &labels, why);
+    if (ok && images.dim[0] != labels.dim[0])
+        ok = tl_fail_at(why, folder, "%lld images but %lld labels", (long long)images.dim[0], (long long)labels.dim[0]);
     for (int64_t i = 0; ok && i < labels.dim[0]; i++)
-        if (labels.data[i] > 9) {
-            snprintf(error->text, sizeof error->text, "%s: label %lld is %d, expected 0 to 9", folder, (long long)i,
-                     labels.data[i]);
-            ok = false;
-        }
+        if (labels.data[i] > 9)
+            ok = tl_fail_at(why, folder, "label %lld is %d, expected 0 to 9", (long long)i, labels.data[i]);
     *d = (ds_dataset){images.dim[0], images.dim[1], images.dim[2], images.data, labels.data};
     if (!ok)
         ds_dataset_free(d);

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "autograd/real.h"
+#include "tools/error.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -16,22 +19,17 @@ typedef struct ds_dataset {
     uint8_t *labels; /* (count) */
 } ds_dataset;
 
-/* Why a function of this folder returned false. */
-typedef struct ds_error {
-    char text[1024];
-} ds_error;
-
 void ds_dataset_free(ds_dataset *d);
 
 /* Pixels of images index[0 .. n-1] as value / 255, in 0..1: out is (n, height * width). */
-void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, float *out);
+void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *out);
 
 /* Reads MNIST from a folder: (train|t10k)-images-idx3-ubyte and (train|t10k)-labels-idx1-ubyte. */
-bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, ds_error *error);
+bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why);
 
 /* Makes `count` digits like handwritten ones, 28 x 28, ten classes in equal parts: strokes with random shape, pen, slant,
  * size and place. Image i is a function of (seed, i) alone, the same on every machine. */
-bool ds_digits_make(int64_t count, uint64_t seed, ds_dataset *d, ds_error *error);
+bool ds_digits_make(int64_t count, uint64_t seed, ds_dataset *d, tl_error *why);
 
 #ifdef __cplusplus
 }

@@ -193,19 +193,15 @@ static void draw_digit(int digit, uint64_t seed, uint8_t *pixels)
         pixels[i] = (uint8_t)(c.ink[i] * 255.0f + 0.5f);
 }
 
-bool ds_digits_make(int64_t count, uint64_t seed, ds_dataset *d, ds_error *error)
+bool ds_digits_make(int64_t count, uint64_t seed, ds_dataset *d, tl_error *why)
 {
     *d = (ds_dataset){0};
-    if (count < 1 || count > 100000000) {
-        snprintf(error->text, sizeof error->text, "digits: %lld images asked for, expected 1 to 100000000",
-                 (long long)count);
-        return false;
-    }
+    if (count < 1 || count > 100000000)
+        return tl_fail(why, "digits: %lld images asked for, expected 1 to 100000000", (long long)count);
     *d = (ds_dataset){count, SIDE, SIDE, malloc((size_t)count * SIDE * SIDE), malloc((size_t)count)};
     if (!d->pixels || !d->labels) {
         ds_dataset_free(d);
-        snprintf(error->text, sizeof error->text, "digits: out of memory for %lld images", (long long)count);
-        return false;
+        return tl_fail(why, "digits: out of memory for %lld images", (long long)count);
     }
     uint64_t stream = seed;
     for (int64_t i = 0; i < count; i++) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datasets/file_internal.h"
+#include "tools/file.h"
 
 static int64_t big_endian(const uint8_t *b)
 {
@@ -11,48 +11,48 @@ static int64_t big_endian(const uint8_t *b)
 }
 
 /* Reads and checks the header; returns its length, or 0 on failure. */
-static size_t read_header(const uint8_t *b, size_t size, const char *path, int rank, ds_idx *out, ds_error *error)
+static size_t read_header(const uint8_t *b, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
 {
     size_t length = 4 + 4 * (size_t)rank;
     if (size < length)
-        return ds_fail(error, path, "too short for an IDX header of %zu bytes", length);
+        return tl_fail_at(why, path, "too short for an IDX header of %zu bytes", length);
     if (b[0] || b[1] || b[2] != 8 || b[3] != rank)
-        return ds_fail(error, path, "begins with %02x %02x %02x %02x, expected 00 00 08 %02x", b[0], b[1], b[2], b[3],
+        return tl_fail_at(why, path, "begins with %02x %02x %02x %02x, expected 00 00 08 %02x", b[0], b[1], b[2], b[3],
                        (unsigned)rank);
     int64_t bytes = 1;
     out->rank = rank;
     for (int i = 0; i < rank; i++) {
         int64_t n = out->dim[i] = big_endian(b + 4 + 4 * i);
         if (n == 0 || bytes > INT64_MAX / n)
-            return ds_fail(error, path, "dimension %d is %lld", i, (long long)n);
+            return tl_fail_at(why, path, "dimension %d is %lld", i, (long long)n);
         bytes *= n;
     }
     if ((uint64_t)bytes != size - length)
-        return ds_fail(error, path, "has %zu bytes of data, its header says %lld", size - length, (long long)bytes);
+        return tl_fail_at(why, path, "has %zu bytes of data, its header says %lld", size - length, (long long)bytes);
     return length;
 }
 
-bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, ds_error *error)
+bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
 {
     *out = (ds_idx){0};
     if (!bytes || rank < 1 || rank > DS_IDX_MAX_RANK)
-        return ds_fail(error, path, "no bytes, or rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);
-    size_t header = read_header(bytes, size, path, rank, out, error);
+        return tl_fail_at(why, path, "no bytes, or rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);
+    size_t header = read_header(bytes, size, path, rank, out, why);
     out->data = header ? malloc(size - header) : NULL;
     if (!header)
         return false;
     if (!out->data)
-        return ds_fail(error, path, "out of memory (%zu bytes)", size - header);
+        return tl_fail_at(why, path, "out of memory (%zu bytes)", size - header);
     memcpy(out->data, bytes + header, size - header);
     return true;
 }
 
-bool ds_idx_read(const char *path, int rank, ds_idx *out, ds_error *error)
+bool ds_idx_read(const char *path, int rank, ds_idx *out, tl_error *why)
 {
     size_t size = 0;
     *out = (ds_idx){0};
-    uint8_t *bytes = ds_read_whole(path, &size, error);
-    bool ok = bytes && ds_idx_parse(bytes, size, path, rank, out, error);
+    uint8_t *bytes = tl_read_file(path, &size, why);
+    bool ok = bytes && ds_idx_parse(bytes, size, path, rank, out, why);
     free(bytes);
     return ok;
 }

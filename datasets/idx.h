@@ -17,10 +17,10 @@ typedef struct ds_idx {
 } ds_idx;
 
 /* Reads a file of the given rank. False when it cannot be read, is no such file, or is shorter or longer than it says. */
-bool ds_idx_read(const char *path, int rank, ds_idx *out, ds_error *error);
+bool ds_idx_read(const char *path, int rank, ds_idx *out, tl_error *why);
 
 /* The same from bytes; `path` is for the message. */
-bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, ds_error *error);
+bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, tl_error *why);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
 
 static const nn_type chunked_vae_type = {.name = "ChunkedVAE", .size = sizeof(chunked_vae), .forward = forward};
 
-chunked_vae *chunked_vae_new(chunked_vae_config c, uint64_t seed)
+chunked_vae *chunked_vae_new(chunked_vae_config c)
 {
     chunked_vae *m = nn_new(&chunked_vae_type);
     if (!m)
@@ -17,7 +17,6 @@ chunked_vae *chunked_vae_new(chunked_vae_config c, uint64_t seed)
                                        nn_linear(c.second, 2 * c.latent), nn_relu()));
     NN_CHILD(m, decoder, nn_sequential(nn_linear(c.latent, c.second), nn_relu(), nn_linear(c.second, c.first), nn_relu(),
                                        nn_linear(c.first, c.input), nn_sigmoid()));
-    nn_reset_parameters(&m->base, seed);
     return m;
 }
 
@@ -43,3 +42,30 @@ chunked_vae_losses chunked_vae_loss(chunked_vae_output out, ag_tensor *x, double
     ag_tensor *mse = ag_mse_loss(out.reconstruction, x, AG_MEAN);
     return (chunked_vae_losses){ag_add(mse, ag_scale(kld, beta)), mse, kld};
 }
+
+/* ---- As a variant. ---- */
+
+static nn_module *make(int64_t height, int64_t width, const int64_t *size)
+{
+    return (nn_module *)chunked_vae_new((chunked_vae_config){height * width, size[0], size[1], size[2]});
+}
+
+static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
+{
+    chunked_vae_losses l = chunked_vae_loss(chunked_vae_forward((chunked_vae *)m, x), x, beta);
+    return (vae_losses){l.total, l.mse, l.kld};
+}
+
+static ag_tensor *encode(nn_module *m, ag_tensor *x)
+{
+    ag_tensor *half[2];
+    ag_chunk(nn_forward(((chunked_vae *)m)->encoder, x), 2, 1, half);
+    return half[0];
+}
+
+static ag_tensor *decode(nn_module *m, ag_tensor *z)
+{
+    return chunked_vae_decode((chunked_vae *)m, z);
+}
+
+const vae_kind vae_chunked = {"chunked", "mse", make, loss, true, encode, decode};

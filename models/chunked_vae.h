@@ -2,7 +2,7 @@
 #ifndef MODELS_CHUNKED_VAE_H
 #define MODELS_CHUNKED_VAE_H
 
-#include "nn/nn.h"
+#include "models/vae.h"
 
 typedef struct chunked_vae_config {
     int64_t input, first, second, latent; /* 784, 256, 64, 10 */
@@ -23,13 +23,15 @@ typedef struct chunked_vae_losses {
     ag_tensor *total, *mse, *kld; /* total = mse + beta kld */
 } chunked_vae_losses;
 
-/* NULL when memory is out; see nn_error for anything else. */
-chunked_vae *chunked_vae_new(chunked_vae_config config, uint64_t seed);
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
+chunked_vae *chunked_vae_new(chunked_vae_config config);
 
 chunked_vae_output chunked_vae_forward(chunked_vae *m, ag_tensor *x); /* x (N, input) */
 ag_tensor         *chunked_vae_decode(chunked_vae *m, ag_tensor *z);
 
 /* The mean squared error, and sum(mu^2 + sigma^2 - log(1e-8 + sigma^2) - 1) / 2 per pixel of the batch. */
 chunked_vae_losses chunked_vae_loss(chunked_vae_output out, ag_tensor *x, double beta);
+
+extern const vae_kind vae_chunked;
 
 #endif

@@ -28,7 +28,7 @@ static nn_module *last_layer(const conv_ae_config *c)
     return nn_conv_transpose2d_with(o);
 }
 
-conv_ae *conv_ae_new(conv_ae_config c, uint64_t seed)
+conv_ae *conv_ae_new(conv_ae_config c)
 {
     conv_ae *m = nn_new(&conv_ae_type);
     if (!m)
@@ -39,7 +39,6 @@ conv_ae *conv_ae_new(conv_ae_config c, uint64_t seed)
     NN_CHILD(m, decoder, nn_sequential(nn_conv_transpose2d(c.second, c.first, 3, 2, 0), nn_relu(),
                                        nn_conv_transpose2d(c.first, c.second, 5, 3, 1), nn_relu(), last_layer(&c),
                                        nn_tanh()));
-    nn_reset_parameters(&m->base, seed);
     return m;
 }
 

@@ -15,8 +15,8 @@ typedef struct conv_ae {
     nn_module     *encoder, *decoder;
 } conv_ae;
 
-/* NULL when memory is out; see nn_error for anything else. */
-conv_ae *conv_ae_new(conv_ae_config config, uint64_t seed);
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
+conv_ae *conv_ae_new(conv_ae_config config);
 
 /* Height or width of the code of images with such a side. */
 int64_t conv_ae_code_side(int64_t side);

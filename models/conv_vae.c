@@ -7,7 +7,7 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
 
 static const nn_type conv_vae_type = {.name = "ConvVAE", .size = sizeof(conv_vae), .forward = forward};
 
-conv_vae *conv_vae_new(conv_vae_config c, uint64_t seed)
+conv_vae *conv_vae_new(conv_vae_config c)
 {
     conv_vae *m = nn_new(&conv_vae_type);
     if (!m)
@@ -24,7 +24,6 @@ conv_vae *conv_vae_new(conv_vae_config c, uint64_t seed)
     NN_CHILD(m, decoder, nn_sequential(nn_unflatten(AG_SHAPE(c.second, h, w)),
                                        nn_conv_transpose2d(c.second, c.first, 4, 2, 1), nn_relu(),
                                        nn_conv_transpose2d(c.first, c.channels, 4, 2, 1), nn_flatten()));
-    nn_reset_parameters(&m->base, seed);
     return m;
 }
 
@@ -33,11 +32,41 @@ ag_tensor *conv_vae_decode(conv_vae *m, ag_tensor *z)
     return nn_forward(m->decoder, nn_forward(m->expand, z));
 }
 
-vae_output conv_vae_forward(conv_vae *m, ag_tensor *x)
+vae_code conv_vae_encode(conv_vae *m, ag_tensor *x)
 {
     const conv_vae_config *c = &m->config;
     ag_tensor *h      = nn_forward(m->encoder, ag_reshape(x, AG_SHAPE(-1, c->channels, c->height, c->width)));
     ag_tensor *mu     = nn_forward(m->mu, h);
     ag_tensor *logvar = nn_forward(m->logvar, h);
-    return (vae_output){conv_vae_decode(m, vae_sample(mu, logvar)), mu, logvar};
+    return (vae_code){mu, logvar};
 }
+
+vae_output conv_vae_forward(conv_vae *m, ag_tensor *x)
+{
+    vae_code code = conv_vae_encode(m, x);
+    return (vae_output){conv_vae_decode(m, vae_sample(code.mu, code.logvar)), code.mu, code.logvar};
+}
+
+/* ---- As a variant. ---- */
+
+static nn_module *make(int64_t height, int64_t width, const int64_t *size)
+{
+    return (nn_module *)conv_vae_new((conv_vae_config){1, height, width, size[0], size[1], size[2]});
+}
+
+static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
+{
+    return vae_loss(conv_vae_forward((conv_vae *)m, x), x, beta);
+}
+
+static ag_tensor *encode(nn_module *m, ag_tensor *x)
+{
+    return conv_vae_encode((conv_vae *)m, x).mu;
+}
+
+static ag_tensor *decode(nn_module *m, ag_tensor *z)
+{
+    return ag_sigmoid(conv_vae_decode((conv_vae *)m, z));
+}
+
+const vae_kind vae_conv = {"conv", "bce", make, loss, false, encode, decode};

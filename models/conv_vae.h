@@ -15,10 +15,13 @@ typedef struct conv_vae {
     nn_module      *encoder, *mu, *logvar, *expand, *decoder;
 } conv_vae;
 
-/* NULL when memory is out; see nn_error for anything else. */
-conv_vae *conv_vae_new(conv_vae_config config, uint64_t seed);
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
+conv_vae *conv_vae_new(conv_vae_config config);
 
+vae_code   conv_vae_encode(conv_vae *m, ag_tensor *x);
 vae_output conv_vae_forward(conv_vae *m, ag_tensor *x); /* x (N, pixels) or (N, C, H, W); logits (N, pixels) */
 ag_tensor *conv_vae_decode(conv_vae *m, ag_tensor *z);  /* z (N, latent); returns logits (N, pixels) */
+
+extern const vae_kind vae_conv;
 
 #endif

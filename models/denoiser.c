@@ -6,7 +6,8 @@
 
 bool denoiser_init(denoiser *d, denoising_ae_config config, double lr, uint64_t seed)
 {
-    *d = (denoiser){.model = denoising_ae_new(config, seed), .tape = ag_tape_new(seed), .cost = NAN};
+    *d = (denoiser){.model = denoising_ae_new(config), .tape = ag_tape_new(seed), .cost = NAN};
+    nn_reset_parameters(d->model ? &d->model->base : NULL, seed);
     d->optimizer = nn_adam(d->model ? &d->model->base : NULL, nn_adam_defaults(lr));
     return !denoiser_error(d);
 }

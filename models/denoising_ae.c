@@ -5,7 +5,6 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
     return denoising_ae_forward((denoising_ae *)m, x);
 }
 
-static const nn_type denoising_ae_type = {.name = "DenoisingAutoencoder", .size = sizeof(denoising_ae), .forward = forward};
 
 static int64_t pixels(const denoising_ae_config *c)
 {
@@ -47,7 +46,19 @@ static bool set_zero(void *context, const char *name, nn_parameter *p)
     return nn_init_constant(p->tensor, 0);
 }
 
-denoising_ae *denoising_ae_new(denoising_ae_config c, uint64_t seed)
+static void reset(nn_module *m, ag_rng *rng)
+{
+    const denoising_ae_config *c = &((denoising_ae *)m)->config;
+    if (c->conv || c->hidden > 0)
+        return;
+    nn_visit(m, set_zero, NULL);
+    nn_init_xavier_uniform(nn_parameter_named(m, "encoder.0.weight"), 1, &(ag_rng){rng->seed, 0});
+}
+
+static const nn_type denoising_ae_type = {
+    .name = "DenoisingAutoencoder", .size = sizeof(denoising_ae), .forward = forward, .reset = reset};
+
+denoising_ae *denoising_ae_new(denoising_ae_config c)
 {
     denoising_ae *m = nn_new(&denoising_ae_type);
     if (!m)
@@ -59,11 +70,6 @@ denoising_ae *denoising_ae_new(denoising_ae_config c, uint64_t seed)
         make_deep(m, pixels(&c));
     else
         make_shallow(m, pixels(&c));
-    nn_reset_parameters(&m->base, seed);
-    if (!c.conv && c.hidden == 0) {
-        nn_visit(&m->base, set_zero, NULL);
-        nn_init_xavier_uniform(nn_parameter_named(&m->base, "encoder.0.weight"), 1, &(ag_rng){seed, 0});
-    }
     return m;
 }
 

@@ -30,8 +30,8 @@ typedef struct denoising_ae {
     nn_module          *encoder, *decoder;
 } denoising_ae;
 
-/* NULL when memory is out; see nn_error for anything else. */
-denoising_ae *denoising_ae_new(denoising_ae_config config, uint64_t seed);
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
+denoising_ae *denoising_ae_new(denoising_ae_config config);
 
 ag_tensor *denoising_ae_corrupt(denoising_ae *m, ag_tensor *x);    /* x (N, pixels) with noise from the tape's state */
 ag_tensor *denoising_ae_encode(denoising_ae *m, ag_tensor *x);     /* returns (N, latent) */

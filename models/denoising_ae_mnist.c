@@ -1,135 +1,138 @@
-/* Trains a denoising autoencoder; draws noisy, denoised and clean images. Without options that say otherwise it is a deep one
- * on Gaussian noise; --tutorial gives the tutorial's shallow one. */
+/* Trains a denoising autoencoder; draws noisy, denoised and clean images. It is a deep one on Gaussian noise unless options say
+ * otherwise; --tutorial gives the tutorial's shallow one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "models/denoising_ae.h"
-#include "models/draw.h"
+#include "models/recipes.h"
+#include "models/train/draw.h"
 
-typedef struct denoising_run {
-    train_session s;
-    denoising_ae *model;
-    bool          tutorial;
-} denoising_run;
+typedef struct denoising_program {
+    const char         *noise;
+    bool                tutorial;
+    denoising_ae_config config;
+    denoising_ae       *model;
+    train_optimizer     adam;
+} denoising_program;
 
 /* Reported per image: half the squared error of what comes out, and of what went in. */
-static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
+static bool step(void *context, train_step *s)
 {
-    denoising_run *r = context;
-    ag_tensor *noisy = denoising_ae_corrupt(r->model, batch->x);
-    ag_tensor *out = denoising_ae_forward(r->model, noisy);
-    ag_tensor *sum = ag_scale(ag_mse_loss(out, batch->x, AG_SUM), 0.5);
-    parts[0] = sum;
-    parts[1] = ag_scale(ag_mse_loss(noisy, batch->x, AG_SUM), 0.5);
-    return sum;
+    denoising_program *p = context;
+    train_batch b;
+    if (!train_load(s, &b))
+        return false;
+    ag_tensor *noisy = denoising_ae_corrupt(p->model, b.x);
+    ag_tensor *loss = ag_scale(ag_mse_loss(denoising_ae_forward(p->model, noisy), b.x, AG_SUM), 0.5);
+    train_report(s, "loss", loss);
+    train_report(s, "noise", ag_scale(ag_mse_loss(noisy, b.x, AG_SUM), 0.5));
+    return train_minimize(s, loss, &p->adam);
 }
 
-/* Rows of noisy, denoised and clean images. */
-static bool draw_denoised(denoising_run *r)
+static ag_tensor *corrupt(void *context, ag_tensor *x)
 {
-    enum { SHOWN = 48 };
-    train_session *s = &r->s;
-    ag_tensor *x = train_test_images(s, 0, s->test.count < SHOWN ? s->test.count : SHOWN);
-    ag_tensor *noisy = denoising_ae_corrupt(r->model, x);
-    ag_tensor *rows[] = {noisy, denoising_ae_forward(r->model, noisy), x};
-    return draw_rows(s, "denoised.png", 3, rows, 16);
-}
-
-/* The mean squared error before and after, over the test set. */
-static bool report_errors(denoising_run *r)
-{
-    train_session *s = &r->s;
-    double before = 0, after = 0;
-    int64_t n = s->options.batch < s->test.count ? s->options.batch : s->test.count, seen = 0;
-    for (; seen + n <= s->test.count; seen += n) {
-        ag_tensor *x = train_test_images(s, seen, n), *noisy = denoising_ae_corrupt(r->model, x);
-        before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
-        after += ag_item(ag_mse_loss(denoising_ae_forward(r->model, noisy), x, AG_MEAN)) * (double)n;
-    }
-    if (ag_error(s->tape))
-        return train_fail(s, "%s", ag_error(s->tape)) == TRAIN_OK;
-    if (!s->options.quiet)
-        printf("mean squared error of the test images: noisy %.5f, denoised %.5f\n", before / (double)seen,
-               after / (double)seen);
-    return true;
-}
-
-static bool draw(void *context)
-{
-    return draw_denoised(context) && report_errors(context);
+    return denoising_ae_corrupt(((denoising_program *)context)->model, x);
 }
 
 static ag_tensor *encode(void *context, ag_tensor *x)
 {
-    return denoising_ae_encode(((denoising_run *)context)->model, x);
+    return denoising_ae_encode(((denoising_program *)context)->model, x);
 }
 
 static ag_tensor *decode(void *context, ag_tensor *code)
 {
-    return denoising_ae_decode(((denoising_run *)context)->model, code);
+    return denoising_ae_decode(((denoising_program *)context)->model, code);
 }
 
-static int train(denoising_run *r, denoising_ae_config config)
+/* The mean squared error before and after, over the test set. */
+static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
 {
-    config.height = r->s.train.height;
-    config.width = r->s.train.width;
-    r->model = denoising_ae_new(config, r->s.options.seed);
-    nn_module *model = r->model ? &r->model->base : NULL;
-    return train_model(&r->s, &(train_task){
-        .model = model,
-        .optimizer = nn_adam(model, nn_adam_defaults(r->s.options.lr)),
-        .loss = loss,
-        .draw = draw,
-        .encode = encode,
-        .decode = decode,
-        .code = config.latent,
-        .context = r,
-        .n_parts = 2,
-        .part = {"loss", "noise"},
-        .totals = r->tutorial,
-    });
+    double before = 0, after = 0;
+    int64_t n = m->phase.batch < m->test.count ? m->phase.batch : m->test.count, seen = 0;
+    for (; seen + n <= m->test.count; seen += n) {
+        ag_tensor *x = train_test_images(m, seen, n), *noisy = denoising_ae_corrupt(p->model, x);
+        before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
+        after += ag_item(ag_mse_loss(denoising_ae_forward(p->model, noisy), x, AG_MEAN)) * (double)n;
+    }
+    if (ag_error(m->job->run.tape))
+        return tl_fail(why, "%s", ag_error(m->job->run.tape));
+    if (m->job->options.quiet)
+        return true;
+    printf("mean squared error of the test images: noisy %.5f, denoised %.5f\n", before / (double)seen, after / (double)seen);
+    if (p->tutorial)
+        puts("(per pixel, in units of the pixel's variance over the training set: the tutorial's noise of 0.01 deviations cannot be\n"
+             "seen, and a code of 200 numbers loses more than so little noise; its recipe learns a code, not to denoise)");
+    return true;
 }
 
-static bool noise_named(const char *name, bool tutorial, denoising_noise *noise)
+/* Rows of noisy, denoised and clean images. */
+static bool draw(void *context, train_images *m, tl_error *why)
 {
-    if (!strcmp(name, "gaussian"))
-        *noise = tutorial ? DENOISING_VECTOR : DENOISING_GAUSSIAN;
-    else if (!strcmp(name, "masking"))
-        *noise = DENOISING_MASKING;
-    else if (!strcmp(name, "saltpepper"))
-        *noise = DENOISING_SALTPEPPER;
-    else
-        return false;
+    enum { SHOWN = 48, COLUMNS = 16 };
+    denoising_program *p = context;
+    ag_tensor *x = train_test_images(m, 0, SHOWN), *noisy = denoising_ae_corrupt(p->model, x);
+    ag_tensor *rows[] = {noisy, denoising_ae_forward(p->model, noisy), x};
+    return train_draw_rows(m, "denoised.png", 3, rows, COLUMNS, why) && report_errors(p, m, why);
+}
+
+/* ---- Options and model. ---- */
+
+static const char *variant(void *context)
+{
+    const denoising_program *p = context;
+    return p->tutorial ? "tutorial" : p->config.conv ? "conv" : NULL;
+}
+
+static void defaults(void *context, train_options *o, train_image_use *use)
+{
+    denoising_program *p = context;
+    if (p->tutorial)
+        recipe_defaults(recipe_of('f'), o, use);
+    p->config.latent = p->tutorial ? recipe_of('f')->size[1] : 64;
+    p->config.hidden = p->tutorial || p->config.conv ? 0 : 512;
+    p->config.level = !p->tutorial ? 0.3 : !strcmp(p->noise, "masking") ? 0.05 : 0.01;
+    p->config.noise = !strcmp(p->noise, "masking")      ? DENOISING_MASKING
+                      : !strcmp(p->noise, "saltpepper") ? DENOISING_SALTPEPPER
+                      : p->tutorial                     ? DENOISING_VECTOR
+                                                        : DENOISING_GAUSSIAN;
+}
+
+static bool check(void *context, const train_job *job, tl_error *why)
+{
+    const denoising_program *p = context;
+    (void)job;
+    return !(p->tutorial && p->config.conv) || tl_fail(why, "--tutorial and --conv: expected one of them");
+}
+
+static bool build(void *context, train_images *m, tl_error *why)
+{
+    denoising_program *p = context;
+    (void)why;
+    p->config.height = m->height;
+    p->config.width = m->width;
+    p->model = denoising_ae_new(p->config);
+    m->code = p->config.latent;
+    m->phase.totals = p->tutorial;
+    nn_module *model = (nn_module *)p->model;
+    train_set_model(m->job, model, &p->adam, "adam", nn_adam(model, nn_adam_defaults(m->job->options.lr)));
     return true;
 }
 
 int main(int argc, char **argv)
 {
-    denoising_run r;
-    train_begin(&r.s, argc, argv, "denoising_ae_mnist");
-    r.tutorial = strcmp(train_peek(&r.s, "tutorial", "false"), "false") != 0;
-    const char *noise = train_peek(&r.s, "noise", "gaussian");
-    bool masking = !strcmp(noise, "masking");
-    denoising_ae_config config = {.channels = 1, .latent = r.tutorial ? 200 : 64, .hidden = r.tutorial ? 0 : 512};
-    config.level = !r.tutorial ? 0.3 : masking ? 0.05 : 0.01;
-    const args_option own[] = {
-        {"noise", ARGS_TEXT, &noise, 0, 0, "KIND", "gaussian, masking or saltpepper"},
-        {"level", ARGS_REAL, &config.level, 0, 1, "X", "deviation of the noise, or the share of pixels that it hits"},
-        {"latent", ARGS_INT, &config.latent, 1, 1e6, "N", "numbers in the code"},
-        {"conv", ARGS_FLAG, &config.conv, 0, 0, NULL, "convolutions in place of the hidden layer"},
-        {"tutorial", ARGS_FLAG, &r.tutorial, 0, 0, NULL, "784-200-784, softplus, standardised pixels, slight noise"},
-        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    denoising_program p = {.noise = "gaussian", .config.channels = 1};
+    tl_option options[] = {
+        {"noise", TL_TEXT, &p.noise, 0, 0, "gaussian|masking|saltpepper", "the noise that is added to the images", false},
+        {"level", TL_REAL, &p.config.level, 0, 1, "X", "deviation of the noise, or the share of pixels that it hits", false},
+        {"latent", TL_INT, &p.config.latent, 1, 1e6, "N", "numbers in the code", false},
+        {"conv", TL_FLAG, &p.config.conv, 0, 0, NULL, "convolutions in place of the hidden layer", false},
+        {"tutorial", TL_FLAG, &p.tutorial, 0, 0, NULL, "784-200-784, softplus, standardised pixels, slight noise", false},
+        TL_OPTIONS_END,
     };
-    train_options defaults = {.epochs = r.tutorial ? 20 : 10, .batch = 128, .lr = 1e-3, .seed = 1};
-    int status = train_open(&r.s, "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.", own,
-                            defaults);
-    if (status == TRAIN_GO && !noise_named(noise, r.tutorial, &config.noise)) {
-        train_fail(&r.s, "--noise %s: expected gaussian, masking or saltpepper", noise);
-        status = TRAIN_USAGE;
-    }
-    if (status == TRAIN_GO && r.tutorial)
-        status = train_use(&r.s, (train_data){.pixels = TRAIN_STANDARD, .batches = TRAIN_BLOCKS, .last = 55000});
-    if (status == TRAIN_GO)
-        status = train(&r, config);
-    return train_close(&r.s, status);
+    return train_image_main(argc, argv, &(train_image_program){
+        .name = "denoising_ae_mnist",
+        .about = "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.",
+        .options = options, .variant = variant, .defaults = defaults, .check = check, .build = build, .step = step, .draw = draw,
+        .encode = encode, .decode = decode, .corrupt = corrupt, .context = &p,
+    });
 }

@@ -21,28 +21,33 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
     return mlp_ae_forward((mlp_ae *)m, x).reconstruction;
 }
 
-static const nn_type mlp_ae_type = {.name = "MLPAutoencoder", .size = sizeof(mlp_ae), .forward = forward};
-
 static bool init_xavier(void *rng, const char *name, nn_parameter *p)
 {
     (void)name;
     return p->tensor->shape.rank > 1 ? nn_init_xavier_uniform(p->tensor, 1, rng) : nn_init_constant(p->tensor, 0);
 }
 
-mlp_ae *mlp_ae_new(const mlp_ae_config *c, uint64_t seed)
+/* Over the layers' defaults, from the seed anew. */
+static void reset(nn_module *m, ag_rng *rng)
+{
+    if (((mlp_ae *)m)->xavier)
+        nn_visit(m, init_xavier, &(ag_rng){rng->seed, 0});
+}
+
+static const nn_type mlp_ae_type = {.name = "MLPAutoencoder", .size = sizeof(mlp_ae), .forward = forward, .reset = reset};
+
+mlp_ae *mlp_ae_new(const mlp_ae_config *c)
 {
     mlp_ae *m = nn_new(&mlp_ae_type);
     if (!m)
         return NULL;
+    m->xavier = c->xavier;
     if (c->widths < 2 || c->widths > MLP_AE_MOST) {
         NN_CHILD(m, encoder, nn_failed("MLPAutoencoder", "%d widths, expected 2 to %d", c->widths, MLP_AE_MOST));
         return m;
     }
     NN_CHILD(m, encoder, layers(c, 0, c->widths - 1, c->activate_code ? c->activation : NULL, c->dropout));
     NN_CHILD(m, decoder, layers(c, c->widths - 1, 0, c->output, 0));
-    nn_reset_parameters(&m->base, seed);
-    if (c->xavier)
-        nn_visit(&m->base, init_xavier, &(ag_rng){seed, 0});
     return m;
 }
 

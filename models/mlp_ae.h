@@ -20,6 +20,7 @@ typedef struct mlp_ae_config {
 typedef struct mlp_ae {
     nn_module  base;
     nn_module *encoder, *decoder;
+    bool       xavier;
 } mlp_ae;
 
 typedef struct mlp_ae_output {
@@ -27,8 +28,8 @@ typedef struct mlp_ae_output {
     ag_tensor *code;           /* (N, code) */
 } mlp_ae_output;
 
-/* NULL when memory is out; see nn_error for anything else. */
-mlp_ae *mlp_ae_new(const mlp_ae_config *config, uint64_t seed);
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
+mlp_ae *mlp_ae_new(const mlp_ae_config *config);
 
 mlp_ae_output mlp_ae_forward(mlp_ae *m, ag_tensor *x); /* x (N, input) */
 

@@ -5,28 +5,33 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
     return mlp_classifier_forward((mlp_classifier *)m, x);
 }
 
-static const nn_type mlp_classifier_type = {.name = "MLPClassifier", .size = sizeof(mlp_classifier), .forward = forward};
-
 static bool set_zero(void *context, const char *name, nn_parameter *p)
 {
     (void)context, (void)name;
     return nn_init_constant(p->tensor, 0);
 }
 
-mlp_classifier *mlp_classifier_new(mlp_classifier_config c, uint64_t seed)
+static void reset(nn_module *m, ag_rng *rng)
+{
+    nn_visit(m, set_zero, NULL);
+    if (((mlp_classifier *)m)->hidden > 0)
+        nn_init_truncated_normal(nn_parameter_named(m, "layers.0.weight"), 0, 0.1, -0.2, 0.2, &(ag_rng){rng->seed, 0});
+}
+
+static const nn_type mlp_classifier_type = {
+    .name = "MLPClassifier", .size = sizeof(mlp_classifier), .forward = forward, .reset = reset};
+
+mlp_classifier *mlp_classifier_new(mlp_classifier_config c)
 {
     mlp_classifier *m = nn_new(&mlp_classifier_type);
     if (!m)
         return NULL;
+    m->hidden = c.hidden;
     if (c.hidden > 0)
         NN_CHILD(m, layers, nn_sequential(nn_linear(c.input, c.hidden), nn_relu(), nn_dropout(c.dropout),
                                           nn_linear(c.hidden, c.classes)));
     else
         NN_CHILD(m, layers, nn_sequential(nn_linear(c.input, c.classes)));
-    nn_reset_parameters(&m->base, seed);
-    nn_visit(&m->base, set_zero, NULL);
-    if (c.hidden > 0)
-        nn_init_truncated_normal(nn_parameter_named(&m->base, "layers.0.weight"), 0, 0.1, -0.2, 0.2, &(ag_rng){seed, 0});
     return m;
 }
 

@@ -1,72 +1,81 @@
-/* Trains the classifier; metrics.csv has its accuracy. */
-#include <stdio.h>
-#include <string.h>
-
+/* Trains the classifier that the tutorials begin with; metrics.csv has its accuracy. */
 #include "models/mlp_classifier.h"
-#include "models/train.h"
+#include "models/recipes.h"
 
-typedef struct classifier_run {
-    train_session   s;
+typedef struct classifier_program {
+    int64_t         hidden;
+    double          dropout;
     mlp_classifier *model;
-} classifier_run;
+    train_optimizer optimizer;
+} classifier_program;
 
-static ag_tensor *loss(void *context, const train_batch *batch, ag_tensor **parts)
+static bool step(void *context, train_step *s)
 {
-    classifier_run *r = context;
-    ag_tensor *logits = mlp_classifier_forward(r->model, batch->x);
-    ag_tensor *entropy = ag_cross_entropy_loss(logits, batch->labels, AG_MEAN);
-    parts[0] = ag_scale(ag_detach(entropy), (double)batch->n);
-    parts[1] = ag_scalar(entropy->tape, (double)mlp_classifier_correct(logits, batch->labels));
-    return entropy;
+    classifier_program *p = context;
+    train_batch b;
+    if (!train_load(s, &b))
+        return false;
+    ag_tensor *logits = mlp_classifier_forward(p->model, b.x);
+    ag_tensor *entropy = ag_cross_entropy_loss(logits, b.y, AG_MEAN);
+    train_report(s, "loss", ag_scale(ag_detach(entropy), (double)b.n));
+    train_report_number(s, "accuracy", (double)mlp_classifier_correct(logits, b.y));
+    return train_minimize(s, entropy, &p->optimizer);
 }
 
-/* Of a classifier, --encode gives the logits. */
+/* The classifier's code are the logits. */
 static ag_tensor *encode(void *context, ag_tensor *x)
 {
-    return mlp_classifier_forward(((classifier_run *)context)->model, x);
+    return mlp_classifier_forward(((classifier_program *)context)->model, x);
+}
+
+static const char *variant(void *context)
+{
+    return ((classifier_program *)context)->hidden > 0 ? NULL : "softmax";
+}
+
+static void defaults(void *context, train_options *o, train_image_use *use)
+{
+    classifier_program *p = context;
+    recipe_defaults(recipe_of('g'), o, use);
+    if (p->hidden == 0) {
+        o->steps = 1000;
+        o->lr = 0.5;
+    }
+}
+
+static bool check(void *context, const train_job *job, tl_error *why)
+{
+    return ((classifier_program *)context)->hidden > 0 || !train_given(job, "dropout") ||
+           tl_fail(why, "--dropout: softmax regression (--hidden 0) has no hidden layer to drop");
 }
 
 /* Adagrad as TensorFlow has it for the hidden layer; plain gradient descent for softmax regression. */
-static nn_optimizer *make_optimizer(nn_module *model, double lr, bool hidden)
+static bool build(void *context, train_images *m, tl_error *why)
 {
-    if (!hidden)
-        return nn_sgd(model, nn_sgd_defaults(lr));
-    return nn_adagrad(model, (nn_adagrad_options){.lr = lr, .initial_accumulator = 0.1});
-}
-
-static int train(classifier_run *r, mlp_classifier_config config)
-{
-    config.input = r->s.train.height * r->s.train.width;
-    r->model = mlp_classifier_new(config, r->s.options.seed);
-    nn_module *model = r->model ? &r->model->base : NULL;
-    return train_model(&r->s, &(train_task){
-        .model = model,
-        .optimizer = make_optimizer(model, r->s.options.lr, config.hidden > 0),
-        .loss = loss,
-        .encode = encode,
-        .context = r,
-        .n_parts = 2,
-        .part = {"loss", "accuracy"},
-    });
+    classifier_program *p = context;
+    const double lr = m->job->options.lr;
+    (void)why;
+    m->code = recipe_of('g')->size[2];
+    p->model = mlp_classifier_new((mlp_classifier_config){m->height * m->width, p->hidden, m->code, p->dropout});
+    nn_module *model = (nn_module *)p->model;
+    nn_optimizer *o = p->hidden > 0 ? nn_adagrad(model, (nn_adagrad_options){.lr = lr, .initial_accumulator = 0.1})
+                                    : nn_sgd(model, nn_sgd_defaults(lr));
+    train_set_model(m->job, model, &p->optimizer, p->hidden > 0 ? "adagrad" : "sgd", o);
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    mlp_classifier_config config = {.hidden = 300, .classes = 10, .dropout = 0.25};
-    classifier_run r;
-    train_begin(&r.s, argc, argv, "mlp_classifier_mnist");
-    const args_option own[] = {
-        {"hidden", ARGS_INT, &config.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression"},
-        {"dropout", ARGS_REAL, &config.dropout, 0, 1, "P", "dropout of the hidden layer"},
-        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    classifier_program p = {.hidden = recipe_of('g')->size[1], .dropout = 0.25};
+    tl_option options[] = {
+        {"hidden", TL_INT, &p.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression", false},
+        {"dropout", TL_REAL, &p.dropout, 0, 1, "P", "dropout of the hidden layer", false},
+        TL_OPTIONS_END,
     };
-    bool regression = !strcmp(train_peek(&r.s, "hidden", "300"), "0");
-    train_options defaults = {.steps = regression ? 1000 : 3000, .batch = 100, .lr = regression ? 0.5 : 0.3, .seed = 1,
-                              .encodes_only = true};
-    int status = train_open(&r.s, "Trains a classifier with one hidden layer on images of digits.", own, defaults);
-    if (status == TRAIN_GO)
-        status = train_use(&r.s, (train_data){.last = 55000});
-    if (status == TRAIN_GO)
-        status = train(&r, config);
-    return train_close(&r.s, status);
+    return train_image_main(argc, argv, &(train_image_program){
+        .name = "mlp_classifier_mnist",
+        .about = "Trains a classifier with one hidden layer on images of digits.",
+        .options = options, .variant = variant, .defaults = defaults, .check = check, .build = build, .step = step,
+        .encode = encode, .context = &p,
+    });
 }

@@ -11,13 +11,19 @@ ag_tensor *vae_decode(vae *m, ag_tensor *z)
     return nn_forward(m->fc4, ag_relu(nn_forward(m->fc3, z)));
 }
 
-vae_output vae_forward(vae *m, ag_tensor *x)
+vae_code vae_encode(vae *m, ag_tensor *x)
 {
     ag_tensor *h      = ag_relu(nn_forward(m->fc1, x));
     ag_tensor *mu     = nn_forward(m->fc21, h);
     ag_tensor *logvar = nn_forward(m->fc22, h);
-    ag_tensor *logits = vae_decode(m, vae_sample(mu, logvar));
-    return (vae_output){logits, mu, logvar};
+    return (vae_code){mu, logvar};
+}
+
+vae_output vae_forward(vae *m, ag_tensor *x)
+{
+    vae_code   code   = vae_encode(m, x);
+    ag_tensor *logits = vae_decode(m, vae_sample(code.mu, code.logvar));
+    return (vae_output){logits, code.mu, code.logvar};
 }
 
 vae_losses vae_loss(vae_output out, ag_tensor *x, double beta)
@@ -34,7 +40,7 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
 
 static const nn_type vae_type = {.name = "VAE", .size = sizeof(vae), .forward = forward};
 
-vae *vae_new(vae_config config, uint64_t seed)
+vae *vae_new(vae_config config)
 {
     vae *m = nn_new(&vae_type);
     if (!m)
@@ -45,6 +51,29 @@ vae *vae_new(vae_config config, uint64_t seed)
     NN_CHILD(m, fc22, nn_linear(config.hidden, config.latent));
     NN_CHILD(m, fc3, nn_linear(config.latent, config.hidden));
     NN_CHILD(m, fc4, nn_linear(config.hidden, config.input));
-    nn_reset_parameters(&m->base, seed);
     return m;
 }
+
+/* ---- As a variant. ---- */
+
+static nn_module *make(int64_t height, int64_t width, const int64_t *size)
+{
+    return (nn_module *)vae_new((vae_config){height * width, size[0], size[1]});
+}
+
+static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
+{
+    return vae_loss(vae_forward((vae *)m, x), x, beta);
+}
+
+static ag_tensor *encode(nn_module *m, ag_tensor *x)
+{
+    return vae_encode((vae *)m, x).mu;
+}
+
+static ag_tensor *decode(nn_module *m, ag_tensor *z)
+{
+    return ag_sigmoid(vae_decode((vae *)m, z));
+}
+
+const vae_kind vae_standard = {"standard", "bce", make, loss, false, encode, decode};

@@ -24,8 +24,29 @@ typedef struct vae_losses {
     ag_tensor *total, *bce, *kld; /* sums over the batch; total = bce + beta kld */
 } vae_losses;
 
-/* NULL when memory is out; see nn_error for anything else. Freed by nn_module_free(&m->base). */
-vae *vae_new(vae_config config, uint64_t seed);
+/* The two outputs of an encoder; (N, latent) each. */
+typedef struct vae_code {
+    ag_tensor *mu, *logvar;
+} vae_code;
+
+/* What the variants of the VAE have in common, for programs that offer several. */
+typedef struct vae_kind {
+    const char *name;                              /* of its recipe: recipes.def */
+    const char *reconstruction;                    /* its error: "bce", "mse" */
+    nn_module *(*make)(int64_t height, int64_t width, const int64_t *size); /* sizes as in the recipe, from its second */
+    vae_losses (*loss)(nn_module *m, ag_tensor *x, double beta); /* of images x (N, pixels); bce is the reconstruction's error */
+    bool        is_mean;                           /* the losses are means over the batch, not sums */
+    ag_tensor *(*encode)(nn_module *m, ag_tensor *x); /* mu (N, latent) */
+    ag_tensor *(*decode)(nn_module *m, ag_tensor *z); /* images (N, pixels), 0..1 */
+} vae_kind;
+
+extern const vae_kind vae_standard; /* and in chunked_vae.h, conv_vae.h */
+
+/* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. Freed by
+ * nn_module_free(&m->base). */
+vae *vae_new(vae_config config);
+
+vae_code   vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
 
 /* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
 ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);

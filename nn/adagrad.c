@@ -7,6 +7,13 @@ typedef struct adagrad {
     agk_adagrad        now;
 } adagrad;
 
+static void adagrad_start(const nn_optimizer *base, nn_slot *s)
+{
+    const adagrad *o = (const adagrad *)base;
+    for (int64_t k = 0, n = ag_numel(&s->p->shape); k < n; k++)
+        s->state[0][k] = (ag_real)o->options.initial_accumulator;
+}
+
 static void adagrad_prepare(nn_optimizer *base, const nn_slot *s)
 {
     adagrad *o = (adagrad *)base;
@@ -24,7 +31,7 @@ static void adagrad_update(const nn_optimizer *base, const nn_slot *s, int64_t b
     agk()->adagrad(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->p->data + begin);
 }
 
-static const nn_rule adagrad_rule = {"Adagrad", sizeof(adagrad), 1, {"sum"}, adagrad_prepare, adagrad_update};
+static const nn_rule adagrad_rule = {"Adagrad", sizeof(adagrad), 1, {"sum"}, adagrad_start, adagrad_prepare, adagrad_update};
 
 nn_adagrad_options nn_adagrad_defaults(double lr)
 {
@@ -40,12 +47,8 @@ nn_optimizer *nn_adagrad(nn_module *model, nn_adagrad_options options)
         wrong = "weight decay must be at least 0";
     else if (!(options.initial_accumulator >= 0))
         wrong = "the initial accumulator must be at least 0";
-    nn_optimizer *o = nn_optimizer_new(&adagrad_rule, model, options.lr, wrong);
-    if (nn_optimizer_error(o))
-        return o;
-    ((adagrad *)o)->options = options;
-    for (int i = 0; i < o->slots; i++)
-        for (int64_t k = 0, n = ag_numel(&o->slot[i].p->shape); k < n; k++)
-            o->slot[i].state[0][k] = (ag_real)options.initial_accumulator;
+    nn_optimizer *o = nn__optimizer_new(&adagrad_rule, model, options.lr, wrong);
+    if (!nn_optimizer_error(o))
+        ((adagrad *)o)->options = options;
     return o;
 }

@@ -34,8 +34,8 @@ static void adam_update(const nn_optimizer *base, const nn_slot *s, int64_t begi
                 s->p->data + begin);
 }
 
-static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, adam_prepare, adam_update};
-static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, adam_prepare, adam_update};
+static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, NULL, adam_prepare, adam_update};
+static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, NULL, adam_prepare, adam_update};
 
 nn_adam_options nn_adam_defaults(double lr)
 {
@@ -58,7 +58,7 @@ static nn_optimizer *adam_new(const nn_rule *rule, nn_module *model, nn_adam_opt
         wrong = "eps must be at least 0";
     else if (!(options.weight_decay >= 0))
         wrong = "weight decay must be at least 0";
-    nn_optimizer *o = nn_optimizer_new(rule, model, options.lr, wrong);
+    nn_optimizer *o = nn__optimizer_new(rule, model, options.lr, wrong);
     if (!nn_optimizer_error(o)) {
         ((adam *)o)->options = options;
         ((adam *)o)->decoupled = rule == &adamw_rule;

@@ -2,10 +2,12 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nn/optimizer_internal.h"
+#include "tools/text.h"
 
 #define OPTIMIZER "optimizer/" /* names of a module may hold a '/', but hardly begin with this */
 
@@ -15,70 +17,82 @@
 #define REAL_DTYPE NN_F32
 #endif
 
-/* ---- The entries of a model and an optimiser: what has a name in the file. ---- */
+/* ---- The entries of a model and its optimizers: what has a name in the file. ---- */
 
 typedef struct entry {
-    char    *name;
-    ag_shape shape;
-    ag_real *real;      /* its numbers, or */
-    int64_t *whole;     /* its whole number, or */
-    bool     is_count;  /* one that is kept in real[0] */
-    int64_t  count;     /* that, to be written */
+    char      *name;
+    ag_tensor *tensor;   /* gives the shape */
+    nn_slot   *slot;     /* of an optimizer, whose state number `state` this is, or, below 0, its count of steps; else NULL */
+    int        state;
+    bool       is_count; /* a buffer that is a whole number */
+    int64_t    count;    /* that, to be written */
 } entry;
 
 typedef struct entries {
-    entry              *at;
-    int64_t             n, room;
-    const nn_optimizer *o;
-    int                 slot; /* the next parameter's */
-    const char         *failed; /* why */
+    entry      *at;
+    int64_t     n, room;
+    const char *failed; /* why */
 } entries;
 
-static char *joined(const char *a, const char *b, const char *c)
+/* Takes the name, which was allocated, NULL if memory was out. */
+static bool add(entries *e, entry new)
 {
-    size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
-    char *text = malloc(size);
-    if (text)
-        snprintf(text, size, "%s%s%s", a, b, c);
-    return text;
-}
-
-static bool add(entries *e, char *name, ag_shape shape, ag_real *real, int64_t *whole, bool is_count)
-{
-    if (name && e->n == e->room) {
+    if (new.name && e->n == e->room) {
         int64_t room = 2 * e->room + 32;
         entry *grown = realloc(e->at, (size_t)room * sizeof *grown);
         e->at = grown ? grown : e->at;
         e->room = grown ? room : e->room;
     }
-    if (!name || e->n == e->room) {
-        free(name);
+    if (!new.name || e->n == e->room) {
+        free(new.name);
         e->failed = "out of memory";
         return false;
     }
-    e->at[e->n++] = (entry){name, shape, real, whole, is_count, is_count ? (int64_t)real[0] : 0};
+    e->at[e->n++] = new;
     return true;
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
 }
 
 static bool add_parameter(void *context, const char *name, nn_parameter *p)
 {
-    entries *e = context;
-    if (!add(e, joined(name, "", ""), p->tensor->shape, p->tensor->data, NULL, p->is_count))
-        return false;
-    if (!e->o || p->is_buffer)
-        return true;
-    nn_slot *s = e->slot < e->o->slots ? &e->o->slot[e->slot++] : NULL;
-    if (!s || s->p != p->tensor) {
-        e->failed = "the optimizer is of another model";
-        return false;
+    return add(context, (entry){.name = copy_text(name), .tensor = p->tensor, .is_count = p->is_count,
+                                .count = p->is_count ? (int64_t)p->tensor->data[0] : 0});
+}
+
+static char *state_name(const char *optimizer, const char *parameter, const char *state)
+{
+    size_t size = strlen(OPTIMIZER) + strlen(optimizer) + strlen(parameter) + strlen(state) + 3;
+    char *text = malloc(size);
+    if (text)
+        snprintf(text, size, OPTIMIZER "%s/%s/%s", optimizer, parameter, state);
+    return text;
+}
+
+/* `own`: how many entries are the model's. */
+static bool add_optimizer(entries *e, const nn_named_optimizer *o, int64_t own)
+{
+    const nn_rule *rule = o->optimizer->rule;
+    for (int i = 0; i < o->optimizer->slots; i++) {
+        nn_slot *slot = &o->optimizer->slot[i];
+        int64_t k = 0;
+        while (k < own && e->at[k].tensor != slot->p)
+            k++;
+        if (k == own) {
+            e->failed = "an optimizer is of another model";
+            return false;
+        }
+        for (int state = -1; state < rule->states; state++) {
+            const char *name = state < 0 ? "step" : rule->state[state];
+            if (!add(e, (entry){.name = state_name(o->name, e->at[k].name, name), .tensor = slot->p, .slot = slot, .state = state}))
+                return false;
+        }
     }
-    char *prefix = joined(OPTIMIZER, name, "/");
-    bool ok = prefix && add(e, joined(prefix, "step", ""), AG_SCALAR, NULL, &s->steps, false);
-    for (int i = 0; ok && i < e->o->rule->states; i++)
-        ok = add(e, joined(prefix, e->o->rule->state[i], ""), s->p->shape, s->state[i], NULL, false);
-    free(prefix);
-    e->failed = ok ? NULL : "out of memory";
-    return ok;
+    return true;
 }
 
 static void entries_free(entries *e)
@@ -88,69 +102,110 @@ static void entries_free(entries *e)
     free(e->at);
 }
 
-static bool entries_of(nn_module *m, const nn_optimizer *o, entries *e, nn_message *why)
+static bool entries_of(nn_module *m, int n, const nn_named_optimizer *o, entries *e, tl_error *why)
 {
-    const char *wrong = !m ? "the model is NULL" : nn_error(m) ? nn_error(m) : o ? nn_optimizer_error(o) : NULL;
-    *e = (entries){.o = o};
-    if (!wrong) {
+    *e = (entries){.failed = !m ? "the model is NULL" : nn_error(m)};
+    for (int i = 0; i < n && !e->failed; i++)
+        e->failed = !o || !o[i].name || strlen(o[i].name) > 60 || strchr(o[i].name, '/')
+                        ? "an optimizer's name is missing, has a / or more than 60 characters" : nn_optimizer_error(o[i].optimizer);
+    if (!e->failed)
         nn_visit(m, add_parameter, e);
-        wrong = e->failed;
-    }
-    if (wrong) {
-        nn_explain(why, "%s", wrong);
-        entries_free(e);
-    }
-    return !wrong;
+    const int64_t own = e->n;
+    for (int i = 0; i < n && !e->failed; i++)
+        add_optimizer(e, &o[i], own);
+    if (!e->failed)
+        return true;
+    tl_fail(why, "%s", e->failed);
+    entries_free(e);
+    return false;
+}
+
+static bool is_whole(const entry *e)
+{
+    return e->is_count || (e->slot && e->state < 0);
+}
+
+static ag_shape shape_of(const entry *e)
+{
+    return e->slot && e->state < 0 ? AG_SCALAR : e->tensor->shape;
 }
 
 /* ---- Saving. ---- */
 
-static nn_stored_tensor stored(const entry *e)
+/* `shape` is room for the dimensions. */
+static nn_stored_tensor stored(const entry *e, ag_shape *shape)
 {
-    const void *data = e->is_count ? &e->count : e->whole ? (const void *)e->whole : e->real;
-    return (nn_stored_tensor){e->name, e->is_count || e->whole ? NN_I64 : REAL_DTYPE, e->shape.rank, e->shape.dim,
-                              ag_numel(&e->shape), data};
+    const void *data = e->is_count ? &e->count : !e->slot ? (const void *)e->tensor->data
+                       : e->state < 0 ? (const void *)&e->slot->steps : e->slot->state[e->state];
+    *shape = shape_of(e);
+    return (nn_stored_tensor){e->name, is_whole(e) ? NN_I64 : REAL_DTYPE, shape->rank, shape->dim, ag_numel(shape), data};
 }
 
-bool nn_save_checkpoint(nn_module *m, const nn_optimizer *o, int64_t n_texts, const nn_stored_text *text, const char *path,
-                        nn_message *why)
+/* The texts about optimizers. */
+typedef struct optimizer_texts {
+    char key[2][100], lr[48];
+} optimizer_texts;
+
+static void describe(const nn_named_optimizer *o, optimizer_texts *room, nn_stored_text *text)
 {
-    entries e;
-    if (!entries_of(m, o, &e, why))
-        return false;
-    char lr[40];
-    snprintf(lr, sizeof lr, "%a", o ? o->lr : 0.0);
-    const nn_stored_text own[] = {{"format", "pt"}, {"optimizer", o ? o->rule->name : ""}, {"optimizer.lr", lr}};
-    const int64_t n_own = o ? 3 : 1;
-    nn_stored_tensor *tensors = malloc((size_t)(e.n + 1) * sizeof *tensors);
-    nn_stored_text *texts = malloc((size_t)(n_own + n_texts) * sizeof *texts);
-    bool ok = tensors && texts;
+    snprintf(room->key[0], sizeof room->key[0], "optimizer.%.70s", o->name);
+    snprintf(room->key[1], sizeof room->key[1], "optimizer.%.70s.lr", o->name);
+    snprintf(room->lr, sizeof room->lr, "%s", TL_EXACT(o->optimizer->lr));
+    text[0] = (nn_stored_text){room->key[0], o->optimizer->rule->name};
+    text[1] = (nn_stored_text){room->key[1], room->lr};
+}
+
+static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, int64_t n_texts, const nn_stored_text *text,
+                          const char *path, tl_error *why)
+{
+    nn_stored_tensor *tensors = malloc((size_t)(e->n + 1) * sizeof *tensors);
+    ag_shape *shapes = malloc((size_t)(e->n + 1) * sizeof *shapes);
+    nn_stored_text *texts = malloc((size_t)(1 + 2 * n + n_texts) * sizeof *texts);
+    optimizer_texts *room = malloc((size_t)(n + 1) * sizeof *room);
+    bool ok = (tensors && shapes && texts && room) || tl_fail_at(why, path, "out of memory");
     if (ok) {
-        for (int64_t i = 0; i < e.n; i++)
-            tensors[i] = stored(&e.at[i]);
-        memcpy(texts, own, (size_t)n_own * sizeof *texts);
+        for (int64_t i = 0; i < e->n; i++)
+            tensors[i] = stored(&e->at[i], &shapes[i]);
+        texts[0] = (nn_stored_text){"format", "pt"};
+        for (int i = 0; i < n; i++)
+            describe(&o[i], &room[i], &texts[1 + 2 * i]);
         if (n_texts > 0)
-            memcpy(texts + n_own, text, (size_t)n_texts * sizeof *texts);
-        ok = nn_safetensors_write(path, e.n, tensors, n_own + n_texts, texts, why);
-    } else {
-        nn_explain(why, "%.3900s: out of memory", path ? path : "NULL");
+            memcpy(texts + 1 + 2 * n, text, (size_t)n_texts * sizeof *texts);
+        ok = nn_safetensors_write(path, e->n, tensors, 1 + 2 * n + n_texts, texts, why);
     }
     free(tensors);
+    free(shapes);
     free(texts);
+    free(room);
+    return ok;
+}
+
+bool nn_save_checkpoint(nn_module *m, int n, const nn_named_optimizer *o, int64_t n_texts, const nn_stored_text *text,
+                        const char *path, tl_error *why)
+{
+    entries e;
+    if (n < 0 || n_texts < 0 || (n_texts > 0 && !text))
+        return tl_fail(why, "checkpoint: a count is negative, or the texts are NULL");
+    if (!entries_of(m, n, o, &e, why))
+        return false;
+    bool ok = true;
+    for (int i = 0; i < n && ok; i++)
+        ok = nn__optimizer_allocate(o[i].optimizer) || tl_fail(why, "optimizer %s: out of memory", o[i].name);
+    ok = ok && write_entries(&e, n, o, n_texts, text, path, why);
     entries_free(&e);
     return ok;
 }
 
-bool nn_save(nn_module *m, const char *path, nn_message *why)
+bool nn_save(nn_module *m, const char *path, tl_error *why)
 {
-    return nn_save_checkpoint(m, NULL, 0, NULL, path, why);
+    return nn_save_checkpoint(m, 0, NULL, 0, NULL, path, why);
 }
 
 /* ---- Loading: first all is compared, then all is copied. ---- */
 
 /* A list of complaints under one heading, as far as there is room. */
 typedef struct complaints {
-    nn_message *why;
+    tl_error *why;
     int64_t     n, told;
 } complaints;
 
@@ -192,20 +247,12 @@ static bool is_float(nn_dtype t)
 
 static bool same_shape(const entry *e, const nn_stored_tensor *t)
 {
-    return e->shape.rank == t->rank && !memcmp(e->shape.dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+    ag_shape shape = shape_of(e);
+    return shape.rank == t->rank && !memcmp(shape.dim, t->dim, (size_t)t->rank * sizeof *t->dim);
 }
 
-/* "(400, 784)" */
-static const char *shape_text(const nn_stored_tensor *t, char *text, size_t size)
-{
-    size_t at = (size_t)snprintf(text, size, "(");
-    for (int i = 0; i < t->rank && at + 24 < size; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%" PRId64, i ? ", " : "", t->dim[i]);
-    snprintf(text + at, size - at, ")");
-    return text;
-}
-
-static bool names_agree(const entries *e, const nn_safetensors *file, complaints *c)
+/* Without optimizers, what the file has of them is passed over. */
+static bool names_agree(const entries *e, bool optimizers, const nn_safetensors *file, complaints *c)
 {
     for (int64_t i = 0; i < e->n; i++)
         if (!nn_safetensors_tensor(file, e->at[i].name))
@@ -213,7 +260,7 @@ static bool names_agree(const entries *e, const nn_safetensors *file, complaints
     bool ok = finish(c);
     for (int64_t k = 0; k < file->n_tensors; k++) {
         const char *name = file->tensor[k].name;
-        bool known = !e->o && !strncmp(name, OPTIMIZER, strlen(OPTIMIZER));
+        bool known = !optimizers && !strncmp(name, OPTIMIZER, strlen(OPTIMIZER));
         for (int64_t i = 0; i < e->n && !known; i++)
             known = !strcmp(name, e->at[i].name);
         if (!known)
@@ -222,90 +269,111 @@ static bool names_agree(const entries *e, const nn_safetensors *file, complaints
     return finish(c) && ok;
 }
 
-static bool shapes_agree(const entries *e, const nn_safetensors *file, complaints *c)
+static void check_entry(const entry *e, const nn_stored_tensor *t, complaints *shapes, complaints *dtypes)
 {
-    char text[120];
-    for (int64_t i = 0; i < e->n; i++) {
-        const nn_stored_tensor *t = nn_safetensors_tensor(file, e->at[i].name);
-        if (t && !same_shape(&e->at[i], t))
-            complain(c, "other shapes: ", "%.120s is %s in the file, %s in the model", t->name, shape_text(t, text, sizeof text),
-                     AG_STR(&e->at[i].shape));
-    }
-    bool ok = finish(c);
-    for (int64_t i = 0; i < e->n; i++) {
-        const nn_stored_tensor *t = nn_safetensors_tensor(file, e->at[i].name);
-        bool whole = e->at[i].whole || e->at[i].is_count;
-        if (t && e->at[i].whole && t->dtype == NN_I64 && !(nn_stored_value(t, 0) >= 0 && nn_stored_value(t, 0) < 0x1p53))
-            complain(c, "steps: ", "%.200s is %g", t->name, nn_stored_value(t, 0));
-        if (t && !(whole ? t->dtype == NN_I64 : is_float(t->dtype)))
-            complain(c, "dtypes: ", "%.200s is %s, expected %s", t->name, nn_dtype_name(t->dtype),
-                     whole ? "I64" : "F32, F64, F16 or BF16");
-    }
-    return finish(c) && ok;
+    char text[160];
+    const ag_shape shape = shape_of(e);
+    if (!same_shape(e, t))
+        complain(shapes, "other shapes: ", "%.120s is %s in the file, %s in the model", t->name,
+                 nn_stored_shape(t, text, sizeof text), AG_STR(&shape));
+    else if (!(is_whole(e) ? t->dtype == NN_I64 : is_float(t->dtype)))
+        complain(dtypes, "dtypes: ", "%.200s is %s, expected %s", t->name, nn_dtype_name(t->dtype),
+                 is_whole(e) ? "I64" : "F32, F64, F16 or BF16");
+    else if (e->slot && e->state < 0 && !(nn_stored_value(t, 0) >= 0 && nn_stored_value(t, 0) < 0x1p53))
+        complain(dtypes, "steps: ", "%.200s is %s", t->name, TL_NUMBER(nn_stored_value(t, 0), 6));
 }
 
-static bool optimizers_agree(const nn_optimizer *o, const nn_safetensors *file, double *lr, complaints *c)
+static bool shapes_agree(const entries *e, const nn_safetensors *file, complaints *c)
 {
-    const char *name = nn_safetensors_text(file, "optimizer"), *rate = nn_safetensors_text(file, "optimizer.lr");
-    char *end = NULL;
-    if (!name || strcmp(name, o->rule->name))
-        complain(c, "", "the file's optimizer is %.60s, expected %s", name ? name : "missing", o->rule->name);
-    *lr = rate ? strtod(rate, &end) : -1;
-    if (!rate || end == rate || *end || !(*lr >= 0 && *lr < 1e300))
-        complain(c, "", "the file has no learning rate");
+    tl_error other = {""};
+    complaints dtypes = {.why = &other};
+    for (int64_t i = 0; i < e->n; i++) {
+        const nn_stored_tensor *t = nn_safetensors_tensor(file, e->at[i].name);
+        if (t)
+            check_entry(&e->at[i], t, c, &dtypes);
+    }
+    bool ok = finish(c) & finish(&dtypes);
+    if (*other.text)
+        complain(c, "", "%.1000s", other.text);
+    finish(c);
+    return ok;
+}
+
+static bool optimizer_agrees(const nn_named_optimizer *o, const nn_safetensors *file, double *lr, complaints *c)
+{
+    char key[100];
+    snprintf(key, sizeof key, "optimizer.%.70s", o->name);
+    const char *kind = nn_safetensors_text(file, key);
+    if (!kind || strcmp(kind, o->optimizer->rule->name))
+        complain(c, "", "the file's optimizer %.60s is %.60s, expected %s", o->name, kind ? kind : "missing", o->optimizer->rule->name);
+    snprintf(key, sizeof key, "optimizer.%.70s.lr", o->name);
+    if (!tl_parse_number(nn_safetensors_text(file, key), lr) || !(*lr >= 0 && *lr < 1e300))
+        complain(c, "", "the file has no learning rate of optimizer %.60s", o->name);
     return finish(c);
 }
 
-static void copy(entry *e, const nn_stored_tensor *t)
+static void copy(const entry *e, const nn_stored_tensor *t)
 {
-    if (e->whole)
-        memcpy(e->whole, t->data, sizeof *e->whole);
+    ag_real *to = e->slot && e->state >= 0 ? e->slot->state[e->state] : e->tensor->data;
+    if (e->slot && e->state < 0)
+        e->slot->steps = (int64_t)nn_stored_value(t, 0);
     else if (t->dtype == REAL_DTYPE)
-        memcpy(e->real, t->data, (size_t)t->count * sizeof *e->real);
+        memcpy(to, t->data, (size_t)t->count * sizeof *to);
     else
         for (int64_t i = 0; i < t->count; i++)
-            e->real[i] = (ag_real)nn_stored_value(t, i);
+            to[i] = (ag_real)nn_stored_value(t, i);
 }
 
-bool nn_load_checkpoint(nn_module *m, nn_optimizer *o, const nn_safetensors *file, bool strict, nn_message *why)
+/* All has been compared: takes memory for the optimizers' state, and copies. */
+static bool copy_all(const entries *e, int n, const nn_named_optimizer *o, const nn_safetensors *file, tl_error *why)
+{
+    for (int i = 0; i < n; i++) {
+        double lr;
+        if (!nn__optimizer_allocate(o[i].optimizer))
+            return tl_fail(why, "optimizer %s: out of memory", o[i].name);
+        if (optimizer_agrees(&o[i], file, &lr, &(complaints){.why = &(tl_error){""}}))
+            o[i].optimizer->lr = lr;
+    }
+    for (int64_t i = 0; i < e->n; i++)
+        if (nn_safetensors_tensor(file, e->at[i].name))
+            copy(&e->at[i], nn_safetensors_tensor(file, e->at[i].name));
+    return true;
+}
+
+bool nn_load_checkpoint(nn_module *m, int n, const nn_named_optimizer *o, const nn_safetensors *file, bool strict, tl_error *why)
 {
     entries e;
-    double lr = 0;
-    if (!file)
-        return nn_explain(why, "no file");
-    if (!entries_of(m, o, &e, why))
+    double lr;
+    if (!file || n < 0)
+        return tl_fail(why, "no file, or a negative number of optimizers");
+    if (!entries_of(m, n, o, &e, why))
         return false;
-    nn_message found = {""};
+    tl_error found = {""};
     complaints c = {.why = &found};
-    bool names = names_agree(&e, file, &c);
-    bool complete = names || !strict;
-    if (complete)
-        found.text[0] = '\0';
-    bool ok = shapes_agree(&e, file, &c) & complete;
-    if (o)
-        ok = optimizers_agree(o, file, &lr, &c) & ok;
-    for (int64_t i = 0; ok && i < e.n; i++)
-        if (nn_safetensors_tensor(file, e.at[i].name))
-            copy(&e.at[i], nn_safetensors_tensor(file, e.at[i].name));
-    if (ok && o)
-        o->lr = lr;
+    bool ok = true, names = false;
+    for (int i = 0; i < n; i++)
+        ok = optimizer_agrees(&o[i], file, &lr, &c) & ok;
+    if (ok) { /* of another optimizer every name would differ */
+        names = names_agree(&e, n > 0, file, &c);
+        ok = names || !strict;
+        if (ok)
+            found.text[0] = '\0';
+        ok = shapes_agree(&e, file, &c) & ok;
+    }
+    ok = ok ? copy_all(&e, n, o, file, why) : tl_fail(why, "%s", found.text);
     if (ok && names)
         nn_set_ready(m);
-    if (!ok)
-        nn_explain(why, "%s", found.text);
     entries_free(&e);
     return ok;
 }
 
-bool nn_load(nn_module *m, const char *path, bool strict, nn_message *why)
+bool nn_load(nn_module *m, const char *path, bool strict, tl_error *why)
 {
     nn_safetensors file;
     if (!nn_safetensors_read(path, &file, why))
         return false;
-    nn_message reason;
-    bool ok = nn_load_checkpoint(m, NULL, &file, strict, &reason);
-    if (!ok)
-        nn_explain(why, "%.1000s: %.3000s", path, reason.text);
+    tl_error reason;
+    bool ok = nn_load_checkpoint(m, 0, NULL, &file, strict, &reason) || tl_fail_at(why, path, "%.3000s", reason.text);
     nn_safetensors_free(&file);
     return ok;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "tools/text.h"
 
 enum {
     MAX_NAME = 64,  /* characters of one name, the last a 0 */
@@ -223,12 +224,13 @@ const char *nn_error(const nn_module *m)
 
 /* ---- Values. ---- */
 
+/* The children first, so that a model can have its way over the defaults of its layers. */
 static void reset_tree(nn_module *m, ag_rng *rng)
 {
-    if (m->type->reset)
-        m->type->reset(m, rng);
     for (nn_module *c = m->first_child; c; c = c->next)
         reset_tree(c, rng);
+    if (m->type->reset)
+        m->type->reset(m, rng);
 }
 
 void nn_reset_parameters(nn_module *m, uint64_t seed)
@@ -359,26 +361,19 @@ void nn_zero_grad(nn_module *m)
     nn_visit(m, forget_grad, NULL);
 }
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
-{
-    for (const unsigned char *b = bytes, *end = b + n; b < end; b++)
-        hash = (hash ^ *b) * 0x100000001b3u;
-    return hash;
-}
-
 static bool hash_parameter(void *context, const char *name, nn_parameter *p)
 {
     uint64_t *hash = context;
     const ag_tensor *t = p->tensor;
-    *hash = hash_bytes(*hash, name, strlen(name));
-    *hash = hash_bytes(*hash, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);
-    *hash = hash_bytes(*hash, t->data, (size_t)ag_numel(&t->shape) * sizeof *t->data);
+    *hash = tl_hash(*hash, name, strlen(name));
+    *hash = tl_hash(*hash, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);
+    *hash = tl_hash(*hash, t->data, (size_t)ag_numel(&t->shape) * sizeof *t->data);
     return true;
 }
 
 uint64_t nn_fingerprint(nn_module *m)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = TL_HASH;
     nn_visit(m, hash_parameter, &hash);
     return hash;
 }

@@ -64,7 +64,8 @@ void nn_module_free(nn_module *m);
 nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child);
 #define NN_CHILD(m, field, child) ((m)->field = nn_add_child(&(m)->base, #field, child))
 
-/* Adds a zero-filled parameter; NULL on failure, with the error in the module. */
+/* Adds a zero-filled parameter; NULL on failure, with the error in the module. The system gives its memory when values are first
+ * written: a large model that was only made, to be compared with a file, takes none. */
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_count(nn_module *m, const char *name); /* a buffer of one whole number */
@@ -81,10 +82,11 @@ nn_module *nn_failed(const char *type_name, const char *format, ...);
 /* The first error in the tree, or NULL. A NULL module is out of memory. */
 const char *nn_error(const nn_module *m);
 
-/* Gives all parameters their first values: PyTorch's defaults, a function of seed alone. */
+/* Gives all parameters their first values: PyTorch's defaults, a function of seed alone. A type's `reset` is called after those of
+ * the module's children. */
 void nn_reset_parameters(nn_module *m, uint64_t seed);
 
-/* Marks a tree whose values were set otherwise (loaded, or written by hand) as ready. */
+/* Marks a tree whose values are set otherwise, by hand, as ready. */
 void nn_set_ready(nn_module *m);
 
 /* m(x). The result is poison when x is, when the module carries an error, or has no values yet. */

@@ -41,23 +41,31 @@ static bool make_slots(nn_optimizer *o, nn_module *model)
     if (!o->slot)
         return false;
     nn_visit(model, add_slot, o);
+    return true;
+}
+
+bool nn__optimizer_allocate(nn_optimizer *o)
+{
     int64_t total = 0;
     for (int i = 0; i < o->slots; i++)
         total += padded(&o->slot[i]) * o->rule->states;
-    if (total == 0)
+    if (o->states || total == 0)
         return true;
-    o->states = aligned_alloc(64, ((size_t)total * sizeof(ag_real) + 63) / 64 * 64);
+    o->states = (uint64_t)total < SIZE_MAX / 16 ? aligned_alloc(64, ((size_t)total * sizeof(ag_real) + 63) / 64 * 64) : NULL;
     if (!o->states)
         return false;
     memset(o->states, 0, (size_t)total * sizeof(ag_real));
     ag_real *at = o->states;
-    for (int i = 0; i < o->slots; i++)
+    for (int i = 0; i < o->slots; i++) {
         for (int k = 0; k < o->rule->states; k++, at += padded(&o->slot[i]))
             o->slot[i].state[k] = at;
+        if (o->rule->start)
+            o->rule->start(o, &o->slot[i]);
+    }
     return true;
 }
 
-nn_optimizer *nn_optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong)
+nn_optimizer *nn__optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong)
 {
     nn_optimizer *o = calloc(1, rule->size);
     if (!o)
@@ -105,6 +113,8 @@ static void update_part(void *context, int64_t begin, int64_t end)
 bool nn_step(nn_optimizer *o, ag_tape *tape)
 {
     const char *error = nn_optimizer_error(o);
+    if (!error && !nn__optimizer_allocate(o))
+        error = "optimizer: out of memory for its state";
     if (error)
         ag_fail(tape, "%s", error);
     else if (!ag_backward_done(tape))

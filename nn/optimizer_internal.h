@@ -19,6 +19,8 @@ typedef struct nn_rule {
     size_t      size;    /* of the struct that begins with nn_optimizer */
     int         states;  /* arrays of state per parameter */
     const char *state[NN_MAX_STATES]; /* their names in torch.optim */
+    /* Gives a slot's states their first values; NULL if they are 0. */
+    void (*start)(const nn_optimizer *o, nn_slot *s);
     /* Works out the constants of the update that a slot makes next. */
     void (*prepare)(nn_optimizer *o, const nn_slot *s);
     /* Updates elements begin .. end-1. */
@@ -30,12 +32,15 @@ struct nn_optimizer {
     double         lr;
     int            slots;
     nn_slot       *slot;
-    ag_real       *states; /* the memory of all state arrays */
+    ag_real       *states; /* the memory of all state arrays; NULL until it is needed */
     char           error[160];
 };
 
 /* A new optimiser of rule->size bytes over the model's parameters, its state zero. `wrong` names an invalid option, or is
  * NULL. Never NULL; check nn_optimizer_error before use. */
-nn_optimizer *nn_optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong);
+nn_optimizer *nn__optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong);
+
+/* Memory for the state, at the first step or when it is loaded. False when memory runs out. */
+bool nn__optimizer_allocate(nn_optimizer *o);
 
 #endif

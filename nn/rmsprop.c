@@ -29,7 +29,7 @@ static void rmsprop_update(const nn_optimizer *base, const nn_slot *s, int64_t b
     agk()->rmsprop(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, mean, velocity, s->p->data + begin);
 }
 
-static const nn_rule rmsprop_rule = {"RMSprop", sizeof(rmsprop), 3, {"square_avg", "grad_avg", "momentum_buffer"}, rmsprop_prepare, rmsprop_update};
+static const nn_rule rmsprop_rule = {"RMSprop", sizeof(rmsprop), 3, {"square_avg", "grad_avg", "momentum_buffer"}, NULL, rmsprop_prepare, rmsprop_update};
 
 nn_rmsprop_options nn_rmsprop_defaults(double lr)
 {
@@ -45,7 +45,7 @@ nn_optimizer *nn_rmsprop(nn_module *model, nn_rmsprop_options options)
         wrong = "eps must be at least 0";
     else if (!(options.weight_decay >= 0 && options.momentum >= 0))
         wrong = "weight decay and momentum must be at least 0";
-    nn_optimizer *o = nn_optimizer_new(&rmsprop_rule, model, options.lr, wrong);
+    nn_optimizer *o = nn__optimizer_new(&rmsprop_rule, model, options.lr, wrong);
     if (!nn_optimizer_error(o))
         ((rmsprop *)o)->options = options;
     return o;

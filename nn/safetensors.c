@@ -2,12 +2,13 @@
 #define _POSIX_C_SOURCE 200809L
 #include "nn/safetensors.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "tools/file.h"
+#include "tools/text.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "numbers are read and written as they lie in memory, which must be little-endian"
@@ -98,6 +99,15 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
     }
 }
 
+const char *nn_stored_shape(const nn_stored_tensor *t, char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, "(");
+    for (int i = 0; i < t->rank && at + 24 < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%" PRId64, i ? ", " : "", t->dim[i]);
+    snprintf(text + at, size - at, ")");
+    return text;
+}
+
 /* ---- Finding. ---- */
 
 static int by_name(const void *name, const void *tensor)
@@ -132,61 +142,23 @@ void nn_safetensors_free(nn_safetensors *s)
 
 /* ---- Reading. ---- */
 
-/* The whole of a file, or NULL. */
-static void *read_whole(const char *path, size_t *size, nn_message *why)
+bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why)
 {
-    FILE *f = fopen(path, "rb");
-    struct stat st;
-    void *bytes = NULL;
-    if (!f || fstat(fileno(f), &st) != 0) {
-        nn_explain(why, "%s", strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        nn_explain(why, "is no regular file");
-    } else if (!(bytes = malloc((size_t)st.st_size + 1))) {
-        nn_explain(why, "out of memory (%lld bytes)", (long long)st.st_size);
-    } else if (fread(bytes, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
-        nn_explain(why, "cannot be read: %s", ferror(f) ? strerror(errno) : "it has become shorter");
-        free(bytes);
-        bytes = NULL;
-    } else {
-        *size = (size_t)st.st_size;
-    }
-    if (f)
-        fclose(f);
-    return bytes;
-}
-
-bool nn_safetensors_read(const char *path, nn_safetensors *s, nn_message *why)
-{
-    nn_message reason = {""};
+    tl_error reason;
     size_t size = 0;
     *s = (nn_safetensors){0};
-    void *bytes = path ? read_whole(path, &size, &reason) : NULL;
-    if (!path)
-        nn_explain(&reason, "no path");
-    if (bytes && nn_safetensors_parse(bytes, size, s, &reason)) {
+    void *bytes = tl_read_file(path, &size, why);
+    if (!bytes)
+        return false;
+    if (nn_safetensors_parse(bytes, size, s, &reason)) {
         s->memory[4] = bytes;
         return true;
     }
     free(bytes);
-    nn_explain(why, "%.1900s: %.2000s", path ? path : "NULL", reason.text);
-    return false;
+    return tl_fail_at(why, path, "%s", reason.text);
 }
 
 /* ---- Writing. ---- */
-
-static void write_string(FILE *f, const char *text)
-{
-    fputc('"', f);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c == '"' || *c == '\\')
-            fprintf(f, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(f, "\\u%04x", *c);
-        else
-            fputc(*c, f);
-    fputc('"', f);
-}
 
 /* Larger elements first, so that each begins at a multiple of its size. */
 static int by_size(const void *a, const void *b)
@@ -206,9 +178,9 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
         fputs("\"__metadata__\":{", f);
         for (int64_t i = 0; i < n_texts; i++) {
             fputs(i ? "," : "", f);
-            write_string(f, text[i].key);
+            tl_print_json(f, text[i].key);
             fputc(':', f);
-            write_string(f, text[i].value);
+            tl_print_json(f, text[i].value);
         }
         fputc('}', f);
         comma = ",";
@@ -217,7 +189,7 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
         const nn_stored_tensor *t = tensor[i];
         int64_t end = at + t->count * nn_dtype_size(t->dtype);
         fputs(comma, f);
-        write_string(f, t->name);
+        tl_print_json(f, t->name);
         fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", nn_dtype_name(t->dtype));
         for (int k = 0; k < t->rank; k++)
             fprintf(f, "%s%" PRId64, k ? "," : "", t->dim[k]);
@@ -227,21 +199,34 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
     fputc('}', f);
 }
 
-/* The length of the header, written first, is known when the header is: it is written twice. */
-static void write_file(FILE *f, int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
-                       const nn_stored_text *text)
+/* The header in memory, as its length comes before it; or NULL. */
+static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts, const nn_stored_text *text,
+                         size_t *length)
 {
-    uint64_t length = 0;
-    fwrite(&length, 1, sizeof length, f);
+    char *bytes = NULL;
+    FILE *f = open_memstream(&bytes, length);
+    if (!f)
+        return NULL;
     write_header(f, n_tensors, tensor, n_texts, text);
-    long end = ftell(f);
-    for (; end % 8; end++)
-        fputc(' ', f);
+    bool ok = !ferror(f);
+    if (fclose(f) == 0 && ok)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+/* The length, the header padded with spaces to a multiple of 8, the data. Errors stay with the stream. */
+static void write_file(FILE *f, const char *header, size_t length, int64_t n_tensors, const nn_stored_tensor *const *tensor)
+{
+    const size_t padding = (8 - length % 8) % 8;
+    uint8_t size[8];
+    for (int i = 0; i < 8; i++)
+        size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
+    fwrite(size, 1, sizeof size, f);
+    fwrite(header, 1, length, f);
+    fwrite("        ", 1, padding, f);
     for (int64_t i = 0; i < n_tensors; i++)
         fwrite(tensor[i]->data, (size_t)nn_dtype_size(tensor[i]->dtype), (size_t)tensor[i]->count, f);
-    length = (uint64_t)end - sizeof length;
-    rewind(f);
-    fwrite(&length, 1, sizeof length, f);
 }
 
 static int by_text(const void *a, const void *b)
@@ -261,52 +246,63 @@ static const char *twice(int64_t n, const char **names)
 
 /* Whether the reader would take all names and texts. */
 static bool texts_are_fit(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
-                          const nn_stored_text *text, nn_message *why)
+                          const nn_stored_text *text, tl_error *why)
 {
     size_t length = 0;
     for (int64_t i = 0; i < n_tensors; i++) {
-        if (!nn_is_utf8(tensor[i].name) || !strcmp(tensor[i].name, "__metadata__"))
-            return nn_explain(why, "%.1900s: %.1900s is no name for a tensor", path, tensor[i].name);
+        if (!tl_is_utf8(tensor[i].name) || !strcmp(tensor[i].name, "__metadata__"))
+            return tl_fail_at(why, path, "%.1900s is no name for a tensor", tensor[i].name ? tensor[i].name : "NULL");
         length += strlen(tensor[i].name) + 200;
     }
     for (int64_t i = 0; i < n_texts; i++) {
-        if (!nn_is_utf8(text[i].key) || !nn_is_utf8(text[i].value))
-            return nn_explain(why, "%.1900s: the text of %.1900s is not UTF-8", path, text[i].key);
+        if (!tl_is_utf8(text[i].key) || !tl_is_utf8(text[i].value))
+            return tl_fail_at(why, path, "the text of %.1900s is not UTF-8", text[i].key ? text[i].key : "NULL");
         length += strlen(text[i].key) + strlen(text[i].value) + 10;
     }
-    return length < 90000000 || nn_explain(why, "%.3900s: more than 90 MB of names and texts", path);
+    return length < 90000000 || tl_fail_at(why, path, "more than 90 MB of names and texts");
+}
+
+/* Names and keys each once, and UTF-8: whether the reader would take all of them. */
+static bool names_fit(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
+                      const nn_stored_text *text, tl_error *why)
+{
+    const char **names = malloc((size_t)(n_tensors + n_texts + 1) * sizeof *names);
+    if (!names)
+        return tl_fail_at(why, path, "out of memory");
+    for (int64_t i = 0; i < n_tensors; i++)
+        names[i] = tensor[i].name;
+    for (int64_t i = 0; i < n_texts; i++)
+        names[n_tensors + i] = text[i].key;
+    const char *again = twice(n_tensors, names);
+    again = again ? again : twice(n_texts, names + n_tensors);
+    bool ok = !again || tl_fail_at(why, path, "the name %.1900s is there twice", again);
+    free(names);
+    return ok;
 }
 
 bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
-                          const nn_stored_text *text, nn_message *why)
+                          const nn_stored_text *text, tl_error *why)
 {
+    if (n_tensors < 0 || n_texts < 0 || (n_tensors > 0 && !tensor) || (n_texts > 0 && !text))
+        return tl_fail_at(why, path, "no tensors or texts to write");
+    if (!texts_are_fit(path, n_tensors, tensor, n_texts, text, why) || !names_fit(path, n_tensors, tensor, n_texts, text, why))
+        return false;
+    tl_output f;
+    size_t length = 0;
+    char *header = NULL;
     const nn_stored_tensor **order = malloc((size_t)(n_tensors + 1) * sizeof *order);
-    const char **names = malloc((size_t)(n_tensors + n_texts + 1) * sizeof *names);
-    nn_whole_file f;
-    path = path ? path : "";
-    bool ok = order && names;
-    if (!ok)
-        nn_explain(why, "%.3900s: out of memory", path);
-    ok = ok && texts_are_fit(path, n_tensors, tensor, n_texts, text, why);
-    for (int64_t i = 0; ok && i < n_tensors; i++) {
+    for (int64_t i = 0; order && i < n_tensors; i++)
         order[i] = &tensor[i];
-        names[i] = tensor[i].name;
-    }
-    for (int64_t i = 0; ok && i < n_texts; i++)
-        names[n_tensors + i] = text[i].key;
-    const char *again = ok ? twice(n_tensors, names) : NULL;
-    again = ok && !again ? twice(n_texts, names + n_tensors) : again;
-    if (again) {
-        nn_explain(why, "%.1900s: the name %.1900s is there twice", path, again);
-        ok = false;
-    }
-    ok = ok && nn_whole_file_open(&f, path, why);
-    if (ok) {
+    if (order) {
         qsort(order, (size_t)n_tensors, sizeof *order, by_size);
-        write_file(f.file, n_tensors, order, n_texts, text);
-        ok = nn_whole_file_close(&f, why);
+        header = make_header(n_tensors, order, n_texts, text, &length);
     }
+    bool ok = header ? tl_output_open(&f, path, why) : tl_fail_at(why, path, "out of memory");
+    if (ok) {
+        write_file(f.stream, header, length, n_tensors, order);
+        ok = tl_output_close(&f, why);
+    }
+    free(header);
     free(order);
-    free(names);
     return ok;
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nn/whole_file.h"
+#include "tools/error.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,23 +42,23 @@ typedef struct nn_safetensors {
 } nn_safetensors;
 
 /* Reads a file, or `size` bytes that must outlive *s. False with the reason, and nothing to free, when they are no safetensors. */
-bool nn_safetensors_read(const char *path, nn_safetensors *s, nn_message *why);
-bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, nn_message *why);
+bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why);
+bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_error *why);
 void nn_safetensors_free(nn_safetensors *s);
 
 /* The tensor of a name, and the text of a key, or NULL. */
 const nn_stored_tensor *nn_safetensors_tensor(const nn_safetensors *s, const char *name);
 const char             *nn_safetensors_text(const nn_safetensors *s, const char *key);
 
+/* "(400, 784)", cut to fit. Returns text. */
+const char *nn_stored_shape(const nn_stored_tensor *t, char *text, size_t size);
+
 /* Element i as a double; NaN for the kinds that are no single number (C64). */
 double nn_stored_value(const nn_stored_tensor *t, int64_t i);
 
-/* Whether a text is UTF-8, as all texts of a file must be. */
-bool nn_is_utf8(const char *text);
-
 /* Writes a file, whole or not at all. Names and keys must be UTF-8, and differ, and no name may be "__metadata__". */
 bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
-                          const nn_stored_text *text, nn_message *why);
+                          const nn_stored_text *text, tl_error *why);
 
 #ifdef __cplusplus
 }

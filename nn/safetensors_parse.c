@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nn/safetensors.h"
+#include "tools/text.h"
 
 #define MOST_HEADER 100000000 /* bytes: the format's limit */
 
@@ -16,7 +17,7 @@ typedef struct parser {
     int64_t         room;             /* tensors that fit */
     int64_t         text_room;        /* texts that fit */
     nn_safetensors *s;
-    nn_message     *why;
+    tl_error       *why;
 } parser;
 
 #if defined(__GNUC__)
@@ -24,12 +25,12 @@ __attribute__((format(printf, 2, 3)))
 #endif
 static bool refuse(const parser *p, const char *format, ...)
 {
-    int n = snprintf(p->why->text, sizeof p->why->text, "byte %lld of the header: ", (long long)(p->at - p->begin));
+    char text[300];
     va_list args;
     va_start(args, format);
-    vsnprintf(p->why->text + n, sizeof p->why->text - (size_t)n, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return false;
+    return tl_fail(p->why, "byte %lld of the header: %s", (long long)(p->at - p->begin), text);
 }
 
 /* ---- JSON, as much of it as there is in a header. ---- */
@@ -122,31 +123,6 @@ static bool take_escape(parser *p)
     return c == 'u' ? take_code(p) : refuse(p, "a bad escape");
 }
 
-/* The length of the UTF-8 character at `c`, 0 when it is none: too long a form, a surrogate, too large, cut off. */
-static int utf8_length(const uint8_t *c, const uint8_t *end)
-{
-    if (*c < 0x80)
-        return 1;
-    int n = *c >= 0xc2 && *c < 0xe0 ? 2 : *c >= 0xe0 && *c < 0xf0 ? 3 : *c >= 0xf0 && *c < 0xf5 ? 4 : 0;
-    if (n == 0 || end - c < n)
-        return 0;
-    for (int i = 1; i < n; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    bool bad = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
-               (*c == 0xf4 && c[1] > 0x8f);
-    return bad ? 0 : n;
-}
-
-bool nn_is_utf8(const char *text)
-{
-    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
-    for (int n; at < end; at += n)
-        if ((n = utf8_length(at, end)) == 0)
-            return false;
-    return true;
-}
-
 /* A string, as a C string in the text memory, or NULL. It takes no more room there than in the file. */
 static const char *take_string(parser *p)
 {
@@ -160,7 +136,7 @@ static const char *take_string(parser *p)
                 return NULL;
             continue;
         }
-        int n = utf8_length(p->at, p->end);
+        int n = tl_utf8_length(p->at, p->end);
         if (n == 0 || *p->at < 0x20) {
             refuse(p, n ? "a control character in a string" : "bad UTF-8");
             return NULL;
@@ -388,19 +364,19 @@ static bool make_room(parser *p, int64_t header)
     return (s->tensor && p->text && p->dim) || refuse(p, "out of memory");
 }
 
-bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, nn_message *why)
+bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_error *why)
 {
     uint64_t header;
-    nn_message unread;
+    tl_error unread;
     why = why ? why : &unread;
     *s = (nn_safetensors){0};
     if (!bytes || size < sizeof header) {
-        nn_explain(why, "%zu bytes, a safetensors file has at least 8", bytes ? size : 0);
+        tl_fail(why, "%zu bytes, a safetensors file has at least 8", bytes ? size : 0);
         return false;
     }
     memcpy(&header, bytes, sizeof header);
     if (header > MOST_HEADER || header > size - sizeof header) {
-        nn_explain(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header,
+        tl_fail(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header,
                  size);
         return false;
     }

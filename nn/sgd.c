@@ -27,8 +27,8 @@ static void sgd_update(const nn_optimizer *base, const nn_slot *s, int64_t begin
     agk()->sgd(end - begin, &o->now, s->p->grad + begin, velocity, s->p->data + begin);
 }
 
-static const nn_rule sgd_rule = {"SGD", sizeof(sgd), 1, {"momentum_buffer"}, sgd_prepare, sgd_update};
-static const nn_rule plain_sgd_rule = {"SGD", sizeof(sgd), 0, {NULL}, sgd_prepare, sgd_update};
+static const nn_rule sgd_rule = {"SGD", sizeof(sgd), 1, {"momentum_buffer"}, NULL, sgd_prepare, sgd_update};
+static const nn_rule plain_sgd_rule = {"SGD", sizeof(sgd), 0, {NULL}, NULL, sgd_prepare, sgd_update};
 
 nn_sgd_options nn_sgd_defaults(double lr)
 {
@@ -44,7 +44,7 @@ nn_optimizer *nn_sgd(nn_module *model, nn_sgd_options options)
         wrong = "weight decay must be at least 0";
     else if (options.nesterov && !(options.momentum > 0 && options.dampening >= 0 && options.dampening <= 0))
         wrong = "Nesterov momentum needs a momentum and no dampening";
-    nn_optimizer *o = nn_optimizer_new(options.momentum > 0 ? &sgd_rule : &plain_sgd_rule, model, options.lr, wrong);
+    nn_optimizer *o = nn__optimizer_new(options.momentum > 0 ? &sgd_rule : &plain_sgd_rule, model, options.lr, wrong);
     if (!nn_optimizer_error(o))
         ((sgd *)o)->options = options;
     return o;

@@ -1,153 +1,197 @@
 #include "tools/args.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void print_default(const args_option *o)
+#include "tools/text.h"
+
+/* ---- Values. ---- */
+
+/* Whether `text` is one of "a|b|c"; any text is one of "FILE". */
+static bool is_choice(const char *choices, const char *text)
 {
-    if (o->kind == ARGS_INT)
-        printf(" (default %" PRId64 ")", *(const int64_t *)o->value);
-    else if (o->kind == ARGS_REAL)
-        printf(" (default %g)", *(const double *)o->value);
-    else if (o->kind == ARGS_SEED)
-        printf(" (default %" PRIu64 ")", *(const uint64_t *)o->value);
-    else if (o->kind == ARGS_TEXT && *(const char *const *)o->value && **(const char *const *)o->value)
-        printf(" (default %s)", *(const char *const *)o->value);
+    size_t length = strlen(text);
+    if (!choices || !strchr(choices, '|'))
+        return true;
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strcspn(at, "|") == length && !strncmp(at, text, length))
+            return true;
+    return false;
 }
 
-static void print_options(const args_option *options)
+static bool bad_number(const tl_option *o, const char *text, tl_error *why)
 {
-    for (const args_option *o = options; o->name; o++) {
-        char left[40];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->what ? " " : "", o->what ? o->what : "");
-        printf("  %-18s %s", left, o->help);
-        print_default(o);
-        putchar('\n');
+    if (o->kind == TL_SEED)
+        return tl_fail(why, "--%s %s: expected a whole number from 0 to %" PRIu64, o->name, text, UINT64_MAX);
+    return tl_fail(why, "--%s %s: expected a %snumber from %g to %g", o->name, text, o->kind == TL_REAL ? "" : "whole ", o->least,
+                   o->most);
+}
+
+static bool set_text(const tl_option *o, const char *text, tl_error *why)
+{
+    if (!*text)
+        return tl_fail(why, "--%s: the value is empty", o->name);
+    if (!is_choice(o->what, text))
+        return tl_fail(why, "--%s %s: expected %s", o->name, text, o->what);
+    *(const char **)o->value = text;
+    return true;
+}
+
+static bool set_flag(const tl_option *o, const char *text, tl_error *why)
+{
+    if (strcmp(text, "true") && strcmp(text, "false"))
+        return tl_fail(why, "--%s %s: expected true or false", o->name, text);
+    *(bool *)o->value = !strcmp(text, "true");
+    return true;
+}
+
+bool tl_option_set(const tl_option *o, const char *text, tl_error *why)
+{
+    double x;
+    int64_t n;
+    switch (o->kind) {
+    case TL_TEXT: return set_text(o, text, why);
+    case TL_FLAG: return set_flag(o, text, why);
+    case TL_SEED: return tl_parse_uint(text, o->value) || bad_number(o, text, why);
+    case TL_REAL:
+        if (!tl_parse_number(text, &x) || !(x >= o->least && x <= o->most))
+            return bad_number(o, text, why);
+        *(double *)o->value = x;
+        return true;
+    default:
+        if (!tl_parse_int(text, &n) || !((double)n >= o->least && (double)n <= o->most))
+            return bad_number(o, text, why);
+        *(int64_t *)o->value = n;
+        return true;
     }
 }
 
-static void print_help(const char *program, const char *about, const args_option *const *tables)
+const char *tl_option_text(const tl_option *o, char *text, size_t size)
 {
-    printf("usage: %s [options]\n%s\n\noptions:\n", program, about);
-    for (; *tables; tables++)
-        print_options(*tables);
-    printf("  %-18s %s\n", "--help", "print this and exit");
+    switch (o->kind) {
+    case TL_FLAG: return *(const bool *)o->value ? "true" : "false";
+    case TL_TEXT: return *(const char *const *)o->value;
+    case TL_INT:  snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
+    case TL_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)o->value); break;
+    case TL_REAL: snprintf(text, size, "%s", TL_NUMBER(*(const double *)o->value, 17)); break;
+    }
+    return text;
 }
 
-/* The option that text names up to its end or an '=', or NULL. */
-static const args_option *find(const args_option *const *tables, const char *text)
+/* ---- The command line. ---- */
+
+/* The option that `text` names up to its end or an '='. */
+static tl_option *find(tl_option *const *tables, const char *text, size_t length)
 {
-    size_t length = strcspn(text, "=");
     for (; *tables; tables++)
-        for (const args_option *o = *tables; o->name; o++)
+        for (tl_option *o = *tables; o->name; o++)
             if (strlen(o->name) == length && !strncmp(o->name, text, length))
                 return o;
     return NULL;
 }
 
-static bool bad_value(const args_option *o, const char *text)
+tl_option *tl_option_named(tl_option *const *tables, const char *name)
 {
-    fprintf(stderr, "--%s %s: expected %s number", o->name, text, o->kind == ARGS_REAL ? "a" : "a whole");
-    if (o->kind == ARGS_SEED)
-        fprintf(stderr, " from 0 to %" PRIu64 "\n", UINT64_MAX);
-    else
-        fprintf(stderr, " from %g to %g\n", o->least, o->most);
-    return false;
+    return find(tables, name, strlen(name));
 }
 
-bool args_set(const args_option *o, const char *text)
+/* How many letters must be changed, added or removed to turn the first `n` letters of a into b (Levenshtein); 99 for long ones. */
+static int distance(const char *a, size_t n, const char *b)
 {
-    char *end = NULL;
-    errno = 0;
-    if (o->kind == ARGS_TEXT) {
-        *(const char **)o->value = text;
-        return true;
+    enum { MOST = 32 };
+    int row[MOST + 1];
+    size_t m = strlen(b);
+    if (n > MOST || m > MOST)
+        return 99;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int change = diagonal + (a[i - 1] != b[j - 1]), skip = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < skip ? change : skip;
+        }
     }
-    if (o->kind == ARGS_FLAG) {
-        *(bool *)o->value = !strcmp(text, "true");
-        return true;
-    }
-    if (o->kind == ARGS_REAL) {
-        double x = strtod(text, &end);
-        *(double *)o->value = x;
-        return (end != text && !*end && x >= o->least && x <= o->most) || bad_value(o, text);
-    }
-    if (o->kind == ARGS_SEED) {
-        *(uint64_t *)o->value = strtoull(text, &end, 10);
-        return (end != text && !*end && !errno && !strchr(text, '-')) || bad_value(o, text);
-    }
-    long long n = strtoll(text, &end, 10);
-    *(int64_t *)o->value = n;
-    return (end != text && !*end && !errno && (double)n >= o->least && (double)n <= o->most) || bad_value(o, text);
+    return row[m];
+}
+
+static bool unknown(const char *text, tl_option *const *tables, tl_error *why)
+{
+    const char *near = NULL;
+    size_t length = strcspn(text, "=");
+    int best = 3; /* a name further away is another */
+    for (; *tables && length > 3; tables++)
+        for (const tl_option *o = *tables; o->name; o++) {
+            int d = distance(text + 2, length - 2, o->name);
+            if (d < best) {
+                best = d;
+                near = o->name;
+            }
+        }
+    if (near)
+        return tl_fail(why, "%s: unknown option; did you mean --%s?", text, near);
+    return tl_fail(why, "%s: unknown option; --help lists them", text);
 }
 
 /* Reads one option from argv[*i], and its value from there or the next. */
-static bool read_option(int argc, char **argv, int *i, const args_option *const *tables)
+static bool read_option(int argc, char **argv, int *i, tl_option *const *tables, tl_error *why)
 {
-    const char *text = argv[*i];
-    const args_option *o = NULL;
-    if (!strncmp(text, "--", 2))
-        o = find(tables, text + 2);
-    if (!o) {
-        fprintf(stderr, "%s: unknown option; see %s --help\n", text, argv[0]);
-        return false;
-    }
-    const char *equals = strchr(text, '=');
-    if (o->kind == ARGS_FLAG) {
+    const char *text = argv[*i], *equals = strchr(text, '=');
+    tl_option *o = !strncmp(text, "--", 2) ? find(tables, text + 2, strcspn(text + 2, "=")) : NULL;
+    if (!o)
+        return unknown(text, tables, why);
+    o->given = true;
+    if (o->kind == TL_FLAG) {
         *(bool *)o->value = true;
-        if (equals)
-            fprintf(stderr, "--%s: takes no value\n", o->name);
-        return !equals;
+        return !equals || tl_fail(why, "--%s: takes no value", o->name);
     }
     if (equals)
-        return args_set(o, equals + 1);
+        return tl_option_set(o, equals + 1, why);
     if (*i + 1 < argc)
-        return args_set(o, argv[++*i]);
-    fprintf(stderr, "--%s: a value is missing\n", o->name);
-    return false;
+        return tl_option_set(o, argv[++*i], why);
+    return tl_fail(why, "--%s: a value is missing", o->name);
 }
 
-args_result args_parse(int argc, char **argv, const char *about, const args_option *const *tables)
+tl_args_result tl_args_parse(int argc, char **argv, tl_option *const *tables, tl_error *why)
 {
     for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "--help")) {
-            print_help(argv[0], about, tables);
-            return ARGS_HELP;
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return TL_ARGS_HELP;
+    for (int i = 1; i < argc; i++)
+        if (!read_option(argc, argv, &i, tables, why))
+            return TL_ARGS_ERROR;
+    return TL_ARGS_OK;
+}
+
+/* ---- Help. ---- */
+
+static void print_default(const tl_option *o)
+{
+    char text[48];
+    const char *value = o->kind == TL_FLAG ? NULL : tl_option_text(o, text, sizeof text);
+    if (o->kind == TL_REAL)
+        snprintf(text, sizeof text, "%s", TL_NUMBER(*(const double *)o->value, 6));
+    if (value && *value) {
+        fputs(" (default ", stdout);
+        tl_print_escaped(stdout, value);
+        putchar(')');
+    }
+}
+
+void tl_args_help(const char *program, const char *about, const tl_option *const *tables)
+{
+    printf("usage: %s [options]\n%s\n\noptions:\n", program, about);
+    for (; *tables; tables++)
+        for (const tl_option *o = *tables; o->name; o++) {
+            char left[64];
+            snprintf(left, sizeof left, "--%s%s%s", o->name, o->what ? " " : "", o->what ? o->what : "");
+            bool wide = strlen(left) > 20; /* the text begins on a line of its own */
+            printf("  %-20s%s%s", left, wide ? "\n                       " : " ", o->help);
+            print_default(o);
+            putchar('\n');
         }
-    for (int i = 1; i < argc; i++)
-        if (!read_option(argc, argv, &i, tables))
-            return ARGS_ERROR;
-    return ARGS_OK;
-}
-
-const char *args_peek(int argc, char **argv, const char *name)
-{
-    size_t length = strlen(name);
-    const char *value = NULL;
-    for (int i = 1; i < argc; i++) {
-        const char *text = argv[i];
-        if (strncmp(text, "--", 2) != 0 || strncmp(text + 2, name, length) != 0)
-            continue;
-        if (text[2 + length] == '=')
-            value = text + 3 + length;
-        else if (!text[2 + length])
-            value = i + 1 < argc ? argv[i + 1] : "";
-    }
-    return value;
-}
-
-const char *args_text(const args_option *o, char *text, size_t size)
-{
-    switch (o->kind) {
-    case ARGS_FLAG: return *(const bool *)o->value ? "true" : "false";
-    case ARGS_TEXT: return *(const char *const *)o->value;
-    case ARGS_INT:  snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
-    case ARGS_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)o->value); break;
-    case ARGS_REAL: snprintf(text, size, "%.17g", *(const double *)o->value); break;
-    }
-    return text;
+    printf("  %-20s %s\n", "-h, --help", "print this and exit");
 }

@@ -1,41 +1,56 @@
 /* Command-line options: one table gives the parsing, the checks and --help. */
-#ifndef TOOLS_ARGS_H
-#define TOOLS_ARGS_H
+#ifndef TL_ARGS_H
+#define TL_ARGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum args_kind {
-    ARGS_FLAG,   /* bool: --name */
-    ARGS_INT,    /* int64_t */
-    ARGS_REAL,   /* double */
-    ARGS_SEED,   /* uint64_t */
-    ARGS_TEXT,   /* const char * */
-} args_kind;
+#include "tools/error.h"
 
-typedef struct args_option {
-    const char *name;      /* without the dashes; NULL ends a table */
-    args_kind   kind;
-    void       *value;     /* where it goes; what is there before is the default */
-    double      least, most; /* of numbers */
-    const char *what;      /* "N", "DIR": the value in --help */
-    const char *help;
-} args_option;
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-typedef enum args_result { ARGS_OK, ARGS_HELP, ARGS_ERROR } args_result;
+typedef enum tl_option_kind {
+    TL_FLAG, /* bool: --name */
+    TL_INT,  /* int64_t */
+    TL_REAL, /* double */
+    TL_SEED, /* uint64_t */
+    TL_TEXT, /* const char *; not empty */
+} tl_option_kind;
+
+typedef struct tl_option {
+    const char    *name;        /* without the dashes; NULL ends a table */
+    tl_option_kind kind;
+    void          *value;       /* where it goes; what is there before is the default */
+    double         least, most; /* of numbers */
+    const char    *what;        /* "N", "DIR": the value in --help; for texts with a few values, those: "a|b|c" */
+    const char    *help;
+    bool           given;       /* set by tl_args_parse: it was on the command line */
+} tl_option;
+
+#define TL_OPTIONS_END {NULL, TL_FLAG, NULL, 0, 0, NULL, NULL, false}
+
+typedef enum tl_args_result { TL_ARGS_OK, TL_ARGS_HELP, TL_ARGS_ERROR } tl_args_result;
 
 /* Reads --name VALUE and --name=VALUE from argv[1 ..] into the options of some tables, a list that NULL ends; a table in it may be
- * empty. Prints the help of `about` to stdout for --help; what is wrong to stderr for anything else that it does not understand. */
-args_result args_parse(int argc, char **argv, const char *about, const args_option *const *tables);
+ * empty. --help or -h gives TL_ARGS_HELP and reads nothing else; anything that is not understood gives TL_ARGS_ERROR with the reason. */
+tl_args_result tl_args_parse(int argc, char **argv, tl_option *const *tables, tl_error *why);
 
-/* The value of an option before all are read, or NULL when it is not given; of a flag, any text. */
-const char *args_peek(int argc, char **argv, const char *name);
+/* Prints how a program is used, with the options' present values as defaults. */
+void tl_args_help(const char *program, const char *about, const tl_option *const *tables);
 
-/* The value as text that args_set reads back exactly, or NULL when there is none. */
-const char *args_text(const args_option *o, char *text, size_t size);
+/* The option of that name in the tables, or NULL. */
+tl_option *tl_option_named(tl_option *const *tables, const char *name);
 
-/* Sets a value as --name would. A text is kept, not copied. Complains on stderr and returns false when it is none. */
-bool args_set(const args_option *o, const char *text);
+/* The value as text that tl_option_set reads back exactly, or NULL when there is none. */
+const char *tl_option_text(const tl_option *o, char *text, size_t size);
 
+/* Sets a value as --name would. A text is kept, not copied. False with the reason when it is not a value of the option. */
+bool tl_option_set(const tl_option *o, const char *text, tl_error *why);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -3,27 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/memory.h"
+
 #define GAP  2  /* pixels between images */
 #define GREY 48 /* of the gaps */
 
-bool picture_init(picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width, int64_t scale)
+bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width, int64_t scale)
 {
-    *p = (picture){rows, columns, image_height, image_width, scale, 0, 0, NULL};
+    *p = (tl_picture){rows, columns, image_height, image_width, scale, 0, 0, NULL};
     p->height = rows * (image_height * scale + GAP) + GAP;
     p->width = columns * (image_width * scale + GAP) + GAP;
-    p->pixels = malloc((size_t)(p->height * p->width));
+    p->pixels = tl_array(p->height, p->width, 1);
     if (p->pixels)
         memset(p->pixels, GREY, (size_t)(p->height * p->width));
     return p->pixels != NULL;
 }
 
-void picture_free(picture *p)
+void tl_picture_free(tl_picture *p)
 {
     free(p->pixels);
-    *p = (picture){0};
+    *p = (tl_picture){0};
 }
 
-void picture_put(picture *p, int64_t row, int64_t column, const float *image)
+void tl_picture_put(tl_picture *p, int64_t row, int64_t column, const float *image)
 {
     int64_t top = GAP + row * (p->image_height * p->scale + GAP), left = GAP + column * (p->image_width * p->scale + GAP);
     for (int64_t y = 0; y < p->image_height * p->scale; y++)

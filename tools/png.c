@@ -81,7 +81,7 @@ static void put_image(png *p, const uint8_t *pixels, uint32_t width, uint32_t he
     end_chunk(p);
 }
 
-bool png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
+bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
 {
     const int64_t most = 1 << 15;
     if (!file || !pixels || width < 1 || height < 1 || width > most || height > most || (channels != 1 && channels != 3))

@@ -8,19 +8,19 @@
 #define WIDTH    24  /* cells of the bar */
 #define INTERVAL 0.1 /* seconds between two drawings */
 
-double progress_now(void)
+double tl_progress_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void progress_start(progress *p, int64_t total, bool quiet)
+void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
 {
-    *p = (progress){.shown = !quiet && isatty(STDERR_FILENO), .started = progress_now(), .total = total};
+    *p = (tl_progress){.shown = !quiet && isatty(STDERR_FILENO), .started = tl_progress_now(), .total = total};
 }
 
-static void draw(const progress *p, const char *label, double loss, double images_per_second)
+static void draw(const tl_progress *p, const char *label, double loss, double images_per_second)
 {
     double elapsed = p->drawn - p->started, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
     long left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
@@ -32,19 +32,19 @@ static void draw(const progress *p, const char *label, double loss, double image
     fflush(stderr);
 }
 
-void progress_add(progress *p, int64_t n, const char *label, double loss, double images_per_second)
+void tl_progress_add(tl_progress *p, int64_t n, const char *label, double loss, double images_per_second)
 {
     p->done += n;
     if (!p->shown)
         return;
-    double now = progress_now();
+    double now = tl_progress_now();
     if (now - p->drawn < INTERVAL && p->done < p->total)
         return;
     p->drawn = now;
     draw(p, label, loss, images_per_second);
 }
 
-void progress_end(progress *p)
+void tl_progress_end(tl_progress *p)
 {
     if (p->shown)
         fputs("\r\033[K", stderr);

@@ -1,26 +1,33 @@
 /* A progress bar on stderr, if that is a terminal; else nothing. */
-#ifndef TOOLS_PROGRESS_H
-#define TOOLS_PROGRESS_H
+#ifndef TL_PROGRESS_H
+#define TL_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct progress {
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_progress {
     bool    shown;
     double  started, drawn; /* seconds */
     int64_t total, done;    /* units of work: steps */
-} progress;
+} tl_progress;
 
 /* Seconds on a clock that only goes forward. */
-double progress_now(void);
+double tl_progress_now(void);
 
-void progress_start(progress *p, int64_t total, bool quiet);
+void tl_progress_start(tl_progress *p, int64_t total, bool quiet);
 
 /* Counts `n` more units and redraws, at most some ten times a second: what is being done, a bar, a loss, images per
  * second, time left. */
-void progress_add(progress *p, int64_t n, const char *label, double loss, double images_per_second);
+void tl_progress_add(tl_progress *p, int64_t n, const char *label, double loss, double images_per_second);
 
 /* Clears the line. */
-void progress_end(progress *p);
+void tl_progress_end(tl_progress *p);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

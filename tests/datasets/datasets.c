@@ -24,7 +24,7 @@ static void check_refused(const uint8_t *bytes, size_t n, int rank, const char *
 {
     char name[160];
     ds_idx idx;
-    ds_error e = {""};
+    tl_error e = {""};
     snprintf(name, sizeof name, "%s/file", folder);
     cr_assert(!ds_idx_read(write_file(name, bytes, n), rank, &idx, &e) && !idx.data, "not refused: %s", part);
     cr_assert(strstr(e.text, part), "\"%s\", expected \"%s\"", e.text, part);
@@ -37,7 +37,7 @@ Test(idx, reads_strictly)
 {
     char name[160];
     ds_idx idx;
-    ds_error e;
+    tl_error e;
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     snprintf(name, sizeof name, "%s/good", folder);
     static const uint8_t good[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
@@ -61,7 +61,7 @@ Test(idx, mnist_must_fit_together)
 {
     char name[200];
     ds_dataset d;
-    ds_error e;
+    tl_error e;
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     cr_assert(!ds_mnist_read(folder, true, &d, &e) && strstr(e.text, "train-images-idx3-ubyte: No such file"));
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 255};
@@ -76,9 +76,9 @@ Test(idx, mnist_must_fit_together)
     cr_assert(!ds_mnist_read(folder, false, &d, &e) && strstr(e.text, "label 1 is 10"));
     write_file(name, labels, sizeof labels);
     cr_assert(ds_mnist_read(folder, false, &d, &e) && d.count == 2 && d.labels[1] == 9);
-    float x[2];
+    ag_real x[2];
     ds_images(&d, (int64_t[]){1, 0}, 2, x);
-    cr_assert(x[0] >= 1 && fabsf(x[1] - 5.0f / 255) < 1e-9f);
+    cr_assert(x[0] >= 1 && fabs((double)x[1] - 5.0 / 255) < 1e-9);
     ds_dataset_free(&d), ds_dataset_free(NULL);
 }
 
@@ -88,18 +88,18 @@ Test(dataset, every_byte_is_divided_by_255)
     for (int i = 0; i < 512; i++)
         pixels[i] = (uint8_t)(i < 256 ? i : 511 - i);
     ds_dataset d = {2, 1, 256, pixels, labels};
-    float x[5 * 256];
+    ag_real x[5 * 256];
     ds_images(&d, (int64_t[]){0, 1, 0, 1, 1}, 5, x);
     for (int i = 0; i < 5 * 256; i++) {
         int value = i / 256 == 0 || i / 256 == 2 ? i % 256 : 255 - i % 256;
-        cr_assert(x[i] == (float)value / 255.0f, "image %d, value %d", i / 256, value);
+        cr_assert(x[i] == (ag_real)value / 255, "image %d, value %d", i / 256, value);
     }
 }
 
 Test(idx, real_mnist)
 {
     ds_dataset d;
-    ds_error e;
+    tl_error e;
     if (!mnist_folder())
         cr_skip_test("MNIST is not at hand");
     cr_assert(ds_mnist_read(mnist_folder(), true, &d, &e), "%s", e.text);
@@ -114,7 +114,7 @@ Test(idx, real_mnist)
 Test(digits, are_the_same_for_one_seed)
 {
     ds_dataset a, b, c;
-    ds_error e;
+    tl_error e;
     cr_assert(ds_digits_make(300, 7, &a, &e) && ds_digits_make(200, 7, &b, &e) && ds_digits_make(200, 8, &c, &e));
     cr_assert(memcmp(a.pixels, b.pixels, 200 * 784) == 0 && memcmp(b.pixels, c.pixels, 200 * 784) != 0);
     uint64_t hash = 0xcbf29ce484222325u;
@@ -131,7 +131,7 @@ Test(digits, look_like_digits)
     enum { N = 2000 };
     static double mean[10][784];
     ds_dataset d;
-    ds_error e;
+    tl_error e;
     cr_assert(ds_digits_make(N, 1, &d, &e));
     double ink = 0;
     for (int64_t i = 0; i < N; i++)
@@ -215,7 +215,7 @@ Test(batches, seed_and_epoch_count)
 /* ---- npy. ---- */
 
 /* A file of this header, padded with nothing, and `data` bytes. */
-static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, ds_error *e)
+static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, tl_error *e)
 {
     uint8_t *file = calloc(1, 512);
     size_t n = strlen(text), width = version == 1 ? 2 : 4, size = 8 + width + n + data;
@@ -234,19 +234,22 @@ static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, ds
 static void npy_refused(const char *text, size_t data, const char *part)
 {
     ds_npy a;
-    ds_error e = {""};
+    tl_error e = {""};
     cr_assert(!npy_parses(1, text, data, &a, &e) && !a.data && strstr(e.text, part), "%s: \"%s\", expected \"%s\"", text, e.text, part);
 }
 
-Test(npy, reads_what_is_float32)
+Test(npy, reads_float32_and_float64)
 {
     ds_npy a;
-    ds_error e = {""};
+    tl_error e = {""};
     cr_assert(npy_parses(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 24, &a, &e), "%s", e.text);
     cr_assert(a.rank == 2 && a.dim[0] == 2 && a.dim[1] == 3 && a.count == 6 && (double)a.data[5] == 1);
     ds_npy_free(&a);
     cr_assert(npy_parses(2, "{\"shape\":(2,),\"fortran_order\":False,\"descr\":\">f4\"}", 8, &a, &e), "%s", e.text);
     cr_assert(a.rank == 1 && (double)a.data[0] < 1e-40 && a.data[0] > 0); /* the bytes the other way round */
+    ds_npy_free(&a);
+    cr_assert(npy_parses(1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n", 24, &a, &e), "%s", e.text);
+    cr_assert(a.count == 3 && fabs((double)a.data[2] - 0x1.f800000800000p-127 * 0x1p120) >= 0);
     ds_npy_free(&a);
     cr_assert(npy_parses(3, "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, &a, &e) && a.rank == 0 && a.count == 1);
     ds_npy_free(&a);
@@ -255,7 +258,10 @@ Test(npy, reads_what_is_float32)
 Test(npy, refuses)
 {
 #define H(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
-    npy_refused(H("'<f8'", "False", "(1,)"), 8, "its numbers are <f8, expected <f4 or >f4");
+    npy_refused(H("'<i8'", "False", "(1,)"), 8, "its numbers are <i8, expected float32 or float64");
+    npy_refused(H("'|f4'", "False", "(1,)"), 4, "its numbers are |f4");
+    npy_refused(H("'<f4'", "False", "(1,)") "  x", 4, "goes on after its dictionary");
+    npy_refused(H("''", "False", "(1,)"), 4, "its numbers are , expected");
     npy_refused(H("'<f4'", "True", "(1,)"), 4, "in Fortran order, expected C order");
     npy_refused(H("'<f4'", "Maybe", "(1,)"), 4, "neither True nor False");
     npy_refused(H("'<f4'", "False", "(0,)"), 0, "dimension 0 is no number of at least 1");
@@ -272,7 +278,7 @@ Test(npy, refuses)
     npy_refused("['descr']", 4, "no dictionary");
     npy_refused("{'descr", 4, "no dictionary of descr");
     ds_npy a;
-    ds_error e = {""};
+    tl_error e = {""};
     static const uint8_t text[] = "\x93NUMPY\1\0\x10\0{'descr'";
     for (size_t n = 0; n < sizeof text; n++)
         cr_assert(!ds_npy_parse(text, n, "x", &a, &e) && strstr(e.text, n < 10 ? "is no .npy file" : "ends within its header"), "%s", e.text);
@@ -284,9 +290,9 @@ Test(npy, writes_what_it_reads)
 {
     char path[200];
     const int64_t dim[] = {2, 1, 3};
-    const float data[] = {1, -2, 3.5f, 0, 1e-30f, 4};
+    const ag_real data[] = {1, -2, (ag_real)3.5, 0, (ag_real)1e-30, 4};
     ds_npy a;
-    ds_error e;
+    tl_error e;
     for (int rank = 0; rank <= 3; rank++) {
         snprintf(path, sizeof path, "%s/a.npy", scratch_folder());
         FILE *f = fopen(path, "wb");
@@ -295,7 +301,7 @@ Test(npy, writes_what_it_reads)
         cr_assert(a.rank == rank && !memcmp(a.dim, dim, (size_t)rank * sizeof *dim) && !memcmp(a.data, data, (size_t)a.count * sizeof *data));
         ds_npy_free(&a);
     }
-    static const float many[100000];
+    static const ag_real many[100000];
     FILE *full = fopen("/dev/full", "wb");
     cr_assert(!full || !ds_npy_write(full, 1, &(int64_t){100000}, many));
     cr_assert(!ds_npy_write(NULL, 1, dim, data));
@@ -313,7 +319,7 @@ Test(npy, seeds_of_the_fuzzer)
     char path[64];
     ds_npy a;
     ds_idx b;
-    ds_error e;
+    tl_error e;
     for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "tests/fuzz/seeds/npy/%s", npy[i].name);
         cr_assert(ds_npy_read(path, &a, &e) && a.rank == npy[i].rank, "%s", e.text);

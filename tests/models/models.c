@@ -14,7 +14,8 @@
 Test(vae, is_its_formulas)
 {
     ag_tape *tape = ag_tape_new(4);
-    vae *m = vae_new((vae_config){1, 1, 1}, 1);
+    vae *m = vae_new((vae_config){1, 1, 1});
+    nn_reset_parameters(&m->base, 1);
     const char *const zero[] = {"fc1.weight", "fc1.bias", "fc21.weight", "fc22.weight", "fc3.bias", "fc4.bias"};
     for (int i = 0; i < 6; i++)
         nn_init_constant(nn_parameter_named(&m->base, zero[i]), 0);
@@ -41,6 +42,7 @@ typedef ag_tensor *loss_fn(nn_module *m, ag_tensor *x);
 static void check_learns(nn_module *m, loss_fn *loss, ag_shape shape)
 {
     cr_assert(m && !nn_error(m), "%s", nn_error(m));
+    nn_reset_parameters(m, 1);
     nn_optimizer *o = nn_adam(m, nn_adam_defaults(1e-3));
     ag_tape *tape = ag_tape_new(1);
     double first = 0, last = 0;
@@ -101,25 +103,25 @@ static ag_tensor *loss_denoising(nn_module *m, ag_tensor *x)
 Test(models, other_sizes)
 {
     mlp_ae_config mlp = {.widths = 3, .width = {PIXELS, 32, 4}, .activation = nn_tanh, .output = nn_sigmoid, .dropout = 0.1};
-    check_learns(&mlp_ae_new(&mlp, 1)->base, loss_mlp_ae, AG_SHAPE(4, PIXELS));
-    check_learns(&conv_ae_new((conv_ae_config){3, SIDE, SIDE, 6, 4}, 1)->base, loss_conv_ae, AG_SHAPE(4, 3, SIDE, SIDE));
-    check_learns(&conv_vae_new((conv_vae_config){3, SIDE, SIDE, 4, 6, 5}, 1)->base, loss_conv_vae, AG_SHAPE(4, 3, SIDE, SIDE));
-    check_learns(&vae_new((vae_config){PIXELS, 32, 4}, 1)->base, loss_vae, AG_SHAPE(4, PIXELS));
-    check_learns(&chunked_vae_new((chunked_vae_config){PIXELS, 32, 16, 4}, 1)->base, loss_chunked_vae, AG_SHAPE(4, PIXELS));
+    check_learns(&mlp_ae_new(&mlp)->base, loss_mlp_ae, AG_SHAPE(4, PIXELS));
+    check_learns(&conv_ae_new((conv_ae_config){3, SIDE, SIDE, 6, 4})->base, loss_conv_ae, AG_SHAPE(4, 3, SIDE, SIDE));
+    check_learns(&conv_vae_new((conv_vae_config){3, SIDE, SIDE, 4, 6, 5})->base, loss_conv_vae, AG_SHAPE(4, 3, SIDE, SIDE));
+    check_learns(&vae_new((vae_config){PIXELS, 32, 4})->base, loss_vae, AG_SHAPE(4, PIXELS));
+    check_learns(&chunked_vae_new((chunked_vae_config){PIXELS, 32, 16, 4})->base, loss_chunked_vae, AG_SHAPE(4, PIXELS));
     for (int noise = DENOISING_VECTOR; noise <= DENOISING_SALTPEPPER; noise++)
         for (int kind = 0; kind < 3; kind++) {
             denoising_ae_config c = {3, SIDE, SIDE, 12, kind == 1 ? 24 : 0, kind == 2, (denoising_noise)noise, 0.1};
-            check_learns(&denoising_ae_new(c, 1)->base, loss_denoising, AG_SHAPE(4, PIXELS));
+            check_learns(&denoising_ae_new(c)->base, loss_denoising, AG_SHAPE(4, PIXELS));
         }
 }
 
 Test(models, refuse_impossible_sizes)
 {
     mlp_ae_config none = {.widths = 1};
-    nn_module *bad[] = {&mlp_ae_new(&none, 1)->base, &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4}, 1)->base,
-                        &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5}, 1)->base,
-                        &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1}, 1)->base,
-                        &vae_new((vae_config){0, 5, 2}, 1)->base};
+    nn_module *bad[] = {&mlp_ae_new(&none)->base, &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4})->base,
+                        &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5})->base,
+                        &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1})->base,
+                        &vae_new((vae_config){0, 5, 2})->base};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect(nn_error(bad[i]), "model %d", (int)i);
         nn_module_free(bad[i]);
@@ -131,7 +133,7 @@ Test(models, refuse_impossible_sizes)
 Test(models, noises)
 {
     ag_tape *tape = ag_tape_new(3);
-    denoising_ae *m = denoising_ae_new((denoising_ae_config){1, 20, 20, 4, 0, false, DENOISING_MASKING, 0.25}, 1);
+    denoising_ae *m = denoising_ae_new((denoising_ae_config){1, 20, 20, 4, 0, false, DENOISING_MASKING, 0.25});
     int zeros = 0, ones = 0, same = 0;
     ag_tensor *y = denoising_ae_corrupt(m, ag_full(tape, AG_SHAPE(5, 400), 0.5));
     for (int i = 0; i < 2000; i++)
@@ -210,8 +212,9 @@ Test(models, classifier)
     ag_tape *tape = ag_tape_new(0);
     ag_tensor *logits = ag_input(tape, AG_SHAPE(3, 2), (ag_real[]){1, 2, 5, 3, 0, 0}), *labels = ag_input(tape, AG_SHAPE(3), (ag_real[]){1, 1, 0});
     cr_assert(mlp_classifier_correct(logits, labels) == 2 && mlp_classifier_correct(NULL, labels) == 0);
-    mlp_classifier *m = mlp_classifier_new((mlp_classifier_config){6, 5, 3, 0.25}, 1), *plain = mlp_classifier_new((mlp_classifier_config){6, 0, 3, 0}, 1);
+    mlp_classifier *m = mlp_classifier_new((mlp_classifier_config){6, 5, 3, 0.25}), *plain = mlp_classifier_new((mlp_classifier_config){6, 0, 3, 0});
     cr_assert(m && plain && nn_count(&m->base) == 6 * 5 + 5 + 5 * 3 + 3 && nn_count(&plain->base) == 21);
+    nn_reset_parameters(&m->base, 1);
     ag_real largest = 0;
     const ag_tensor *w = nn_parameter_named(&m->base, "layers.0.weight");
     for (int i = 0; i < 30; i++)

@@ -166,8 +166,9 @@ static ag_tensor *run_vae(void *context, ag_tape *tape, ag_tensor *const *in)
 
 Test(modules, vae_gradients)
 {
-    vae *m = vae_new((vae_config){6, 5, 2}, 1);
+    vae *m = vae_new((vae_config){6, 5, 2});
     cr_assert(m && !nn_error(&m->base));
+    nn_reset_parameters(&m->base, 1);
     parameter_list l = {{ag_parameter_new(AG_SHAPE(3, 6))}, 1};
     fill_random(l.in[0], 5);
     nn_visit(&m->base, collect, &l);
@@ -400,10 +401,11 @@ Test(modules, summary)
 
 static bool train_one_step(void)
 {
-    vae *m = vae_new((vae_config){12, 8, 3}, 1);
+    vae *m = vae_new((vae_config){12, 8, 3});
     nn_optimizer *o = nn_adam(m ? &m->base : NULL, nn_adam_defaults(1e-3));
     ag_tape *tape = ag_tape_new(1);
     bool ok = m && !nn_error(&m->base) && !nn_optimizer_error(o) && tape;
+    nn_reset_parameters(m ? &m->base : NULL, 1);
     for (int step = 0; ok && step < 2; step++) {
         ag_tape_reset(tape);
         uint64_t before = nn_fingerprint(&m->base);

@@ -12,7 +12,7 @@
 #include "nn/nn.h"
 #include "tests/test.h"
 
-static nn_message why;
+static tl_error why;
 
 /* A file of this header and so many bytes of data. */
 static size_t make_file(const char *header, size_t data, uint8_t *file)
@@ -319,11 +319,11 @@ Test(checkpoint, other_dtypes_are_converted)
     cr_assert(!nn_safetensors_write(path_of("odd"), 1, &odd, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
     cr_assert(!nn_safetensors_write(path_of("odd"), 1, &reserved, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
     cr_assert(!nn_safetensors_write(path_of("odd"), 1, t, 1, &(nn_stored_text){"k", "\xc3"}, &why) && strstr(why.text, "the text of k is not UTF-8"));
-    cr_assert(!nn_save_checkpoint(m, NULL, 1, &(nn_stored_text){"format", "x"}, path_of("odd"), &why) && strstr(why.text, "format is there twice"));
-    cr_assert(!nn_load_checkpoint(m, NULL, NULL, true, &why) && !nn_safetensors_text(NULL, "k") && !nn_save(m, "/nonexistent/x", NULL));
+    cr_assert(!nn_save_checkpoint(m, 0, NULL, 1, &(nn_stored_text){"format", "x"}, path_of("odd"), &why) && strstr(why.text, "format is there twice"));
+    cr_assert(!nn_load_checkpoint(m, 0, NULL, NULL, true, &why) && !nn_safetensors_text(NULL, "k") && !nn_save(m, "/nonexistent/x", NULL));
     nn_module *small = nn_linear(1, 1);
     nn_optimizer *of_small = nn_adam(small, nn_adam_defaults(0.1));
-    cr_assert(!nn_save_checkpoint(make_net(4), of_small, 0, NULL, path_of("odd"), &why) && strstr(why.text, "of another model"), "%s", why.text);
+    cr_assert(!nn_save_checkpoint(make_net(4), 1, &(nn_named_optimizer){"o", of_small}, 0, NULL, path_of("odd"), &why) && strstr(why.text, "of another model"), "%s", why.text);
     nn_optimizer_free(of_small), nn_module_free(small);
     nn_module_free(m);
 }
@@ -352,16 +352,16 @@ Test(checkpoint, training_goes_on_to_the_same_bits)
         nn_set_lr(o, 0.07);
         for (int s = 0; s < 3; s++)
             cr_assert(step(m, o, tape), "%s", ag_error(tape));
-        cr_assert(nn_save_checkpoint(m, o, 1, &(nn_stored_text){"k", "v"}, path_of("c"), &why), "%s", why.text);
+        cr_assert(nn_save_checkpoint(m, 1, &(nn_named_optimizer){"o", o}, 1, &(nn_stored_text){"k", "v"}, path_of("c"), &why), "%s", why.text);
         nn_safetensors file;
-        cr_assert(nn_safetensors_read(path_of("c"), &file, &why) && nn_load_checkpoint(k, p, &file, true, &why), "%s", why.text);
+        cr_assert(nn_safetensors_read(path_of("c"), &file, &why) && nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", p}, &file, true, &why), "%s", why.text);
         cr_assert(!strcmp(nn_safetensors_text(&file, "k"), "v") && nn_lr(p) == 0.07);
         *ag_tape_rng(other) = *ag_tape_rng(tape);
         for (int s = 0; s < 3; s++)
             cr_assert(step(m, o, tape) && step(k, p, other));
         cr_assert(nn_fingerprint(m) == nn_fingerprint(k), "optimizer %d", (int)i);
         nn_optimizer *wrong = all[i] == make_adam ? make_sgd(k) : make_adam(k);
-        cr_assert(!nn_load_checkpoint(k, wrong, &file, true, &why) && strstr(why.text, "the file's optimizer is"), "%s", why.text);
+        cr_assert(!nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", wrong}, &file, true, &why) && strstr(why.text, "the file's optimizer o is"), "%s", why.text);
         cr_assert(nn_load(k, path_of("c"), true, &why), "%s", why.text); /* the weights alone */
         nn_safetensors_free(&file);
         nn_optimizer_free(o), nn_optimizer_free(p), nn_optimizer_free(wrong);

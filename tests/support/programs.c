@@ -33,7 +33,7 @@ void make_data(void)
 int run_program(const char *name, const char *environment, const char *options)
 {
     char command[2048];
-    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 %s", environment, program(name), folder, options);
+    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 --overwrite %s", environment, program(name), folder, options);
     return run_command(command, output, sizeof output);
 }
 

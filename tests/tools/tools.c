@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "tests/test.h"
-#include "nn/whole_file.h"
+#include "tools/file.h"
 #include "tools/args.h"
 #include "tools/picture.h"
 #include "tools/png.h"
@@ -25,17 +25,18 @@ static double      rate;
 static uint64_t    seed;
 static bool        quiet;
 static const char *out;
+static tl_error    args_error;
 
-static args_result parse(int argc, const char *const *argv)
+static tl_args_result parse(int argc, const char *const *argv)
 {
-    const args_option options[] = {{"count", ARGS_INT, &count, 1, 100, "N", "things"},
-                                   {"quiet", ARGS_FLAG, &quiet, 0, 0, NULL, "hush"},
-                                   {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL}};
-    const args_option more[] = {{"rate", ARGS_REAL, &rate, 0, 1, "X", "how fast"},
-                                {"seed", ARGS_SEED, &seed, 0, 0, "N", "chance"},
-                                {"out", ARGS_TEXT, &out, 0, 0, "DIR", "where"},
-                                {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL}};
-    return args_parse(argc, (char **)argv, "Tests.", (const args_option *const[]){options, more, NULL});
+    tl_option options[] = {{"count", TL_INT, &count, 1, 100, "N", "things", false},
+                                   {"quiet", TL_FLAG, &quiet, 0, 0, NULL, "hush", false},
+                                   TL_OPTIONS_END};
+    tl_option more[] = {{"rate", TL_REAL, &rate, 0, 1, "X", "how fast", false},
+                                {"seed", TL_SEED, &seed, 0, 0, "N", "chance", false},
+                                {"out", TL_TEXT, &out, 0, 0, "DIR", "where", false},
+                                TL_OPTIONS_END};
+    return tl_args_parse(argc, (char **)argv, (tl_option *const[]){options, more, NULL}, &args_error);
 }
 
 #define PARSE(...) \
@@ -43,36 +44,38 @@ static args_result parse(int argc, const char *const *argv)
 
 Test(args, reads_options)
 {
-    cr_assert(PARSE("--count", "7", "--rate=0.5", "--seed", "18446744073709551615", "--out", "a b", "--quiet") == ARGS_OK);
+    cr_assert(PARSE("--count", "7", "--rate=0.5", "--seed", "18446744073709551615", "--out", "a b", "--quiet") == TL_ARGS_OK);
     cr_assert(count == 7 && rate == 0.5 && seed == UINT64_MAX && quiet && !strcmp(out, "a b"));
-    cr_assert(PARSE("--count", "7", "--help") == ARGS_HELP);
+    cr_assert(PARSE("--count", "7", "--help") == TL_ARGS_HELP && PARSE("-h") == TL_ARGS_HELP);
 }
 
 Test(args, refuses)
 {
-    cr_assert(PARSE("--unknown") == ARGS_ERROR && PARSE("word") == ARGS_ERROR && PARSE("-c") == ARGS_ERROR);
-    cr_assert(PARSE("--coun", "1") == ARGS_ERROR && PARSE("--count") == ARGS_ERROR && PARSE("--quiet=1") == ARGS_ERROR);
-    cr_assert(PARSE("--count", "0") == ARGS_ERROR && PARSE("--count", "101") == ARGS_ERROR);
-    cr_assert(PARSE("--count", "1x") == ARGS_ERROR && PARSE("--count", "") == ARGS_ERROR);
-    cr_assert(PARSE("--count", "99999999999999999999") == ARGS_ERROR);
-    cr_assert(PARSE("--rate", "nan") == ARGS_ERROR && PARSE("--rate", "-1") == ARGS_ERROR);
-    cr_assert(PARSE("--rate", "2") == ARGS_ERROR && PARSE("--rate", "") == ARGS_ERROR && PARSE("--rate", "0.5x") == ARGS_ERROR);
-    cr_assert(PARSE("--seed", "18446744073709551616") == ARGS_ERROR && PARSE("--seed", "") == ARGS_ERROR);
-    cr_assert(PARSE("--seed", "-1") == ARGS_ERROR && PARSE("--seed", "1.5") == ARGS_ERROR);
+    cr_assert(PARSE("--unknown") == TL_ARGS_ERROR && PARSE("word") == TL_ARGS_ERROR && PARSE("-c") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--coun", "1") == TL_ARGS_ERROR && strstr(args_error.text, "did you mean --count?"));
+    cr_assert(PARSE("--out", "") == TL_ARGS_ERROR && strstr(args_error.text, "--out: the value is empty"));
+    cr_assert(PARSE("--out") == TL_ARGS_ERROR && PARSE("--count") == TL_ARGS_ERROR && PARSE("--quiet=1") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--count", "0") == TL_ARGS_ERROR && PARSE("--count", "101") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--count", "1x") == TL_ARGS_ERROR && PARSE("--count", "") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--count", "99999999999999999999") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--rate", "nan") == TL_ARGS_ERROR && PARSE("--rate", "-1") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--rate", "2") == TL_ARGS_ERROR && PARSE("--rate", "") == TL_ARGS_ERROR && PARSE("--rate", "0.5x") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--seed", "18446744073709551616") == TL_ARGS_ERROR && PARSE("--seed", "") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--seed", "-1") == TL_ARGS_ERROR && PARSE("--seed", "1.5") == TL_ARGS_ERROR);
 }
 
 /* ---- PNG. ---- */
 
 /* A picture as a program writes it: whole or not at all. */
-static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, nn_message *why)
+static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, tl_error *why)
 {
-    nn_whole_file f;
+    tl_output f;
     why->text[0] = '\0';
-    if (!nn_whole_file_open(&f, path, why))
+    if (!tl_output_open(&f, path, why))
         return false;
-    if (png_write(f.file, pixels, width, height, channels) || ferror(f.file))
-        return nn_whole_file_close(&f, why);
-    nn_whole_file_abandon(&f);
+    if (tl_png_write(f.stream, pixels, width, height, channels) || ferror(f.stream))
+        return tl_output_close(&f, why);
+    tl_output_abandon(&f);
     return false;
 }
 
@@ -80,7 +83,7 @@ static bool write_png(const char *path, const uint8_t *pixels, int64_t width, in
 Test(png, is_valid)
 {
     char path[256], command[1024], output[256];
-    nn_message why;
+    tl_error why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
     static uint8_t pixels[3 * 300 * 90];
@@ -104,7 +107,7 @@ Test(png, is_valid)
 Test(png, rows_longer_than_a_block)
 {
     char path[256], command[1024], output[256];
-    nn_message why;
+    tl_error why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
     static uint8_t pixels[3 * 30000 * 2];
@@ -119,15 +122,15 @@ Test(png, rows_longer_than_a_block)
 
 Test(png, refuses)
 {
-    nn_message why;
+    tl_error why;
     char path[256], folder[256];
     uint8_t pixel = 0;
     snprintf(path, sizeof path, "%s/x.png", scratch_folder());
     cr_assert(!write_png(path, &pixel, 0, 1, 1, &why) && !write_png(path, &pixel, 1, 1, 2, &why));
     cr_assert(!write_png(path, &pixel, 1 << 20, 1, 1, &why) && !write_png(path, NULL, 1, 1, 1, &why));
-    cr_assert(!png_write(NULL, &pixel, 1, 1, 1));
+    cr_assert(!tl_png_write(NULL, &pixel, 1, 1, 1));
     cr_assert(!write_png("/nonexistent/x.png", &pixel, 1, 1, 1, &why));
-    cr_assert(strstr(why.text, "/nonexistent/x.png.part: No such file"), "%s", why.text);
+    cr_assert(strstr(why.text, "/nonexistent/x.png: cannot be written: No such file"), "%s", why.text);
     snprintf(folder, sizeof folder, "%s/folder", scratch_folder());
     cr_assert(mkdir(folder, 0700) == 0);
     cr_assert(!write_png(folder, &pixel, 1, 1, 1, &why) && strstr(why.text, "cannot be written"));
@@ -137,32 +140,33 @@ Test(png, refuses)
 /* A full disk: what was there before stays. */
 Test(png, a_full_disk_leaves_the_old_file)
 {
-    char path[256], part[300];
-    nn_message why;
+    char path[256], files[300];
+    tl_error why;
     static uint8_t pixels[400 * 400];
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
-    snprintf(part, sizeof part, "%s.part", path);
     cr_assert(write_png(path, pixels, 10, 10, 1, &why));
     struct stat before, after;
     cr_assert(stat(path, &before) == 0);
     signal(SIGXFSZ, SIG_IGN);
     cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}) == 0);
     cr_assert(!write_png(path, pixels, 400, 400, 1, &why) && strstr(why.text, "cannot be written"));
-    cr_assert(stat(path, &after) == 0 && after.st_size == before.st_size && access(part, F_OK) != 0);
+    cr_assert(stat(path, &after) == 0 && after.st_size == before.st_size && after.st_ino == before.st_ino);
+    snprintf(files, sizeof files, "ls %s*.part", path);
+    cr_assert(run_command(files, NULL, 0) != 0, "nothing is left beside it");
 }
 #endif
 
 Test(picture, puts_images_into_a_grid)
 {
-    picture p;
-    cr_assert(picture_init(&p, 2, 3, 4, 5, 2));
+    tl_picture p;
+    cr_assert(tl_picture_init(&p, 2, 3, 4, 5, 2));
     cr_assert(p.height == 2 * (8 + 2) + 2 && p.width == 3 * (10 + 2) + 2);
     const float image[20] = {[0] = 2, [1] = -1, [19] = 0.5f};
-    picture_put(&p, 1, 2, image);
+    tl_picture_put(&p, 1, 2, image);
     int64_t top = 2 + 10, left = 2 + 2 * 12;
     cr_assert(p.pixels[top * p.width + left] == 255 && p.pixels[(top + 1) * p.width + left + 2] == 0);
     cr_assert(p.pixels[(top + 7) * p.width + left + 9] == 128);
-    picture_free(&p);
+    tl_picture_free(&p);
 }
 
 /* ---- The fetch script, against a server on the loopback address. ---- */

@@ -23,7 +23,7 @@ static bool print_workload(const workload *w, const yardstick *y, const ds_datas
 {
     workload_run r;
     machine_forget_memory();
-    if (!workload_open(&r, w, data, w->batch)) {
+    if (!workload_open(&r, w, data, recipe_of(w->name[0])->batch)) {
         fprintf(stderr, "bench: out of memory\n");
         return false;
     }
@@ -34,7 +34,7 @@ static bool print_workload(const workload *w, const yardstick *y, const ds_datas
     if (!ok)
         fprintf(stderr, "bench: %s: %s\n", w->name, ag_error(r.tape));
     workload_close(&r);
-    double images = 1e6 * (double)w->batch / t.median, share = w->mega_flop / t.median * 1e3 / y->peak;
+    double images = 1e6 * (double)recipe_of(w->name[0])->batch / t.median, share = w->mega_flop / t.median * 1e3 / y->peak;
     double memory = machine_peak_memory();
     printf("%-18s %10.1f %8.1f %12.0f %8.0f%% %9.1f\n", w->name, t.median, t.spread, images, 100 * share, memory);
     fflush(stdout);
@@ -96,7 +96,7 @@ static bool bench(const bench_options *o, FILE *csv)
 {
     enum { IMAGES = 20000 };
     ds_dataset data;
-    ds_error error;
+    tl_error error;
     if (!ds_digits_make(IMAGES, 1, &data, &error)) {
         fprintf(stderr, "bench: %s\n", error.text);
         return false;
@@ -114,20 +114,25 @@ static bool bench(const bench_options *o, FILE *csv)
 int main(int argc, char **argv)
 {
     bench_options o = {.filter = "", .seconds = 1};
-    const args_option options[] = {
-        {"filter", ARGS_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it"},
-        {"threads", ARGS_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all"},
-        {"seconds", ARGS_REAL, &o.seconds, 0, 3600, "S", "time for each workload or op; a kernel gets a quarter"},
-        {"csv", ARGS_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too"},
-        {"workloads", ARGS_FLAG, &o.workloads, 0, 0, NULL, "the workloads"},
-        {"kernels", ARGS_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for"},
-        {"growth", ARGS_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images"},
-        {"ops", ARGS_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)"},
-        {NULL, ARGS_FLAG, NULL, 0, 0, NULL, NULL},
+    tl_option options[] = {
+        {"filter", TL_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it", false},
+        {"threads", TL_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all", false},
+        {"seconds", TL_REAL, &o.seconds, 0, 3600, "S", "time for each workload or op; a kernel gets a quarter", false},
+        {"csv", TL_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too", false},
+        {"workloads", TL_FLAG, &o.workloads, 0, 0, NULL, "the workloads", false},
+        {"kernels", TL_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for", false},
+        {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images", false},
+        {"ops", TL_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)", false},
+        TL_OPTIONS_END,
     };
-    args_result result = args_parse(argc, argv, "Measures the machine, the workloads and their kernels.", (const args_option *const[]){options, NULL});
-    if (result != ARGS_OK)
-        return result == ARGS_HELP ? 0 : 2;
+    tl_error why;
+    tl_args_result result = tl_args_parse(argc, argv, (tl_option *const[]){options, NULL}, &why);
+    if (result == TL_ARGS_HELP)
+        tl_args_help("bench", "Measures the machine, the workloads and their kernels.", (const tl_option *const[]){options, NULL});
+    if (result == TL_ARGS_ERROR)
+        fprintf(stderr, "bench: %s\n", why.text);
+    if (result != TL_ARGS_OK)
+        return result == TL_ARGS_HELP ? 0 : 2;
     if (!o.workloads && !o.kernels && !o.growth && !o.ops)
         o.workloads = o.kernels = true;
     if (o.csv && o.workloads == o.ops) {

@@ -155,12 +155,12 @@ static void nothing(void *context, int64_t begin, int64_t end)
 static void rest_and_wake(void *context)
 {
     wake *w = context;
-    double until = progress_now() + 1e-6 * w->rest;
-    while (progress_now() < until)
+    double until = tl_progress_now() + 1e-6 * w->rest;
+    while (tl_progress_now() < until)
         continue;
-    double begin = progress_now();
+    double begin = tl_progress_now();
     agk_parallel(w->threads, 1, nothing, NULL);
-    w->total += progress_now() - begin;
+    w->total += tl_progress_now() - begin;
     w->jobs++;
 }
 

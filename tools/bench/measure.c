@@ -17,10 +17,10 @@ timing measure(void (*work)(void *context), void *context, double seconds)
     static double run[MOST_RUNS];
     work(context);
     int n = 0;
-    double begin = progress_now(), end = begin + seconds;
+    double begin = tl_progress_now(), end = begin + seconds;
     while (n < MOST_RUNS && (n < LEAST_RUNS || begin < end)) {
         work(context);
-        double now = progress_now();
+        double now = tl_progress_now();
         run[n++] = (now - begin) * 1e6;
         begin = now;
     }

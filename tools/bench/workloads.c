@@ -1,6 +1,7 @@
 #include "tools/bench/workloads.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "models/chunked_vae.h"
 #include "models/conv_ae.h"
@@ -12,63 +13,54 @@
 
 #define BASE(model) ((nn_module *)(model)) /* a model begins with its module; NULL stays NULL */
 
-static nn_module *make_vae(void)
+static nn_module *make_vae(const recipe *r)
 {
-    return BASE(vae_new((vae_config){784, 400, 20}, 1));
+    return BASE(vae_new((vae_config){r->size[0], r->size[1], r->size[2]}));
 }
 
-static nn_module *make_relu20(void)
+static nn_module *make_mlp_ae(const recipe *r)
 {
-    return BASE(mlp_ae_new(&(mlp_ae_config){.widths = 4, .width = {784, 256, 64, 20}, .activation = nn_relu,
-                                            .activate_code = true, .output = nn_sigmoid}, 1));
+    const bool relu2 = r->id == 'h', tanh3 = r->id == 'd';
+    mlp_ae_config c = {.widths = recipe_sizes(r), .activation = tanh3 ? nn_tanh : nn_relu, .activate_code = !relu2 && !tanh3,
+                       .output = relu2 ? nn_tanh : nn_sigmoid, .xavier = relu2};
+    memcpy(c.width, r->size, sizeof r->size);
+    return BASE(mlp_ae_new(&c));
 }
 
-static nn_module *make_chunked(void)
+static nn_module *make_chunked(const recipe *r)
 {
-    return BASE(chunked_vae_new((chunked_vae_config){784, 256, 64, 10}, 1));
+    return BASE(chunked_vae_new((chunked_vae_config){r->size[0], r->size[1], r->size[2], r->size[3]}));
 }
 
-static nn_module *make_tanh3(void)
+static nn_module *make_conv_ae(const recipe *r)
 {
-    return BASE(mlp_ae_new(&(mlp_ae_config){.widths = 5, .width = {784, 128, 64, 12, 3}, .activation = nn_tanh,
-                                            .output = nn_sigmoid}, 1));
+    return BASE(conv_ae_new((conv_ae_config){1, r->size[0], r->size[0], r->size[1], r->size[2]}));
 }
 
-static nn_module *make_conv_ae(void)
+static nn_module *make_denoising(const recipe *r)
 {
-    return BASE(conv_ae_new((conv_ae_config){1, 28, 28, 16, 8}, 1));
+    return BASE(denoising_ae_new((denoising_ae_config){.channels = 1, .height = 28, .width = 28, .latent = r->size[1],
+                                                       .noise = DENOISING_VECTOR, .level = 0.01}));
 }
 
-static nn_module *make_denoising(void)
+static nn_module *make_classifier(const recipe *r)
 {
-    return BASE(denoising_ae_new((denoising_ae_config){.channels = 1, .height = 28, .width = 28, .latent = 200,
-                                                       .noise = DENOISING_VECTOR, .level = 0.01}, 1));
+    return BASE(mlp_classifier_new((mlp_classifier_config){r->size[0], r->size[1], r->size[2], 0.25}));
 }
 
-static nn_module *make_classifier(void)
+static nn_module *make_conv_vae(const recipe *r)
 {
-    return BASE(mlp_classifier_new((mlp_classifier_config){784, 300, 10, 0.25}, 1));
+    return BASE(conv_vae_new((conv_vae_config){1, r->size[0], r->size[0], r->size[1], r->size[2], r->size[3]}));
 }
 
-static nn_module *make_relu2(void)
+static nn_optimizer *adam(nn_module *m, double lr)
 {
-    return BASE(mlp_ae_new(&(mlp_ae_config){.widths = 4, .width = {784, 1000, 1000, 2}, .activation = nn_relu,
-                                            .output = nn_tanh, .xavier = true}, 1));
+    return nn_adam(m, nn_adam_defaults(lr));
 }
 
-static nn_module *make_conv_vae(void)
+static nn_optimizer *adagrad(nn_module *m, double lr)
 {
-    return BASE(conv_vae_new((conv_vae_config){1, 28, 28, 32, 64, 32}, 1));
-}
-
-static nn_optimizer *adam(nn_module *m)
-{
-    return nn_adam(m, nn_adam_defaults(1e-3));
-}
-
-static nn_optimizer *adagrad(nn_module *m)
-{
-    return nn_adagrad(m, (nn_adagrad_options){.lr = 0.3, .initial_accumulator = 0.1});
+    return nn_adagrad(m, (nn_adagrad_options){.lr = lr, .initial_accumulator = 0.1});
 }
 
 static ag_tensor *vae_total(nn_module *m, ag_tensor *x, ag_tensor *labels)
@@ -113,22 +105,24 @@ static ag_tensor *classifier_entropy(nn_module *m, ag_tensor *x, ag_tensor *labe
 }
 
 const workload workloads[] = {
-    {"a vae", 128, 420.1, make_vae, adam, vae_total, false},
-    {"b mlp_ae", 32, 71.0, make_relu20, adam, mlp_ae_error, false},
-    {"c chunked_vae", 32, 70.9, make_chunked, adam, chunked_total, false},
-    {"d mlp_ae 3", 64, 71.4, make_tanh3, adam, mlp_ae_error, false},
-    {"e conv_ae", 128, 85.8, make_conv_ae, adam, conv_ae_error, true},
-    {"f denoising_ae", 128, 200.7, make_denoising, adam, denoising_error, false},
-    {"g mlp_classifier", 100, 95.8, make_classifier, adagrad, classifier_entropy, false},
-    {"h mlp_ae 2", 128, 2543.1, make_relu2, adam, mlp_ae_error, true},
-    {"i conv_vae", 128, 2825.9, make_conv_vae, adam, conv_vae_total, false},
+    {"a vae", 420.1, make_vae, adam, vae_total},
+    {"b mlp_ae", 71.0, make_mlp_ae, adam, mlp_ae_error},
+    {"c chunked_vae", 70.9, make_chunked, adam, chunked_total},
+    {"d mlp_ae 3", 71.4, make_mlp_ae, adam, mlp_ae_error},
+    {"e conv_ae", 85.8, make_conv_ae, adam, conv_ae_error},
+    {"f denoising_ae", 200.7, make_denoising, adam, denoising_error},
+    {"g mlp_classifier", 95.8, make_classifier, adagrad, classifier_entropy},
+    {"h mlp_ae 2", 2543.1, make_mlp_ae, adam, mlp_ae_error},
+    {"i conv_vae", 2825.9, make_conv_vae, adam, conv_vae_total},
     {0},
 };
 
 bool workload_open(workload_run *r, const workload *w, const ds_dataset *data, int64_t batch)
 {
-    *r = (workload_run){.w = w, .model = w->make(), .tape = ag_tape_new(1), .data = *data};
-    r->optimizer = r->model ? w->optimize(r->model) : NULL;
+    *r = (workload_run){.w = w, .recipe = recipe_of(w->name[0]), .tape = ag_tape_new(1), .data = *data};
+    r->model = w->make(r->recipe);
+    nn_reset_parameters(r->model, 1);
+    r->optimizer = r->model ? w->optimize(r->model, r->recipe->lr) : NULL;
     r->pixels = malloc((size_t)(batch * data->height * data->width) * sizeof *r->pixels);
     bool ok = r->optimizer && r->tape && r->pixels && ds_batches_init(&r->batches, data->count, batch, 1);
     if (!ok)
@@ -157,7 +151,7 @@ void workload_step(void *run)
     }
     ag_tape_reset(r->tape);
     ds_images(&r->data, index, n, r->pixels);
-    for (int64_t i = 0; r->w->is_signed && i < n * size; i++)
+    for (int64_t i = 0; r->recipe->use.pixels == TRAIN_SIGNED && i < n * size; i++)
         r->pixels[i] = 2 * r->pixels[i] - 1;
     ag_tensor *x = ag_wrap(r->tape, AG_SHAPE(n, size), r->pixels), *labels = ag_zeros(r->tape, AG_SHAPE(n));
     for (int64_t i = 0; i < n && !ag_error(r->tape); i++)

@@ -4,6 +4,7 @@
 
 #include "datasets/batches.h"
 #include "datasets/dataset.h"
+#include "models/recipes.h"
 #include "nn/nn.h"
 
 typedef struct workload workload;
@@ -11,23 +12,22 @@ typedef struct workload workload;
 /* What one workload needs to step. */
 typedef struct workload_run {
     const workload *w;
+    const recipe   *recipe;
     nn_module      *model;
     nn_optimizer   *optimizer;
     ag_tape        *tape;
     ds_dataset      data; /* not its own */
     ds_batches      batches;
     uint64_t        epoch;
-    float          *pixels; /* room for one batch */
+    ag_real        *pixels; /* room for one batch */
 } workload_run;
 
 struct workload {
-    const char *name; /* "a vae" */
-    int64_t     batch;
+    const char *name; /* "a vae": the recipe's letter first */
     double      mega_flop; /* per step: two operations per multiply-add, forward, and both gradients where there are both */
-    nn_module *(*make)(void);
-    nn_optimizer *(*optimize)(nn_module *m);
+    nn_module *(*make)(const recipe *r);
+    nn_optimizer *(*optimize)(nn_module *m, double lr);
     ag_tensor *(*loss)(nn_module *m, ag_tensor *x, ag_tensor *labels);
-    bool        is_signed; /* pixels -1..1 in place of 0..1 */
 };
 
 /* Nine, and one without a name. */

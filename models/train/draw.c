@@ -1,0 +1,220 @@
+#include "models/train/draw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/file.h"
+#include "tools/memory.h"
+#include "tools/picture.h"
+#include "tools/png.h"
+#include "tools/text.h"
+
+static bool passed(train_images *m, tl_error *why)
+{
+    const char *error = ag_error(m->job->run.tape);
+    return !error || tl_fail(why, "%s", error);
+}
+
+static bool file_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
+{
+    return passed(m, why) && train_folder_file(&m->job->folder, name, path, size, why);
+}
+
+static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, tl_error *why)
+{
+    tl_output f;
+    if (!tl_output_open(&f, path, why))
+        return false;
+    if (tl_png_write(f.stream, pixels, width, height, channels) || ferror(f.stream))
+        return tl_output_close(&f, why);
+    tl_output_abandon(&f);
+    return tl_fail_at(why, path, "%lld x %lld pixels: too large for a picture; ask for fewer images", (long long)width,
+                      (long long)height);
+}
+
+/* ---- Images. ---- */
+
+bool train_draw_arrays(train_images *m, const char *path, int n, const ag_real *const *kinds, int64_t count, int64_t columns,
+                       tl_error *why)
+{
+    tl_picture p;
+    const int64_t size = m->height * m->width;
+    columns = count < columns ? count : columns;
+    float *image = tl_array(size, 1, sizeof *image); /* in double precision the numbers are converted */
+    bool ok = image && tl_picture_init(&p, n * ((count + columns - 1) / columns), columns, m->height, m->width, 1);
+    for (int k = 0; ok && k < n; k++)
+        for (int64_t i = 0; i < count; i++) {
+            for (int64_t j = 0; j < size; j++)
+                image[j] = (float)kinds[k][i * size + j];
+            tl_picture_put(&p, i / columns * n + k, i % columns, image);
+        }
+    free(image);
+    if (!ok)
+        return tl_fail(why, "out of memory");
+    ok = write_png(path, p.pixels, p.width, p.height, 1, why);
+    tl_picture_free(&p);
+    return ok;
+}
+
+/* A copy on the tape, so that what was drawn can go on being computed with. */
+static const ag_real *unit_copy(train_images *m, const ag_tensor *t)
+{
+    ag_tensor *copy = ag_input(t->tape, t->shape, t->data);
+    if (!ag_error(t->tape))
+        train_to_unit(m, t->shape.dim[0], copy->data);
+    return copy->data;
+}
+
+bool train_draw_rows(train_images *m, const char *name, int n, ag_tensor *const *kinds, int64_t columns, tl_error *why)
+{
+    enum { MOST = 8 };
+    char path[4200];
+    const ag_real *pixels[MOST];
+    if (n < 1 || n > MOST)
+        return tl_fail(why, "%s: %d kinds of images, expected 1 to %d", name, n, MOST);
+    if (!file_path(m, name, path, sizeof path, why))
+        return false;
+    for (int k = 0; k < n; k++)
+        pixels[k] = unit_copy(m, kinds[k]);
+    return passed(m, why) && train_draw_arrays(m, path, n, pixels, kinds[0]->shape.dim[0], columns, why);
+}
+
+bool train_draw_grid(train_images *m, const char *name, ag_tensor *grid, int64_t columns, tl_error *why)
+{
+    return train_draw_rows(m, name, 1, &grid, columns, why);
+}
+
+bool train_draw_reconstructions(train_images *m, tl_error *why)
+{
+    enum { SHOWN = 64, COLUMNS = 16 };
+    void *context = m->program->context;
+    ag_tensor *x = train_test_images(m, 0, SHOWN);
+    ag_tensor *both[] = {x, m->program->decode(context, m->program->encode(context, x))};
+    return train_draw_rows(m, "reconstructions.png", 2, both, COLUMNS, why);
+}
+
+bool train_draw_manifold(train_images *m, tl_error *why)
+{
+    enum { SIDE = 20 };
+    ag_real z[SIDE * SIDE * 2];
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        z[2 * i] = (ag_real)(-2 + 4.0 * (i % SIDE) / (SIDE - 1));
+        z[2 * i + 1] = (ag_real)(2 - 4.0 * (double)(i / SIDE) / (SIDE - 1));
+    }
+    ag_tensor *plane = ag_input(train_image_tape(m), AG_SHAPE(SIDE * SIDE, 2), z);
+    return train_draw_grid(m, "manifold.png", m->program->decode(m->program->context, plane), SIDE, why);
+}
+
+bool train_draw_interpolations(train_images *m, tl_error *why)
+{
+    enum { ROWS = 8, STEPS = 16 };
+    void *context = m->program->context;
+    const int64_t ends = m->test.count / 2 < ROWS ? m->test.count / 2 : ROWS;
+    if (ends < 1)
+        return tl_fail(why, "interpolations need at least two test images");
+    ag_tensor *codes = m->program->encode(context, train_test_images(m, 0, 2 * ends));
+    ag_tensor *from = ag_reshape(ag_slice(codes, 0, 0, ends), AG_SHAPE(ends, 1, m->code));
+    ag_tensor *to = ag_reshape(ag_slice(codes, 0, ends, 2 * ends), AG_SHAPE(ends, 1, m->code));
+    ag_real t[STEPS];
+    for (int i = 0; i < STEPS; i++)
+        t[i] = (ag_real)i / (STEPS - 1);
+    ag_tensor *along = ag_input(codes->tape, AG_SHAPE(1, STEPS, 1), t);
+    ag_tensor *z = ag_reshape(ag_add(from, ag_mul(ag_sub(to, from), along)), AG_SHAPE(-1, m->code));
+    return train_draw_grid(m, "interpolations.png", m->program->decode(context, z), STEPS, why);
+}
+
+/* ---- Codes. ---- */
+
+enum { PLOT = 560, MARGIN = 12, DOT = 1 };
+
+/* Ten colours that are easy to tell apart: Tableau's. */
+static const uint8_t colours[10][3] = {{31, 119, 180}, {255, 127, 14}, {44, 160, 44},   {214, 39, 40},  {148, 103, 189},
+                                       {140, 86, 75},  {227, 119, 194}, {127, 127, 127}, {188, 189, 34}, {23, 190, 207}};
+
+typedef struct range {
+    ag_real low, high;
+} range;
+
+static range range_of(const ag_tensor *codes, int64_t axis)
+{
+    int64_t n = codes->shape.dim[0], width = codes->shape.dim[1];
+    range r = {codes->data[axis], codes->data[axis]};
+    for (int64_t i = 1; i < n; i++) {
+        ag_real v = codes->data[i * width + axis];
+        r.low = v < r.low ? v : r.low;
+        r.high = v > r.high ? v : r.high;
+    }
+    return r;
+}
+
+static int place(range r, ag_real v)
+{
+    double t = r.high > r.low ? (double)((v - r.low) / (r.high - r.low)) : 0.5;
+    return t >= 0 && t <= 1 ? MARGIN + (int)(t * (PLOT - 1 - 2 * MARGIN)) : -1;
+}
+
+static void put_dot(uint8_t *pixels, int x, int y, const uint8_t *colour)
+{
+    for (int dy = -DOT; dy <= DOT; dy++)
+        for (int dx = -DOT; dx <= DOT; dx++)
+            memcpy(pixels + 3 * ((y + dy) * PLOT + x + dx), colour, 3);
+}
+
+/* A key in the upper left corner: a square of each digit's colour, from 0 to 9. */
+static void put_key(uint8_t *pixels)
+{
+    for (int digit = 0; digit < 10; digit++)
+        for (int y = 0; y < 8; y++)
+            for (int x = 0; x < 8; x++)
+                memcpy(pixels + 3 * ((2 + y) * PLOT + 2 + 9 * digit + x), colours[digit], 3);
+}
+
+static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes, tl_error *why)
+{
+    char path[4200];
+    if (!file_path(m, name, path, sizeof path, why))
+        return false;
+    uint8_t *pixels = malloc(3 * PLOT * PLOT);
+    if (!pixels)
+        return tl_fail(why, "out of memory");
+    memset(pixels, 255, 3 * PLOT * PLOT);
+    range rx = range_of(codes, 0), ry = range_of(codes, 1);
+    int64_t width = codes->shape.dim[1];
+    for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
+        int x = place(rx, codes->data[i * width]), y = place(ry, codes->data[i * width + 1]);
+        if (x >= 0 && y >= 0)
+            put_dot(pixels, x, PLOT - 1 - y, colours[m->test.labels[i] % 10]);
+    }
+    put_key(pixels);
+    bool ok = write_png(path, pixels, PLOT, PLOT, 3, why);
+    free(pixels);
+    return ok;
+}
+
+static bool write_table(train_images *m, const char *name, const ag_tensor *codes, bool labels, tl_error *why)
+{
+    char path[4200];
+    tl_output f;
+    if (!file_path(m, name, path, sizeof path, why) || !tl_output_open(&f, path, why))
+        return false;
+    int64_t width = codes->shape.dim[1];
+    for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
+        if (labels)
+            fprintf(f.stream, "%d\n", m->test.labels[i]);
+        for (int64_t k = 0; !labels && k < width; k++)
+            fprintf(f.stream, "%s%c", TL_NUMBER((double)codes->data[i * width + k], 6), k + 1 < width ? '\t' : '\n');
+    }
+    return tl_output_close(&f, why);
+}
+
+bool train_draw_codes(train_images *m, tl_error *why)
+{
+    enum { CODES = 5000 };
+    ag_tensor *codes = ag_flatten(m->program->encode(m->program->context, train_test_images(m, 0, CODES)), 1, -1);
+    if (!passed(m, why))
+        return false;
+    const int64_t width = codes->shape.dim[1];
+    bool plotted = width < 2 || width > 3 || draw_plot(m, "codes.png", codes, why);
+    return plotted && write_table(m, "codes.tsv", codes, false, why) && write_table(m, "labels.tsv", codes, true, why);
+}

@@ -1,0 +1,312 @@
+/* The loop. It knows phases, steps and observers, and nothing of files, options or images. */
+#define _POSIX_C_SOURCE 200809L
+#include "models/train/run.h"
+
+#include <stdlib.h>
+
+#include "models/train/step_internal.h"
+#include "tools/progress.h"
+
+#define EVALUATION 0x70696374u /* sets the random numbers of tests and pictures apart from those of training */
+
+static const train_phase *phase_of(const train_run *run)
+{
+    return &run->plan->phases[run->phase];
+}
+
+double train_measure(const train_run *run, double sum, int64_t examples)
+{
+    return phase_of(run)->totals ? sum : sum / (double)examples;
+}
+
+ag_tape *train_evaluate(train_run *run)
+{
+    ag_tape_reset(run->tape);
+    ag_set_training(run->tape, false);
+    ag_set_grad_enabled(run->tape, false);
+    *ag_tape_rng(run->tape) = (ag_rng){run->plan->seed ^ EVALUATION, 0};
+    return run->tape;
+}
+
+/* ---- What must not change when a run is looked at. ---- */
+
+typedef struct kept {
+    ag_rng rng;
+    bool   training, recording;
+} kept;
+
+static kept keep(const train_run *run)
+{
+    return (kept){*ag_tape_rng(run->tape), ag_is_training(run->tape), ag_is_grad_enabled(run->tape)};
+}
+
+static void restore(train_run *run, const kept *k)
+{
+    *ag_tape_rng(run->tape) = k->rng;
+    ag_set_training(run->tape, k->training);
+    ag_set_grad_enabled(run->tape, k->recording);
+}
+
+/* ---- Steps. ---- */
+
+static int64_t batches_per_step(const train_run *run)
+{
+    return run->plan->accumulate > 1 ? run->plan->accumulate : 1;
+}
+
+/* Batch `number` of the run's phase, counted through all epochs. */
+static int64_t take_batch(train_run *run, int64_t number, int64_t per_epoch, const int64_t **index)
+{
+    ds_batches *b = &run->train_batches;
+    if (phase_of(run)->order == TRAIN_RANDOM)
+        return ds_batches_random(b, (uint64_t)number, index);
+    if (phase_of(run)->order == TRAIN_BLOCKS)
+        return ds_batches_block(b, (uint64_t)number, index);
+    const int64_t epoch = number / per_epoch;
+    if (run->ordered != epoch) {
+        ds_batches_shuffle(b, (uint64_t)(epoch + 1));
+        for (int64_t done = number % per_epoch; done > 0; done--)
+            ds_batches_next(b, index);
+        run->ordered = epoch;
+    }
+    return ds_batches_next(b, index);
+}
+
+static bool call_step(train_run *run, train_step *s)
+{
+    const train_phase *phase = phase_of(run);
+    train_step_fn *f = s->test && phase->test_step ? phase->test_step : phase->step;
+    if (f(run->plan->context, s) && !ag_error(run->tape))
+        return true;
+    const char *error = ag_error(run->tape);
+    return tl_fail(&run->error, "%s%s%s %lld: %s", run->plan->n_phases > 1 ? phase->name : "", run->plan->n_phases > 1 ? ", " : "",
+                   s->test ? "test after step" : "step", (long long)run->step + !s->test, error ? error : "the step function failed");
+}
+
+/* The batches of a step end with those of its epoch. */
+static bool make_step(train_run *run)
+{
+    const train_phase *phase = phase_of(run);
+    const int64_t most = batches_per_step(run), per_epoch = (phase->train->count + phase->batch - 1) / phase->batch;
+    const int64_t begin = run->step % run->steps_per_epoch * most, left = per_epoch - begin, n = left < most ? left : most;
+    const int64_t first = run->step / run->steps_per_epoch * per_epoch + begin;
+    train_step s = {.run = run, .source = phase->train, .sums = &run->sums, .share = 1 / (double)n};
+    for (int64_t i = 0; i < n; i++) {
+        s.n = take_batch(run, first + i, per_epoch, &s.index);
+        s.first = i == 0;
+        s.last = i == n - 1;
+        s.loaded = false;
+        if (!call_step(run, &s))
+            return false;
+    }
+    run->step++;
+    return true;
+}
+
+static bool test_all(train_run *run, train_sums *sums)
+{
+    const train_phase *phase = phase_of(run);
+    train_step s = {.run = run, .source = phase->test, .test = true, .sums = sums};
+    kept k = keep(run);
+    bool ok = true;
+    train_evaluate(run);
+    ds_batches_restart(&run->test_batches);
+    while (ok && (s.n = ds_batches_next(&run->test_batches, &s.index)) > 0) {
+        s.loaded = false;
+        ok = call_step(run, &s);
+    }
+    restore(run, &k);
+    return ok;
+}
+
+/* ---- Epochs. ---- */
+
+enum { AT_BEGIN, AT_STEP, AT_EPOCH, AT_END };
+
+static bool observe(train_run *run, int when, const train_record *record, train_status status)
+{
+    kept k = keep(run);
+    bool ok = true;
+    for (int i = 0; i < run->plan->n_observers && ok; i++) {
+        const train_observer *o = run->plan->observers[i];
+        if (when == AT_BEGIN && o->begin)
+            ok = o->begin(o->self, run);
+        else if (when == AT_STEP && o->step)
+            ok = o->step(o->self, run);
+        else if (when == AT_EPOCH && o->epoch)
+            ok = o->epoch(o->self, run, record);
+        else if (when == AT_END && o->end)
+            ok = o->end(o->self, run, status);
+    }
+    restore(run, &k);
+    return ok;
+}
+
+static void to_measures(const train_run *run, train_sums *s)
+{
+    for (int i = 0; i < s->n; i++)
+        s->at[i].value = train_measure(run, s->at[i].value, s->examples);
+}
+
+static bool copy_sums(train_sums *to, const train_sums *from)
+{
+    to->examples = from->examples;
+    for (int i = 0; i < from->n; i++)
+        if (!train_sums_add(to, from->at[i].name, from->at[i].value))
+            return false;
+    return true;
+}
+
+/* The record of an epoch that has ended, or, when a run ends within one, of what was made of it. */
+static bool record_epoch(train_run *run, double started)
+{
+    train_record r = {.phase = run->phase, .epoch = run->epoch};
+    bool ok = copy_sums(&r.train, &run->sums) || tl_fail(&run->error, "out of memory");
+    ok = ok && (!phase_of(run)->test || test_all(run, &r.test));
+    r.seconds = tl_progress_now() - started;
+    to_measures(run, &r.train);
+    to_measures(run, &r.test);
+    if (!ok) {
+        train_sums_free(&r.train);
+        train_sums_free(&r.test);
+        return false;
+    }
+    return train_history_add(&run->history, r) || tl_fail(&run->error, "out of memory");
+}
+
+static train_status run_epoch(train_run *run)
+{
+    const int64_t whole = run->epoch * run->steps_per_epoch, last = whole < run->steps ? whole : run->steps;
+    const double started = tl_progress_now();
+    while (run->step < last) {
+        if (run->plan->stop && run->plan->stop())
+            return TRAIN_STOPPED;
+        if (!make_step(run) || !observe(run, AT_STEP, NULL, TRAIN_OK))
+            return TRAIN_FAILED;
+    }
+    if (!record_epoch(run, started))
+        return TRAIN_FAILED;
+    if (run->step % run->steps_per_epoch == 0)
+        train_sums_clear(&run->sums);
+    const train_record *r = &run->history.at[run->history.n - 1];
+    bool finite = train_sums_finite(&r->train) && train_sums_finite(&r->test);
+    if (!finite)
+        tl_fail(&run->error, "epoch %lld: a metric became NaN or infinite; try a smaller --lr", (long long)run->epoch);
+    return observe(run, AT_EPOCH, r, finite ? TRAIN_OK : TRAIN_FAILED) && finite ? TRAIN_OK : TRAIN_FAILED;
+}
+
+/* ---- Phases. ---- */
+
+/* Sets up the present phase; its step may be above 0 when a run is resumed. */
+static bool enter_phase(train_run *run)
+{
+    const train_phase *p = phase_of(run);
+    const int64_t most = batches_per_step(run);
+    const uint64_t seed = run->plan->seed ^ (uint64_t)run->phase * 0x9e3779b97f4a7c15u;
+    ds_batches_free(&run->train_batches);
+    ds_batches_free(&run->test_batches);
+    if (!ds_batches_init(&run->train_batches, p->train->count, p->batch, seed) ||
+        (p->test && !ds_batches_init(&run->test_batches, p->test->count, p->batch, 0)))
+        return tl_fail(&run->error, "%s: out of memory, or no examples, or a batch below 1", p->name);
+    const int64_t batches = (p->train->count + p->batch - 1) / p->batch;
+    run->steps_per_epoch = (batches + most - 1) / most;
+    run->steps = p->steps > 0 ? p->steps : p->epochs * run->steps_per_epoch;
+    run->epochs = (run->steps + run->steps_per_epoch - 1) / run->steps_per_epoch;
+    run->epoch = run->step / run->steps_per_epoch + 1;
+    run->ordered = -1;
+    return !p->begin || p->begin(run->plan->context) || tl_fail(&run->error, "%s: could not begin", p->name);
+}
+
+/* A resumed run may go on within an epoch that the record has as the end of a shorter one. */
+static void forget_interrupted(train_run *run)
+{
+    const train_record *last = run->history.n > 0 ? &run->history.at[run->history.n - 1] : NULL;
+    if (last && run->step < run->steps && last->phase == run->phase && last->epoch == run->epoch)
+        train_history_drop_last(&run->history);
+}
+
+static train_status run_phase(train_run *run)
+{
+    train_status status = TRAIN_OK;
+    while (status == TRAIN_OK && run->step < run->steps) {
+        run->epoch = run->step / run->steps_per_epoch + 1;
+        status = run_epoch(run);
+    }
+    return status;
+}
+
+train_status train_run_go(train_run *run)
+{
+    train_status status = enter_phase(run) ? TRAIN_OK : TRAIN_FAILED;
+    if (status == TRAIN_OK)
+        forget_interrupted(run);
+    if (status == TRAIN_OK && !observe(run, AT_BEGIN, NULL, TRAIN_OK))
+        status = TRAIN_FAILED;
+    while (status == TRAIN_OK) {
+        status = run_phase(run);
+        if (status != TRAIN_OK || run->phase + 1 == run->plan->n_phases)
+            break;
+        run->phase++;
+        run->step = 0;
+        train_sums_free(&run->sums);
+        status = enter_phase(run) ? TRAIN_OK : TRAIN_FAILED;
+    }
+    return observe(run, AT_END, NULL, status) ? status : TRAIN_FAILED;
+}
+
+/* ---- Runs. ---- */
+
+static const char *wrong_with(const train_plan *plan)
+{
+    if (!plan || !plan->model || plan->n_phases < 1 || !plan->phases || plan->n_optimizers < 0 ||
+        (plan->n_optimizers > 0 && !plan->optimizers))
+        return "a plan needs a model and at least one phase";
+    for (int i = 0; i < plan->n_optimizers; i++)
+        if (nn_optimizer_error(plan->optimizers[i].optimizer))
+            return nn_optimizer_error(plan->optimizers[i].optimizer);
+    for (int i = 0; i < plan->n_phases; i++) {
+        const train_phase *p = &plan->phases[i];
+        if (!p->name || !p->train || !p->train->load || !p->step || p->batch < 1 || p->epochs < 0 || p->steps < 0)
+            return "a phase needs a name, a source, a step and a batch of at least 1";
+        if (p->train->count < 1 || (p->test && p->test->count < 1))
+            return "a source has no examples";
+        if (p->epochs > INT64_MAX / 4 / p->train->count)
+            return "too many epochs";
+    }
+    return nn_error(plan->model);
+}
+
+bool train_run_init(train_run *run, const train_plan *plan, tl_error *why)
+{
+    *run = (train_run){.plan = plan, .ordered = -1};
+    const char *wrong = wrong_with(plan);
+    if (wrong)
+        return tl_fail(why, "%s", wrong);
+    run->tape = ag_tape_new(plan->seed);
+    run->lr = malloc((size_t)(plan->n_optimizers + 1) * sizeof *run->lr);
+    for (int i = 0; run->lr && i < plan->n_optimizers; i++)
+        run->lr[i] = nn_lr(plan->optimizers[i].optimizer);
+    return (run->tape && run->lr) || tl_fail(why, "out of memory");
+}
+
+void train_run_free(train_run *run)
+{
+    ds_batches_free(&run->train_batches);
+    ds_batches_free(&run->test_batches);
+    train_sums_free(&run->sums);
+    train_history_free(&run->history);
+    ag_tape_free(run->tape);
+    free(run->lr);
+    run->tape = NULL;
+    run->lr = NULL;
+}
+
+train_status train_run_plan(const train_plan *plan, tl_error *why)
+{
+    train_run run;
+    train_status status = train_run_init(&run, plan, why) ? train_run_go(&run) : TRAIN_FAILED;
+    if (status == TRAIN_FAILED && *run.error.text)
+        tl_fail(why, "%s", run.error.text);
+    train_run_free(&run);
+    return status;
+}

@@ -1,0 +1,153 @@
+#include "models/train/step_internal.h"
+
+#include <math.h>
+
+bool train_load(train_step *s, train_batch *batch)
+{
+    ag_tape *tape = s->run->tape;
+    ag_tape_reset(tape);
+    *batch = (train_batch){.n = s->n};
+    if (!s->source->load(s->source->self, tape, s->index, s->n, batch)) {
+        ag_fail(tape, "the examples could not be loaded");
+        return false;
+    }
+    if (!s->loaded)
+        s->sums->examples += s->n;
+    s->loaded = true;
+    return !ag_error(tape);
+}
+
+/* ---- The gradient goes to one part of the model: the others' parameters want none while backward runs. ---- */
+
+typedef struct freezer {
+    ag_tensor **frozen; /* on the tape's memory */
+    int64_t     n;
+    bool        outside; /* the parameters are of no part that is minimised */
+    nn_module  *part;
+} freezer;
+
+static bool freeze_one(void *context, const char *name, nn_parameter *p)
+{
+    freezer *f = context;
+    (void)name;
+    if (p->tensor->needs_grad && !p->is_buffer) {
+        f->frozen[f->n++] = p->tensor;
+        p->tensor->needs_grad = false;
+    }
+    return true;
+}
+
+static bool thaw_one(void *context, const char *name, nn_parameter *p)
+{
+    freezer *f = context;
+    (void)name;
+    for (int64_t i = 0; i < f->n; i++)
+        if (f->frozen[i] == p->tensor) {
+            p->tensor->needs_grad = true;
+            f->frozen[i] = f->frozen[--f->n];
+            break;
+        }
+    return true;
+}
+
+static bool count_one(void *context, const char *name, nn_parameter *p)
+{
+    (void)name, (void)p;
+    ++*(int64_t *)context;
+    return true;
+}
+
+/* Backward with all parameters frozen that are not the part's. */
+static bool backward_to(train_step *s, ag_tensor *loss, nn_module *part)
+{
+    nn_module *model = s->run->plan->model;
+    if (!part || part == model)
+        return ag_backward(loss);
+    int64_t count = 0;
+    nn_visit(model, count_one, &count);
+    freezer f = {.frozen = ag_tape_alloc(s->run->tape, (size_t)(count + 1) * sizeof *f.frozen)};
+    if (!f.frozen)
+        return false;
+    nn_visit(model, freeze_one, &f);
+    nn_visit(part, thaw_one, &f);
+    bool ok = ag_backward(loss);
+    for (int64_t i = 0; i < f.n; i++)
+        f.frozen[i]->needs_grad = true;
+    return ok;
+}
+
+/* ---- The seam. ---- */
+
+/* What the learning rate is multiplied with at step t of n. */
+static double schedule_factor(const train_plan *plan, int64_t t, int64_t n)
+{
+    double factor = plan->warmup > 0 ? nn_warmup_lr(1, t + 1, plan->warmup, 0) : 1;
+    switch (plan->schedule) {
+    case TRAIN_COSINE:   return factor * nn_cosine_lr(1, t, n, 0);
+    case TRAIN_LINEAR:   return factor * (double)(n - t) / (double)n;
+    case TRAIN_STEPWISE: return factor * nn_step_lr(1, t, (n + 2) / 3, 0.1);
+    default:             return factor;
+    }
+}
+
+static void set_rate(train_run *run, const train_optimizer *o)
+{
+    const train_plan *plan = run->plan;
+    if (plan->schedule == TRAIN_CONSTANT && plan->warmup == 0)
+        return;
+    for (int i = 0; i < plan->n_optimizers; i++)
+        if (plan->optimizers[i].optimizer == o->optimizer)
+            nn_set_lr(o->optimizer, run->lr[i] * schedule_factor(plan, run->step, run->steps));
+}
+
+bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
+{
+    train_run *run = s->run;
+    nn_module *part = o->part ? o->part : run->plan->model;
+    if (s->test)
+        return !ag_error(run->tape);
+    if (s->first)
+        nn_zero_grad(part);
+    if (!backward_to(s, s->share < 1 ? ag_scale(loss, s->share) : loss, part))
+        return false;
+    if (!s->last)
+        return true;
+    if (run->plan->clip > 0)
+        nn_clip_grad_norm(part, run->plan->clip);
+    set_rate(run, o);
+    return nn_step(o->optimizer, run->tape);
+}
+
+/* ---- Reports. ---- */
+
+void train_report_number(train_step *s, const char *metric, double sum)
+{
+    if (!train_sums_add(s->sums, metric, sum))
+        ag_fail(s->run->tape, "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
+                metric ? metric : "NULL");
+}
+
+void train_report(train_step *s, const char *metric, const ag_tensor *sum)
+{
+    if (ag_tensor_error(sum))
+        return;
+    if (ag_numel(&sum->shape) != 1)
+        ag_fail(s->run->tape, "report: %.40s has shape %s, expected one element", metric ? metric : "NULL", AG_STR(&sum->shape));
+    else
+        train_report_number(s, metric, ag_item(sum));
+}
+
+ag_tape *train_tape(const train_step *s)
+{
+    return s->run->tape;
+}
+
+bool train_is_test(const train_step *s)
+{
+    return s->test;
+}
+
+int64_t train_step_number(const train_step *s)
+{
+    return s->run->step;
+}

@@ -1,0 +1,19 @@
+/* What a trained model of images is used for: --generate, --encode, --decode, --reconstruct, --denoise. */
+#ifndef TRAIN_USE_H
+#define TRAIN_USE_H
+
+#include "models/train/images.h"
+
+#define TRAIN_TEST_IMAGES "test" /* --reconstruct test: those of --data */
+
+enum { TRAIN_USES = 8 };
+
+/* The options that the program's model can serve, into a table of TRAIN_USES. */
+void train_use_options(train_images *images, tl_option *table);
+
+/* Whether exactly one use is asked for, and can be had. */
+bool train_check_uses(const train_images *images, tl_error *why);
+
+bool train_use_model(train_images *images, tl_error *why);
+
+#endif

@@ -1,0 +1,265 @@
+#define _XOPEN_SOURCE 700
+#define _FILE_OFFSET_BITS 64
+#include "tools/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/text.h"
+
+/* ---- Atomic writes. ---- */
+
+enum { TRIES = 100 }; /* names of temporary files that may be taken */
+
+/* A stream on a new file beside the path, under a name that no other process uses. */
+static FILE *open_temporary(tl_output *f)
+{
+    for (int i = 0; i < TRIES; i++) {
+        snprintf(f->temporary, sizeof f->temporary, "%s.%ld-%d.part", f->path, (long)getpid(), i);
+        int fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EEXIST)
+            continue;
+        FILE *stream = fd < 0 ? NULL : fdopen(fd, "wb");
+        if (fd >= 0 && !stream) {
+            close(fd);
+            unlink(f->temporary);
+        }
+        return stream;
+    }
+    return NULL;
+}
+
+bool tl_output_open(tl_output *f, const char *path, tl_error *why)
+{
+    *f = (tl_output){0};
+    path = path ? path : "";
+    int n = snprintf(f->path, sizeof f->path, "%s", path);
+    if (n < 1 || (size_t)n >= sizeof f->path)
+        return tl_fail(why, "\"%.80s\": expected a path of 1 to %zu characters", path, sizeof f->path - 1);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return tl_fail_at(why, path, "cannot be written: not a regular file");
+    f->stream = open_temporary(f);
+    return f->stream || tl_fail_at(why, path, "cannot be written: %s", strerror(errno));
+}
+
+void tl_output_abandon(tl_output *f)
+{
+    if (!f->stream)
+        return;
+    fclose(f->stream);
+    unlink(f->temporary);
+    f->stream = NULL;
+}
+
+/* The folder that a path is in. */
+static void folder_of(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(folder, size, ".");
+    else
+        snprintf(folder, size, "%.*s", (int)(slash == path ? 1 : slash - path), path);
+}
+
+/* A rename is on disk only when its folder is. A folder that may be written but not read cannot be synced. */
+static bool sync_folder(const char *path)
+{
+    char folder[4096];
+    folder_of(path, folder, sizeof folder);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES;
+    bool ok = fsync(fd) == 0 || errno == EINVAL; /* some file systems have nothing to sync */
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return ok;
+}
+
+/* Why a write failed a while ago, if it still would: one more byte is tried on the file, which is given up in any case. */
+static int write_failure(FILE *stream)
+{
+    errno = 0;
+    return write(fileno(stream), "", 1) < 0 ? errno : 0;
+}
+
+bool tl_output_close(tl_output *f, tl_error *why)
+{
+    errno = 0;
+    bool ok = fflush(f->stream) == 0 && !ferror(f->stream) && fsync(fileno(f->stream)) == 0;
+    int reason = ok || errno ? errno : write_failure(f->stream);
+    if (fclose(f->stream) != 0 && ok) {
+        reason = errno;
+        ok = false;
+    }
+    f->stream = NULL;
+    if (ok && rename(f->temporary, f->path) != 0) {
+        reason = errno;
+        ok = false;
+    }
+    if (!ok) {
+        unlink(f->temporary);
+        return tl_fail_at(why, f->path, "cannot be written: %s", reason ? strerror(reason) : "write error");
+    }
+    return sync_folder(f->path) || tl_fail_at(why, f->path, "written, but its folder cannot be synced: %s", strerror(errno));
+}
+
+/* Whether a name is "<anything>.<digits>-<digits>.part". */
+static bool is_temporary(const char *name)
+{
+    static const char end[] = ".part";
+    if (!tl_ends_with(name, end))
+        return false;
+    const char *at = name + strlen(name) - strlen(end), *last = at;
+    while (at > name && at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    if (at == last || at == name || at[-1] != '-')
+        return false;
+    last = --at;
+    while (at > name && at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    return at < last && at > name + 1 && at[-1] == '.';
+}
+
+void tl_output_clean(const char *folder)
+{
+    char path[4096];
+    DIR *d = folder ? opendir(folder) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        int n = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        struct stat st;
+        if (is_temporary(e->d_name) && n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+            unlink(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* ---- Whole reads. ---- */
+
+/* A descriptor of a regular file, which is checked before it is opened, as opening a pipe or a device may wait or act. */
+static int open_regular(const char *path, struct stat *st, tl_error *why)
+{
+    int fd = -1;
+    if (!path || !*path)
+        tl_fail(why, "no path");
+    else if (stat(path, st) != 0)
+        tl_fail_at(why, path, "%s", strerror(errno));
+    else if (!S_ISREG(st->st_mode))
+        tl_fail_at(why, path, "not a regular file");
+    else if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+        tl_fail_at(why, path, "%s", strerror(errno));
+    if (fd < 0 || (fstat(fd, st) == 0 && S_ISREG(st->st_mode)))
+        return fd;
+    tl_fail_at(why, path, "not a regular file");
+    close(fd);
+    return -1;
+}
+
+/* Reads size bytes; false with errno if that fails, 0 if the file ends before. */
+static bool read_all(int fd, char *to, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = read(fd, to + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n < 0 ? errno : 0;
+            return false;
+        }
+        done += (size_t)n;
+    }
+    return true;
+}
+
+void *tl_read_file(const char *path, size_t *size, tl_error *why)
+{
+    struct stat st;
+    int fd = open_regular(path, &st, why);
+    if (fd < 0)
+        return NULL;
+    char *bytes = (uintmax_t)st.st_size < SIZE_MAX / 2 ? malloc((size_t)st.st_size + 1) : NULL;
+    if (!bytes) {
+        tl_fail_at(why, path, "out of memory (%lld bytes)", (long long)st.st_size);
+    } else if (!read_all(fd, bytes, (size_t)st.st_size)) {
+        tl_fail_at(why, path, "cannot be read: %s", errno ? strerror(errno) : "it became shorter while it was read");
+        free(bytes);
+        bytes = NULL;
+    } else {
+        *size = (size_t)st.st_size;
+        bytes[*size] = '\0';
+    }
+    close(fd);
+    return bytes;
+}
+
+/* ---- Folders. ---- */
+
+bool tl_make_folder(const char *path, tl_error *why)
+{
+    char part[4096];
+    int n = snprintf(part, sizeof part, "%s", path ? path : "");
+    if (n < 1 || (size_t)n >= sizeof part)
+        return tl_fail(why, "\"%.80s\": expected a path of 1 to %zu characters", path ? path : "", sizeof part - 1);
+    for (char *p = part + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            mkdir(part, 0777);
+            *p = '/';
+        }
+    mkdir(part, 0777);
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return tl_fail_at(why, path, "%s", strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return tl_fail_at(why, path, "not a folder");
+    return access(path, W_OK | X_OK) == 0 || tl_fail_at(why, path, "%s", strerror(errno));
+}
+
+int tl_folder_lock(const char *folder, tl_error *why)
+{
+    char path[4096];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/.lock", folder);
+    bool fits = n > 0 && (size_t)n < sizeof path;
+    int fd = fits ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666) : -1;
+    if (fd < 0) {
+        tl_fail_at(why, folder, "cannot be locked: %s", fits ? strerror(errno) : "the path is too long");
+        return -1;
+    }
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        tl_fail_at(why, path, "not a regular file");
+    else if (fcntl(fd, F_SETLK, &whole) == 0)
+        return fd;
+    else if (errno != EACCES && errno != EAGAIN)
+        tl_fail_at(why, path, "cannot be locked: %s", strerror(errno));
+    else if (fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK && whole.l_pid > 0)
+        tl_fail_at(why, folder, "process %ld is writing to this folder; choose another", (long)whole.l_pid);
+    else
+        tl_fail_at(why, folder, "another process is writing to this folder; choose another");
+    close(fd);
+    return -1;
+}
+
+void tl_folder_unlock(int lock)
+{
+    if (lock >= 0)
+        close(lock);
+}
+
+void tl_keep_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            int got = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY); /* the lowest that is free: fd itself */
+            if (got > 2)
+                close(got);
+        }
+}
