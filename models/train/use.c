@@ -8,6 +8,7 @@
 
 #include "datasets/idx.h"
 #include "datasets/npy.h"
+#include "datasets/picture.h"
 #include "models/train/draw.h"
 #include "tools/file.h"
 #include "tools/memory.h"
@@ -98,11 +99,11 @@ static bool wrong_size(const train_images *m, const char *path, int64_t numbers,
                       (long long)m->width);
 }
 
-static bool read_npy(const train_images *m, const char *path, table *t, tl_error *why)
+static bool parse_npy(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
 {
     ds_npy a;
     const int64_t size = m->height * m->width;
-    if (!ds_npy_read(path, &a, why))
+    if (!ds_npy_parse(bytes, n, path, &a, why))
         return false;
     const int64_t rows = a.rank > 0 ? a.dim[0] : 1;
     bool ok = a.rank > 1 && a.count == rows * size;
@@ -113,17 +114,29 @@ static bool read_npy(const train_images *m, const char *path, table *t, tl_error
     return ok;
 }
 
-static bool read_idx(const train_images *m, const char *path, table *t, tl_error *why)
+static bool parse_idx(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
 {
     ds_idx a;
     const int64_t size = m->height * m->width;
-    if (!ds_idx_read(path, 3, &a, why))
+    if (!ds_idx_parse(bytes, n, path, 3, &a, why))
         return false;
     const int64_t rows = a.dim[0], image = a.dim[1] * a.dim[2];
     bool ok = image == size ? table_init(t, rows, size, why) : wrong_size(m, path, image, why);
     for (int64_t i = 0; ok && i < rows * size; i++)
         t->at[i] = (ag_real)a.data[i] / 255;
     free(a.data);
+    return ok;
+}
+
+static bool parse_picture(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
+{
+    ds_picture p;
+    tl_error reason;
+    if (!ds_picture_parse(bytes, n, path, &p, why))
+        return false;
+    bool ok = table_init(t, 1, m->height * m->width, why) &&
+              (ds_picture_to_digit(&p, m->height, m->width, t->at, &reason) || tl_fail_at(why, path, "%s", reason.text));
+    ds_picture_free(&p);
     return ok;
 }
 
@@ -137,10 +150,17 @@ static bool read_test(const train_images *m, int64_t most, table *t, tl_error *w
     return true;
 }
 
-/* Images from a file, 0..1, in the program's range. */
+/* Images from a file of any kind, told by its first bytes, in the program's range. */
 static bool read_images(const train_images *m, const char *path, table *t, tl_error *why)
 {
-    bool ok = tl_ends_with(path, ".npy") ? read_npy(m, path, t, why) : read_idx(m, path, t, why);
+    size_t n = 0;
+    uint8_t *bytes = tl_read_file(path, &n, why);
+    if (!bytes)
+        return false;
+    bool ok = n > 6 && !memcmp(bytes, "\x93NUMPY", 6) ? parse_npy(m, bytes, n, path, t, why)
+              : ds_picture_known(bytes, n)            ? parse_picture(m, bytes, n, path, t, why)
+                                                      : parse_idx(m, bytes, n, path, t, why);
+    free(bytes);
     if (ok)
         train_to_range(m, t->rows, t->at);
     return ok;
