@@ -61,7 +61,8 @@ static ag_arena_block *next_block(ag_arena *a, size_t size)
 {
     ag_arena_block *next = a->current ? a->current->next : a->first;
     if (!next || next->size < size) {
-        size_t want = total(a) > FIRST_BLOCK ? total(a) : FIRST_BLOCK;
+        size_t          first = a->first_block ? a->first_block : FIRST_BLOCK;
+        size_t          want = total(a) > first ? total(a) : first;
         ag_arena_block *b = block_new(want > size ? want : size);
         if (!b && want > size)
             b = block_new(size);
@@ -82,7 +83,7 @@ void *ag_arena_alloc(ag_arena *a, size_t size)
 {
     if (size > SIZE_MAX / 4)
         return NULL;
-    size_t rounded = (size + RED_ZONE + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t          rounded = (size + RED_ZONE + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     ag_arena_block *b = a->current;
     if (!b || b->size - b->used < rounded)
         b = next_block(a, rounded);
@@ -92,6 +93,16 @@ void *ag_arena_alloc(ag_arena *a, size_t size)
     b->used += rounded;
     UNPOISON(p, size);
     return p;
+}
+
+void ag_arena_reserve(ag_arena *a, size_t size)
+{
+    ag_arena_block **end = &a->first;
+    size_t           held = total(a);
+    while (*end)
+        end = &(*end)->next;
+    if (held < size)
+        *end = block_new(size - held);
 }
 
 void ag_arena_reset(ag_arena *a)
@@ -110,7 +121,7 @@ void ag_arena_free(ag_arena *a)
         UNPOISON(payload(b), b->size);
         free(b);
     }
-    *a = (ag_arena){NULL, NULL};
+    a->first = a->current = NULL;
 }
 
 size_t ag_arena_bytes(const ag_arena *a)

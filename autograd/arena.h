@@ -9,12 +9,16 @@ typedef struct ag_arena_block ag_arena_block;
 typedef struct ag_arena {
     ag_arena_block *first;
     ag_arena_block *current;
+    size_t          first_block; /* bytes of the first block; 0: 1 MiB */
 } ag_arena;
 
 /* Zeroed, the struct is an empty arena. */
 
 /* `size` bytes aligned to 64, or NULL when memory is out. The contents are undefined. */
 void *ag_arena_alloc(ag_arena *a, size_t size);
+
+/* Makes sure that the arena holds `size` bytes in blocks, for later. A failure shows when they are needed. */
+void ag_arena_reserve(ag_arena *a, size_t size);
 
 /* Takes everything back and keeps the blocks, so that the same requests made again need no malloc. Under
  * AddressSanitizer what was given out is poisoned: use after reset is reported. */

@@ -1,8 +1,9 @@
 /* Backward: a walk over the tape from its last node to its first. */
 #include "autograd/tape_internal.h"
 
-/* ---- Memory. The gradient of what an op made is of use from its first part until the op's own backward, and what an op has
- * saved until then, too. After that others use the same memory: the last given back first, as it is still in the caches. ---- */
+/* ---- Memory. The gradient of what an op made is of use from its first part until the op's own backward, and what an
+ * op has saved until then, too. After that others use the same memory: the last given back first, as it is still in the
+ * caches. ---- */
 
 typedef struct piece {
     ag_real      *data;
@@ -12,6 +13,7 @@ typedef struct piece {
 
 typedef struct grad_memory {
     ag_tape *tape;
+    bool     retain;        /* what ops have saved stays for another backward */
     piece   *free, *unused; /* `unused`: records that stand for no memory */
 } grad_memory;
 
@@ -58,20 +60,38 @@ static bool reserve_node(grad_memory *m, const ag_node *n)
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i]->needs_grad && !reserve(m, n->in[i]))
             return false;
-    return (!n->saved || give_back(m, n->saved, n->saved_size)) &&
+    return (!n->saved || m->retain || give_back(m, n->saved, n->saved_size)) &&
            (n->out->retains_grad || give_back(m, n->out->grad_buffer, n->out->grad_room));
+}
+
+/* A gradient would be computed with the new values of what forward used with the old ones. */
+static bool parameters_are_as_before(const ag_node *n)
+{
+    uint64_t         versions = 0;
+    const ag_tensor *p = NULL;
+    for (int i = 0; i < n->n_in; i++) {
+        versions += n->in[i]->version;
+        p = n->in[i]->tape ? p : n->in[i];
+    }
+    if (versions == n->versions)
+        return true;
+    ag_fail(n->out->tape,
+            "backward: %s: a parameter of shape %s was changed after this pass had used it (by nn_step, nn_load or an "
+            "initialiser); compute the loss anew",
+            n->op->name, p ? AG_STR(&p->shape) : "()");
+    return false;
 }
 
 /* First walk: finds the nodes that the gradient reaches and shares out all memory that they need. Nothing is written to
  * a gradient yet, so that a failure leaves them as they were. */
-static bool reserve_all(ag_tape *tape, ag_tensor *from)
+static bool reserve_all(ag_tape *tape, ag_tensor *from, bool retain)
 {
-    grad_memory m = {.tape = tape};
+    grad_memory m = {.tape = tape, .retain = retain};
     if (!reserve(&m, from))
         return false;
     for (ag_node *n = tape->last; n; n = n->previous) {
         n->reached = n->out->grad_buffer != NULL && n->op->backward;
-        if (n->reached && !reserve_node(&m, n))
+        if (n->reached && (!parameters_are_as_before(n) || !reserve_node(&m, n)))
             return false;
     }
     return true;
@@ -81,11 +101,13 @@ static bool reserve_all(ag_tape *tape, ag_tensor *from)
 
 static bool backward_refused(ag_tensor *t, const ag_real *gradient)
 {
-    if (!t || !t->tape || t->tape->failed)
+    if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "backward"))
         return true;
     ag_tape *tape = t->tape;
-    if (tape->backward_done)
-        ag_fail(tape, "backward: called a second time on one recording; call ag_tape_reset and compute the loss anew");
+    if (tape->backward_done && !tape->retained)
+        ag_fail(tape,
+                "backward: called a second time on one recording; call ag_tape_reset and compute the loss anew, or "
+                "ag_backward_retain the first time");
     else if (!t->needs_grad)
         ag_fail(tape, "backward: %s depends on nothing that wants a gradient (is gradient recording off?)",
                 AG_STR(&t->shape));
@@ -95,12 +117,12 @@ static bool backward_refused(ag_tensor *t, const ag_real *gradient)
     return tape->failed;
 }
 
-static bool backward(ag_tensor *t, const ag_real *gradient)
+static bool backward(ag_tensor *t, const ag_real *gradient, bool retain)
 {
     if (backward_refused(t, gradient))
         return false;
     ag_tape *tape = t->tape;
-    if (!reserve_all(tape, t))
+    if (!reserve_all(tape, t, retain))
         return false;
     ag_real *g = ag_grad(t);
     if (gradient)
@@ -114,12 +136,18 @@ static bool backward(ag_tensor *t, const ag_real *gradient)
         if (n->reached && !n->out->retains_grad)
             n->out->grad = n->out->grad_buffer = NULL;
     }
+    tape->retained = retain;
     return tape->backward_done = true;
 }
 
 bool ag_backward(ag_tensor *loss)
 {
-    return backward(loss, NULL);
+    return backward(loss, NULL, false);
+}
+
+bool ag_backward_retain(ag_tensor *loss)
+{
+    return backward(loss, NULL, true);
 }
 
 bool ag_backward_from(ag_tensor *t, const ag_real *gradient)
@@ -129,5 +157,5 @@ bool ag_backward_from(ag_tensor *t, const ag_real *gradient)
             ag_fail(t->tape, "backward: the gradient is NULL");
         return false;
     }
-    return backward(t, gradient);
+    return backward(t, gradient, false);
 }

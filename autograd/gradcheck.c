@@ -29,6 +29,8 @@ static ag_tensor *weighted_sum(check *c)
     *ag_tape_rng(c->tape) = (ag_rng){2017, 0};
     ag_tensor *y = c->f(c->context, c->tape, c->in);
     *ag_tape_rng(c->tape) = (ag_rng){1995, 0};
+    if (y && !y->tape) /* a parameter itself */
+        y = ag_on_tape(c->tape, y);
     return ag_sum(ag_mul(y, ag_shift(ag_rand_like(y), 0.5)), AG_ALL, false);
 }
 
@@ -56,7 +58,7 @@ static double numeric_gradient(check *c, ag_tensor *t, int64_t i)
 static void check_input(check *c, int index)
 {
     ag_tensor *t = c->in[index];
-    double scale = fmax(0.01 * largest_gradient(c), 1e-6);
+    double     scale = fmax(0.01 * largest_gradient(c), 1e-6);
     for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++) {
         double analytic = t->grad ? (double)t->grad[i] : 0, numeric = numeric_gradient(c, t, i);
         double error = fabs(analytic - numeric) / fmax(scale, fmax(fabs(analytic), fabs(numeric)));
@@ -74,8 +76,11 @@ static bool run(check *c)
     ag_set_grad_enabled(c->tape, true);
     for (int i = 0; i < c->n; i++)
         ag_zero_grad(c->in[i]);
-    if (!ag_backward(weighted_sum(c)))
-        return fail(c, ag_error(c->tape));
+    ag_tensor *loss = weighted_sum(c);
+    if (!ag_backward(loss))
+        return fail(c, ag_error(c->tape)       ? ag_error(c->tape)
+                       : ag_tensor_error(loss) ? ag_tensor_error(loss)
+                                               : "the function gave NULL");
     ag_set_grad_enabled(c->tape, false);
     for (int i = 0; i < c->n; i++)
         if (c->in[i]->needs_grad)
@@ -87,8 +92,8 @@ ag_gradcheck_result ag_gradcheck(ag_gradcheck_fn *f, void *context, int n, ag_te
                                  double tolerance)
 {
     ag_gradcheck_result result = {.ok = false, .message = "no input wants a gradient"};
-    check c = {f, context, n, in, step, tolerance, ag_tape_new(0), &result};
-    bool valid = f && in;
+    check               c = {f, context, n, in, step, tolerance, ag_tape_new(0), &result};
+    bool                valid = f && in;
     for (int i = 0; valid && i < n; i++)
         valid = in[i] && !in[i]->tape;
     if (!c.tape)

@@ -1,18 +1,20 @@
 #include "autograd/op.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
 #include "autograd/tape_internal.h"
 
-/* The one tape among the inputs; ag_no_tape when there is none. Fails it when an input is NULL, on another tape, or the result
- * of an expression that was on none. */
+/* The one tape among the inputs; ag_no_tape when there is none. Fails it when an input is NULL, on another tape, or the
+ * result of an expression that was on none. */
 static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor *const *in)
 {
-    int missing = -1, orphan = -1;
-    ag_tape *other = NULL;
+    int              missing = -1, orphan = -1;
+    ag_tape         *other = NULL;
+    const ag_tensor *stale = NULL;
     for (int i = 0; i < n_in; i++) {
         if (!in[i])
             missing = i;
@@ -22,6 +24,8 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
             tape = in[i]->tape;
         else if (in[i]->tape && in[i]->tape != tape)
             other = in[i]->tape;
+        if (in[i] && in[i]->tape && in[i]->pass != in[i]->tape->pass)
+            stale = in[i];
     }
     if (!tape)
         return ag_no_tape();
@@ -29,6 +33,8 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
         ag_fail(tape, "%s: input %d is NULL", name, missing);
     else if (orphan >= 0)
         ag_fail(tape, "%s: input %d has failed: %s", name, orphan, ag_error(ag_no_tape()));
+    else if (stale)
+        ag__is_stale(stale, name);
     else if (other) {
         ag_fail(tape, "%s: inputs are on different tapes", name);
         ag_fail(other, "%s: inputs are on different tapes", name);
@@ -39,16 +45,18 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
 static ag_node *node_new(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,
                          size_t attr_size)
 {
-    ag_node *node = ag_tape_alloc(tape, sizeof *node + (size_t)n_in * sizeof *in);
-    ag_tensor *out = ag_tape_alloc(tape, sizeof *out + attr_size);
-    if (!node || !out)
+    ag_node   *node = ag_tape_alloc(tape, sizeof *node + (size_t)n_in * sizeof *in);
+    void      *own_attr = attr_size > 0 ? ag_tape_alloc(tape, attr_size) : NULL;
+    ag_tensor *out = ag__tensor_new(tape);
+    if (!node || !out || (attr_size > 0 && !own_attr))
         return NULL;
     *node = (ag_node){.op = op, .out = out, .in = (ag_tensor **)(node + 1), .n_in = n_in};
     if (n_in > 0)
         memcpy(node->in, in, (size_t)n_in * sizeof *in);
     if (attr_size > 0)
-        node->attr = memcpy(out + 1, attr, attr_size);
-    *out = (ag_tensor){.tape = tape};
+        node->attr = memcpy(own_attr, attr, attr_size);
+    for (int i = 0; i < n_in; i++)
+        node->versions += in[i]->version;
     return node;
 }
 
@@ -95,7 +103,7 @@ ag_tensor *ag_apply(const ag_op *op, int n_in, ag_tensor *const *in, const void 
 
 bool ag_op_fail(ag_node *node, const char *format, ...)
 {
-    char message[400];
+    char    message[400];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -106,8 +114,10 @@ bool ag_op_fail(ag_node *node, const char *format, ...)
 
 ag_real *ag_op_save(ag_node *node, int64_t count)
 {
+    const bool   fits = count >= 0 && (uint64_t)count <= SIZE_MAX / sizeof(ag_real);
+    const size_t size = fits ? (size_t)count * sizeof(ag_real) : SIZE_MAX; /* which is refused */
     node->saved_size = count;
-    return node->saved = ag_tape_alloc(node->out->tape, (size_t)count * sizeof(ag_real));
+    return node->saved = ag_tape_alloc(node->out->tape, size);
 }
 
 ag_grad_target ag_grad_open(ag_tensor *t)
@@ -130,7 +140,7 @@ ag_real *ag_grad(ag_tensor *t)
 void ag_grad_add(ag_tensor *t, const ag_real *g)
 {
     ag_grad_target d = ag_grad_open(t);
-    int64_t n = ag_numel(&t->shape);
+    int64_t        n = ag_numel(&t->shape);
     if (d.data && d.add)
         agk()->add(n, g, d.data);
     else if (d.data)

@@ -28,11 +28,14 @@ struct ag_node {
     ag_tensor   *out;
     ag_tensor  **in;
     int          n_in;
-    bool         reached;  /* by the backward pass */
-    void        *attr;     /* the op's parameters: the node's own copy of what ag_apply was given */
-    void        *saved;    /* what ag_op_save gave last; other gradients may lie there after backward */
-    int64_t      saved_size;
-    ag_node     *previous; /* on the tape */
+    void        *attr;  /* the op's parameters: the node's own copy of what ag_apply was given */
+    void        *saved; /* what ag_op_save gave last; other gradients may lie there after backward */
+
+    /* ---- Private. ---- */
+    int64_t  saved_size;
+    ag_node *previous; /* on the tape */
+    uint64_t versions; /* of the inputs, added up */
+    bool     reached;  /* by the backward pass */
 };
 
 /* Applies op to in[0 .. n_in-1] on the tape that they share; parameters go with any tape. `attr` (attr_size bytes)

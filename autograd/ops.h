@@ -13,13 +13,13 @@ extern "C" {
 /* ---- Elementwise: see elementwise.def for the formulas. ----
  *
  * Of one tensor: neg abs exp log log1p sqrt square reciprocal relu gelu (exact, with erf) silu softplus sigmoid tanh.
- * With one number: leaky_relu (slope), elu (alpha), scale (x * p), shift (x + p), pow (x to the p).
+ * With one number: leaky_relu (slope), elu (alpha), scale (x * p), shift (x + p), rsub (p - x), pow (x to the p).
  * With two numbers: clamp (low, high).
  * Of two tensors, with numpy's broadcasting: add sub mul div maximum minimum. */
-#define UNARY(name, domain, y, dx)       ag_tensor *ag_##name(ag_tensor *x);
-#define UNARY_P(name, domain, y, dx)     ag_tensor *ag_##name(ag_tensor *x, double p);
-#define UNARY_PQ(name, domain, y, dx)    ag_tensor *ag_##name(ag_tensor *x, double p, double q);
-#define BINARY(name, domain, y, da, db)  ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b);
+#define UNARY(name, domain, y, dx)      ag_tensor *ag_##name(ag_tensor *x);
+#define UNARY_P(name, domain, y, dx)    ag_tensor *ag_##name(ag_tensor *x, double p);
+#define UNARY_PQ(name, domain, y, dx)   ag_tensor *ag_##name(ag_tensor *x, double p, double q);
+#define BINARY(name, domain, y, da, db) ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b);
 #include "autograd/kernels/elementwise.def"
 
 /* ---- Shape. ---- */
@@ -34,7 +34,8 @@ ag_tensor *ag_flatten(ag_tensor *x, int first, int last);
 ag_tensor *ag_permute(ag_tensor *x, ag_axes order);
 ag_tensor *ag_transpose(ag_tensor *x, int axis0, int axis1);
 
-/* x[begin:end] along an axis; negative positions count from the end, as in Python. At least one element. */
+/* x[begin:end] along an axis as in Python: negative positions count from the end, and positions beyond an end are
+ * clipped (INT64_MAX stands for "to the end"). At least one element must be left. */
 ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end);
 
 /* Cuts x along an axis into `chunks` pieces of ceil(size / chunks), the last one smaller. There may be fewer, as
@@ -108,21 +109,28 @@ ag_tensor *ag_upsample_nearest2d(ag_tensor *x, int64_t vertical, int64_t horizon
 
 /* ---- Normalisation. weight and bias may be NULL, both. ---- */
 
-/* Over all axes but 1 (the channels) of x (N, C, ...): Ioffe, Szegedy: "Batch normalization", 2015. In training by the batch's
- * mean and biased variance, and running_mean, running_var (C each) move towards the batch's mean and unbiased variance by
- * `momentum`; in evaluation by the running ones. */
+/* Over all axes but 1 (the channels) of x (N, C, ...): Ioffe, Szegedy: "Batch normalization", 2015. In training by the
+ * batch's mean and biased variance, and running_mean, running_var (C each) move towards the batch's mean and unbiased
+ * variance by `momentum`; in evaluation by the running ones. */
 ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_tensor *running_mean,
                          ag_tensor *running_var, double momentum, double eps);
 
-/* Over the last axes of x, as many as weight has (the last one when it is NULL): Ba, Kiros, Hinton: "Layer normalization",
- * 2016. */
+/* Over the last axes of x, as many as weight has (the last one when it is NULL): Ba, Kiros, Hinton: "Layer
+ * normalization", 2016. */
 ag_tensor *ag_layer_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, double eps);
 
 /* Rows of a table: index (any shape) holds whole numbers 0 .. rows-1, weight (rows, width). Result
  * (index's shape, width). */
 ag_tensor *ag_embedding(ag_tensor *index, ag_tensor *weight);
 
-/* ---- Random numbers, from the tape's state. No gradient flows. ---- */
+/* Rows with a single one: index (any shape) holds whole numbers 0 .. classes-1. Result (index's shape, classes). No
+ * gradient flows. torch.nn.functional.one_hot. */
+ag_tensor *ag_one_hot(ag_tensor *index, int64_t classes);
+
+/* ---- Random numbers, from the tape's state. No gradient flows. ----
+ *
+ * One draw a statement: C leaves open in which order the arguments of a function are computed, so that
+ * ag_sub(ag_randn(...), ag_randn(...)) draws differently under two compilers. */
 
 ag_tensor *ag_rand(ag_tape *tape, ag_shape shape);                /* uniform in [0, 1) */
 ag_tensor *ag_randn(ag_tape *tape, ag_shape shape);               /* N(0, 1) */
@@ -135,7 +143,8 @@ ag_tensor *ag_bernoulli_like(ag_tensor *x, double p);
  * et al.: "Dropout", 2014. */
 ag_tensor *ag_dropout(ag_tensor *x, double p);
 
-/* ---- Losses. NONE keeps the shape of the input; MEAN divides by the number of elements (cross_entropy: of rows). ---- */
+/* ---- Losses. NONE keeps the shape of the input; MEAN divides by the number of elements (cross_entropy: of rows). ----
+ */
 
 typedef enum ag_reduction { AG_MEAN, AG_SUM, AG_NONE } ag_reduction;
 

@@ -23,7 +23,8 @@ typedef struct ag_rng {
 /* Each fills y[0 .. n-1] with the next draw. */
 void ag_rng_uniform(ag_rng *r, int64_t n, ag_real low, ag_real high, ag_real *y); /* low to high; [0, 1) for 0, 1 */
 void ag_rng_normal(ag_rng *r, int64_t n, ag_real mean, ag_real deviation, ag_real *y);
-void ag_rng_bernoulli(ag_rng *r, int64_t n, ag_real p, ag_real value, ag_real *y); /* value with probability p, else 0 */
+void ag_rng_bernoulli(ag_rng *r, int64_t n, ag_real p, ag_real value,
+                      ag_real *y); /* value with probability p, else 0 */
 
 #ifdef __cplusplus
 }

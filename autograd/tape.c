@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "autograd/tape.h"
 
 #include <math.h>
@@ -5,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "autograd/runtime.h"
 #include "autograd/tape_internal.h"
 
 static ag_real no_tape_value = (ag_real)NAN;
@@ -29,8 +32,11 @@ ag_tape *ag_tape_new(uint64_t seed)
     tape->rng.seed = seed;
     tape->training = tape->recording = true;
     tape->poison_value = (ag_real)NAN;
+    tape->tensors[0].first_block = tape->tensors[1].first_block = 1 << 16;
     tape->poison.data = &tape->poison_value;
     tape->poison.tape = tape;
+    tape->unusable = !ag_environment_ok(tape->error, sizeof tape->error);
+    tape->failed = tape->unusable;
     return tape;
 }
 
@@ -39,6 +45,8 @@ void ag_tape_free(ag_tape *tape)
     if (!tape || tape == &no_tape)
         return;
     ag_arena_free(&tape->arena);
+    ag_arena_free(&tape->tensors[0]);
+    ag_arena_free(&tape->tensors[1]);
     free(tape);
 }
 
@@ -46,11 +54,17 @@ void ag_tape_reset(ag_tape *tape)
 {
     if (!tape || tape == &no_tape)
         return;
+    tape->pass++;
     ag_arena_reset(&tape->arena);
+    ag_arena_reset(&tape->tensors[tape->pass % 2]);
     tape->last = NULL;
-    tape->failed = tape->backward_done = false;
-    tape->error[0] = '\0';
+    tape->poison.pass = tape->pass;
     tape->poison_value = (ag_real)NAN;
+    tape->backward_done = tape->retained = tape->located = false;
+    if (tape->unusable)
+        return;
+    tape->failed = false;
+    tape->error[0] = '\0';
 }
 
 void ag_set_training(ag_tape *tape, bool training)
@@ -96,6 +110,8 @@ const char *ag_tensor_error(const ag_tensor *t)
 {
     if (!t)
         return "the tensor is NULL";
+    if (t->tape && t->pass != t->tape->pass)
+        return "the tensor is of a pass that ag_tape_reset has ended";
     return t->tape ? ag_error(t->tape) : NULL;
 }
 
@@ -109,13 +125,59 @@ ag_tensor *ag_fail(ag_tape *tape, const char *format, ...)
         vsnprintf(tape->error, sizeof tape->error, format, args);
         va_end(args);
         tape->failed = true;
+        if (tape->recording)
+            tape->failed_at = ag__now();
     }
     return &tape->poison;
 }
 
+bool ag__is_stale(const ag_tensor *t, const char *who)
+{
+    if (!t->tape || t->pass == t->tape->pass)
+        return false;
+    ag_fail(t->tape,
+            "%s: a tensor of a pass that ag_tape_reset has ended was used; make it anew, or keep its values elsewhere",
+            who);
+    return true;
+}
+
+ag_tensor *ag__tensor_new(ag_tape *tape)
+{
+    ag_arena             *own = &tape->tensors[tape->pass % 2];
+    const ag_arena_block *block = own->current;
+    ag_tensor            *t = tape->failed ? NULL : ag_arena_alloc(own, sizeof *t);
+    if (own->current != block) /* the next pass will need as much: warm steps call no malloc */
+        ag_arena_reserve(&tape->tensors[1 - tape->pass % 2], ag_arena_bytes(own));
+    if (t)
+        *t = (ag_tensor){.tape = tape, .pass = tape->pass};
+    else
+        ag_fail(tape, "out of memory: %zu bytes wanted, %zu held by the tape", sizeof *t, ag_tape_bytes(tape));
+    return t;
+}
+
+int64_t ag__now(void)
+{
+    struct timespec t = {0};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void ag__locate_error(ag_tape *tape, const char *where)
+{
+    char text[sizeof tape->error];
+    if (!tape || !tape->failed || tape->located || tape == &no_tape)
+        return;
+    snprintf(text, sizeof text, "%s: %.*s", where, (int)(sizeof text - 200), tape->error);
+    memcpy(tape->error, text, sizeof text);
+    tape->located = true;
+}
+
 size_t ag_tape_bytes(const ag_tape *tape)
 {
-    return tape ? sizeof *tape + ag_arena_bytes(&tape->arena) : 0;
+    if (!tape)
+        return 0;
+    return sizeof *tape + ag_arena_bytes(&tape->arena) + ag_arena_bytes(&tape->tensors[0]) +
+           ag_arena_bytes(&tape->tensors[1]);
 }
 
 void *ag_tape_alloc(ag_tape *tape, size_t size)
@@ -138,6 +200,6 @@ void ag_set_trace(ag_tape *tape, ag_trace_fn *listener, void *context)
 
 void ag_trace(const ag_tensor *t, const void *subject)
 {
-    if (t && t->tape && t->tape->listener)
+    if (t && t->tape && t->pass == t->tape->pass && t->tape->listener)
         t->tape->listener(t->tape->listener_context, subject, t);
 }

@@ -18,11 +18,13 @@
 extern "C" {
 #endif
 
-/* A new tape, training and recording, whose random draws follow `seed`. NULL when memory is out. */
+/* A new tape, training and recording, whose random draws follow `seed`. NULL if memory runs out. Every pass of it
+ * fails, with the reason, if HOURGLASS_ISA or HOURGLASS_THREADS asks for what cannot be done. */
 ag_tape *ag_tape_new(uint64_t seed);
 void     ag_tape_free(ag_tape *tape);
 
-/* Forgets all nodes, tensors and the error of the last pass. Modes and random state stay. */
+/* Forgets all nodes, tensors and the error of the last pass. Modes and random state stay. A tensor of the pass before
+ * that is used afterwards is a sticky error of the tape. */
 void ag_tape_reset(ag_tape *tape);
 
 /* Modes of the pass. Training (true at first) is what dropout and batch norm look at: PyTorch's train() and eval().
@@ -37,8 +39,13 @@ ag_rng *ag_tape_rng(ag_tape *tape);
 
 /* Gradients of a one-element loss with respect to everything it depends on that wants one. They are added to those
  * already there. Returns false, and leaves all gradients as they were, when the pass has failed, the loss has more
- * than one element or depends on nothing that wants a gradient, memory is out, or backward was already called. */
+ * than one element or depends on nothing that wants a gradient, a parameter was changed since the pass used it, memory
+ * runs out, or backward was already called. Gradients of gradients are not offered. */
 bool ag_backward(ag_tensor *loss);
+
+/* The same, but backward may be called again on the recording, of this loss or another: PyTorch's retain_graph=True.
+ * What ops have saved is kept, so the pass takes more memory. */
+bool ag_backward_retain(ag_tensor *loss);
 
 /* The same from a tensor of any shape; `gradient` has its layout. */
 bool ag_backward_from(ag_tensor *t, const ag_real *gradient);
@@ -57,7 +64,8 @@ const char *ag_tensor_error(const ag_tensor *t);
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-ag_tensor *ag_fail(ag_tape *tape, const char *format, ...);
+ag_tensor *
+ag_fail(ag_tape *tape, const char *format, ...);
 
 /* Bytes that the tape holds from the system. */
 size_t ag_tape_bytes(const ag_tape *tape);
@@ -67,8 +75,8 @@ void *ag_tape_alloc(ag_tape *tape, size_t size);
 
 /* A listener for what passes through named parts of a model: ag_trace(t, subject) calls it. Used by summaries. */
 typedef void ag_trace_fn(void *context, const void *subject, const ag_tensor *t);
-void ag_set_trace(ag_tape *tape, ag_trace_fn *listener, void *context);
-void ag_trace(const ag_tensor *t, const void *subject);
+void         ag_set_trace(ag_tape *tape, ag_trace_fn *listener, void *context);
+void         ag_trace(const ag_tensor *t, const void *subject);
 
 #ifdef __cplusplus
 }

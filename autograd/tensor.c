@@ -14,12 +14,13 @@ ag_tensor *ag_tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real 
     if (n < 0)
         return ag_fail(tape, "%s: %s is no shape: expected up to %d dimensions of at least 1", who, AG_STR(&shape),
                        AG_MAX_RANK);
-    ag_tensor *t = ag_tape_alloc(tape, sizeof *t);
+    ag_tensor *t = ag__tensor_new(tape);
     if (t && !data)
         data = ag_tape_alloc(tape, (size_t)n * sizeof *data);
     if (!t || !data)
         return &tape->poison;
-    *t = (ag_tensor){.shape = shape, .data = data, .tape = tape};
+    t->shape = shape;
+    t->data = data;
     return t;
 }
 
@@ -76,7 +77,7 @@ ag_tensor *ag_scalar(ag_tape *tape, double value)
 
 ag_tensor *ag_requires_grad(ag_tensor *t)
 {
-    if (!t || !t->tape || t->tape->failed)
+    if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "requires_grad"))
         return t ? t : &ag_no_tape()->poison;
     t->needs_grad = true;
     return t;
@@ -84,7 +85,7 @@ ag_tensor *ag_requires_grad(ag_tensor *t)
 
 ag_tensor *ag_retain_grad(ag_tensor *t)
 {
-    if (!t || !t->tape || t->tape->failed)
+    if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "retain_grad"))
         return t ? t : &ag_no_tape()->poison;
     t->retains_grad = true;
     return t;
@@ -92,7 +93,7 @@ ag_tensor *ag_retain_grad(ag_tensor *t)
 
 double ag_item(const ag_tensor *t)
 {
-    if (!t || (t->tape && is_poison(t)) || ag_numel(&t->shape) != 1)
+    if (!t || (t->tape && (t->pass != t->tape->pass || is_poison(t))) || ag_numel(&t->shape) != 1)
         return NAN;
     return (double)t->data[0];
 }
@@ -103,20 +104,20 @@ typedef struct parameter {
     void     *block;
 } parameter;
 
-/* Memory comes zeroed from the system, which gives a page when it is first touched: a large model costs nothing until its values are
- * set, and no gradient costs anything where none is computed. */
+/* Memory comes zeroed from the system, which gives a page when it is first touched: a large model costs nothing until
+ * its values are set, and no gradient costs anything where none is computed. */
 ag_tensor *ag_parameter_new(ag_shape shape)
 {
     const size_t unit = 64;
-    int64_t n = ag_numel(&shape);
+    int64_t      n = ag_numel(&shape);
     if (n < 0)
         return NULL;
     size_t head = (sizeof(parameter) + unit - 1) / unit * unit;
     size_t body = ((size_t)n * sizeof(ag_real) + unit - 1) / unit * unit;
-    char *block = calloc(1, head + 2 * body + unit);
+    char  *block = calloc(1, head + 2 * body + unit);
     if (!block)
         return NULL;
-    char *begin = block + (unit - (uintptr_t)block % unit);
+    char      *begin = block + (unit - (uintptr_t)block % unit);
     parameter *p = (parameter *)(void *)begin;
     p->block = block;
     p->tensor = (ag_tensor){
@@ -136,6 +137,14 @@ void ag_parameter_free(ag_tensor *p)
 
 void ag_zero_grad(ag_tensor *p)
 {
-    if (p && !p->tape)
-        p->grad = NULL;
+    if (!p || p->tape)
+        return;
+    p->grad = NULL;
+    p->zeroed = ag__now();
+}
+
+void ag_written(ag_tensor *p)
+{
+    if (p)
+        p->version++;
 }

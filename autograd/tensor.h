@@ -12,15 +12,22 @@ extern "C" {
 typedef struct ag_tape ag_tape;
 
 /* A tensor lives on a tape, until that tape is reset, or is a parameter, and lives until its owner frees it.
- * `data` and `grad` may be read and written between ops; the other fields are for reading. */
+ * `data` and `grad` may be read and written between ops (after writing to a parameter's data by hand, call ag_written);
+ * the other fields are for reading. */
 typedef struct ag_tensor {
     ag_shape shape;
-    ag_real *data;        /* contiguous, row-major; 64-byte aligned but for views and ag_wrap */
-    ag_real *grad;        /* same layout; NULL where backward left none (see ag_retain_grad) */
-    ag_tape *tape;        /* NULL for a parameter */
-    ag_real *grad_buffer; /* where `grad` will lie once it is there, */
-    int64_t  grad_room;   /* and how many reals have room there */
-    bool     needs_grad, retains_grad;
+    ag_real *data; /* contiguous, row-major; 64-byte aligned but for views and ag_wrap */
+    ag_real *grad; /* same layout; NULL where backward left none (see ag_retain_grad) */
+    ag_tape *tape; /* NULL for a parameter */
+    bool     needs_grad;
+
+    /* ---- Private. ---- */
+    bool     retains_grad;
+    ag_real *grad_buffer; /* storage reserved for `grad`, */
+    int64_t  grad_room;   /* and its size in reals */
+    uint64_t pass;        /* of its tape, that made it: another one means that the tape was reset since */
+    uint64_t version;     /* of a parameter's data: raised by all that writes to it */
+    int64_t  zeroed;      /* when a parameter's gradient was last forgotten; nanoseconds */
 } ag_tensor;
 
 /* ---- On a tape. Each returns the tape's poison tensor on failure, never NULL; see tape.h. ---- */
@@ -43,8 +50,8 @@ ag_tensor *ag_detach(ag_tensor *t);
 /* Asks for the gradient of a tensor that no op made. Returns t. */
 ag_tensor *ag_requires_grad(ag_tensor *t);
 
-/* Asks for the gradient of what an op made to stay after backward. Without that, as in PyTorch, it is gone as soon as it has been
- * used, and its memory serves the next. Returns t. */
+/* Keeps an intermediate tensor's gradient after backward. Without this, as in PyTorch, it is dropped as soon as it has
+ * been used, and its memory is reused. Returns t. */
 ag_tensor *ag_retain_grad(ag_tensor *t);
 
 /* The number in a tensor of one element; NaN when it has more, or is poison, or NULL. */
@@ -52,12 +59,17 @@ double ag_item(const ag_tensor *t);
 
 /* ---- Parameters. ---- */
 
-/* A zero-filled tensor that belongs to no tape and wants a gradient. NULL when the shape is none or memory is out. */
+/* A zero-filled tensor that belongs to no tape and wants a gradient. NULL if the shape is invalid or memory runs out.
+ */
 ag_tensor *ag_parameter_new(ag_shape shape);
 void       ag_parameter_free(ag_tensor *p);
 
 /* Forgets the gradient: the next backward starts from zero (PyTorch's zero_grad with set_to_none). */
 void ag_zero_grad(ag_tensor *p);
+
+/* Says that p's data were written to by hand. Backward refuses passes that used the values from before, as their
+ * gradients would be computed with the new ones. Optimizers, initialisers and loading say it themselves. */
+void ag_written(ag_tensor *p);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "autograd/kernels/pool.h"
+#include "autograd/tape_internal.h"
 #include "nn/optimizer_internal.h"
 
 #define GRAIN 16384 /* parameters that are worth a thread */
@@ -23,7 +24,7 @@ static bool add_slot(void *context, const char *name, nn_parameter *p)
     nn_optimizer *o = context;
     (void)name;
     if (!p->is_buffer)
-        o->slot[o->slots++].p = p->tensor;
+        o->slot[o->slots++] = (nn_slot){.p = p->tensor, .lr_scale = 1, .weight_decay = -1};
     return true;
 }
 
@@ -51,7 +52,8 @@ bool nn__optimizer_allocate(nn_optimizer *o)
         total += padded(&o->slot[i]) * o->rule->states;
     if (o->states || total == 0)
         return true;
-    o->states = (uint64_t)total < SIZE_MAX / 16 ? aligned_alloc(64, ((size_t)total * sizeof(ag_real) + 63) / 64 * 64) : NULL;
+    o->states = (uint64_t)total < SIZE_MAX / 16 ? aligned_alloc(64, ((size_t)total * sizeof(ag_real) + 63) / 64 * 64)
+                                                : NULL;
     if (!o->states)
         return false;
     memset(o->states, 0, (size_t)total * sizeof(ag_real));
@@ -83,6 +85,42 @@ nn_optimizer *nn__optimizer_new(const nn_rule *rule, nn_module *model, double lr
     return o;
 }
 
+bool nn_set_parameter_group(nn_optimizer *o, const ag_tensor *parameter, nn_group_options g)
+{
+    bool found = false;
+    if (nn_optimizer_error(o) || !(g.lr_scale >= 0) || isinf(g.lr_scale) || !(g.weight_decay >= 0) ||
+        isinf(g.weight_decay))
+        return false;
+    for (int i = 0; i < o->slots; i++)
+        if (o->slot[i].p == parameter) {
+            o->slot[i].lr_scale = g.lr_scale;
+            o->slot[i].weight_decay = g.weight_decay;
+            found = true;
+        }
+    return found;
+}
+
+typedef struct group {
+    nn_optimizer    *o;
+    nn_group_options options;
+    bool             any;
+} group;
+
+static bool set_one(void *context, const char *name, nn_parameter *p)
+{
+    group *g = context;
+    (void)name;
+    g->any |= nn_set_parameter_group(g->o, p->tensor, g->options);
+    return true;
+}
+
+bool nn_set_group(nn_optimizer *o, nn_module *part, nn_group_options options)
+{
+    group g = {o, options, false};
+    nn_visit(part, set_one, &g);
+    return g.any;
+}
+
 void nn_optimizer_free(nn_optimizer *o)
 {
     if (!o || o == &out_of_memory)
@@ -110,6 +148,21 @@ static void update_part(void *context, int64_t begin, int64_t end)
     j->o->rule->update(j->o, j->slot, begin, end);
 }
 
+/* Of several passes whose gradients are added up, one may have failed, and been forgotten by ag_tape_reset. */
+static bool gradients_are_whole(const nn_optimizer *o, ag_tape *tape)
+{
+    for (int i = 0; i < o->slots; i++)
+        if (o->slot[i].p->grad && tape->failed_at > o->slot[i].p->zeroed) {
+            ag_fail(
+                tape,
+                "%s: step refused: a pass has failed since the last nn_zero_grad, so that its gradient is missing; call "
+                "nn_zero_grad and compute all passes anew",
+                o->rule->name);
+            return false;
+        }
+    return true;
+}
+
 bool nn_step(nn_optimizer *o, ag_tape *tape)
 {
     const char *error = nn_optimizer_error(o);
@@ -119,7 +172,7 @@ bool nn_step(nn_optimizer *o, ag_tape *tape)
         ag_fail(tape, "%s", error);
     else if (!ag_backward_done(tape))
         ag_fail(tape, "%s: step refused: backward has not run on this pass", o->rule->name);
-    if (error || !ag_backward_done(tape))
+    if (error || !ag_backward_done(tape) || !gradients_are_whole(o, tape))
         return false;
     for (int i = 0; i < o->slots; i++) {
         nn_slot *s = &o->slot[i];
@@ -128,6 +181,7 @@ bool nn_step(nn_optimizer *o, ag_tape *tape)
         o->rule->prepare(o, s);
         agk_parallel(ag_numel(&s->p->shape), GRAIN, update_part, &(update_job){o, s});
         s->steps++;
+        ag_written(s->p);
     }
     return true;
 }

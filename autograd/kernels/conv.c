@@ -35,8 +35,8 @@ static int64_t gcd(int64_t a, int64_t b)
     return a;
 }
 
-/* ---- One direction: from the pixels of the source to those of the target. Forward, that is from x to y; for the gradient of the
- * input, from y to x. ---- */
+/* ---- One direction: from the pixels of the source to those of the target. Forward, that is from x to y; for the
+ * gradient of the input, from y to x. ---- */
 
 typedef struct direction {
     const agk_conv *c;
@@ -52,10 +52,21 @@ static direction direction_of(const agk_conv *c, bool forward, agk_conv_room roo
 {
     int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
     if (forward)
-        return (direction){c, true, in, out, c->in, c->out, {1, 1}, {c->dilation[0], c->dilation[1]}, room.x, room.w, bias, room.y};
+        return (direction){c,      true,   in,   out,   c->in, c->out, {1, 1}, {c->dilation[0], c->dilation[1]},
+                           room.x, room.w, bias, room.y};
     int64_t v = gcd(c->stride[0], c->dilation[0]), h = gcd(c->stride[1], c->dilation[1]);
-    return (direction){c, false, out, in, c->out, c->in, {c->stride[0] / v, c->stride[1] / h},
-                       {-c->dilation[0] / v, -c->dilation[1] / h}, room.y, room.w, bias, room.x};
+    return (direction){c,
+                       false,
+                       out,
+                       in,
+                       c->out,
+                       c->in,
+                       {c->stride[0] / v, c->stride[1] / h},
+                       {-c->dilation[0] / v, -c->dilation[1] / h},
+                       room.y,
+                       room.w,
+                       bias,
+                       room.x};
 }
 
 /* Reals that the ordered weights of a group take. */
@@ -77,8 +88,8 @@ static void order_weights(const direction *d, const ag_real *w, ag_real *to)
                         to[i] = r + i < d->rows ? w[(r + i) * row_step + k * depth_step + t] : 0;
 }
 
-/* Along one axis: the taps that meet one position of the target. The first is `tap`, at position `partner` of the source; to the
- * next it is tap_step and partner_step. */
+/* Along one axis: the taps that meet one position of the target. The first is `tap`, at position `partner` of the
+ * source; to the next it is tap_step and partner_step. */
 typedef struct meeting {
     int64_t tap, partner, count;
 } meeting;
@@ -86,9 +97,9 @@ typedef struct meeting {
 static meeting meeting_of(const direction *d, int axis, int64_t at)
 {
     const agk_conv *c = d->c;
-    int64_t stride = c->stride[axis], shifted = at + c->padding[axis];
-    int64_t step = d->tap_step[axis], move = d->partner_step[axis], from = d->from[axis];
-    meeting m = {0, at * stride - c->padding[axis], c->kernel[axis]};
+    int64_t         stride = c->stride[axis], shifted = at + c->padding[axis];
+    int64_t         step = d->tap_step[axis], move = d->partner_step[axis], from = d->from[axis];
+    meeting         m = {0, at * stride - c->padding[axis], c->kernel[axis]};
     if (!d->forward) {
         while (m.tap < least(step, c->kernel[axis]) && (shifted - m.tap * c->dilation[axis]) % stride)
             m.tap++;
@@ -106,16 +117,21 @@ static meeting meeting_of(const direction *d, int axis, int64_t at)
 static void target_pixel(const direction *d, int64_t block, const meeting *v, int64_t y, int64_t x)
 {
     const agk_conv *c = d->c;
-    const meeting h = meeting_of(d, 1, x);
-    int64_t lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
-    int64_t per_tap = d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
-    agk_taps taps = {v->count, h.count,
-                     (v->tap * c->kernel[1] + h.tap) * per_tap, d->tap_step[0] * c->kernel[1] * per_tap, d->tap_step[1] * per_tap,
-                     (v->partner * d->from[1] + h.partner) * lanes, d->partner_step[0] * d->from[1] * lanes, d->partner_step[1] * lanes};
+    const meeting   h = meeting_of(d, 1, x);
+    int64_t  lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
+    int64_t  per_tap = d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
+    agk_taps taps = {v->count,
+                     h.count,
+                     (v->tap * c->kernel[1] + h.tap) * per_tap,
+                     d->tap_step[0] * c->kernel[1] * per_tap,
+                     d->tap_step[1] * per_tap,
+                     (v->partner * d->from[1] + h.partner) * lanes,
+                     d->partner_step[0] * d->from[1] * lanes,
+                     d->partner_step[1] * lanes};
     for (int64_t g = 0; g < c->groups; g++) {
         const ag_real *source = d->source + block * BLOCK * area(d->from) * d->depth * c->groups + g * d->depth * from;
         for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
-            int64_t channel = g * d->rows + r;
+            int64_t  channel = g * d->rows + r;
             ag_real *target = d->target + block * BLOCK * area(d->to) * d->rows * c->groups + channel * to +
                               (y * d->to[1] + x) * lanes;
             agk()->conv_pixel(least(d->rows - r, AGK_CONV_ROWS), lanes, &taps, d->depth, from,
@@ -140,7 +156,8 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
 {
     const agk_conv *c = d.c;
     order_weights(&d, w, ordered);
-    int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] * BLOCK; /* about, per item */
+    int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] *
+                   BLOCK; /* about, per item */
     agk_parallel(agk_interleaved_blocks(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
 }
 
@@ -163,7 +180,8 @@ typedef struct weight_gradient {
     ag_real        *dw;
 } weight_gradient;
 
-/* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border. */
+/* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border.
+ */
 typedef struct overlap {
     int64_t begin, end, partner;
 } overlap;
@@ -183,17 +201,23 @@ typedef struct patch {
 
 /* Adds one tap's products to `sums`, over the output rows from `top` to `bottom` and AGK_LANES images of a block, from
  * `lane` on. */
-static void correlate(const weight_gradient *j, const patch *p, const overlap tap[2], int64_t top, int64_t bottom, int64_t block,
-                      int64_t lane, ag_real *sums)
+static void correlate(const weight_gradient *j, const patch *p, const overlap tap[2], int64_t top, int64_t bottom,
+                      int64_t block, int64_t lane, ag_real *sums)
 {
     const agk_conv *c = j->c;
-    int64_t begin = tap[0].begin > top ? tap[0].begin : top, end = least(tap[0].end, bottom);
+    int64_t         begin = tap[0].begin > top ? tap[0].begin : top, end = least(tap[0].end, bottom);
     if (begin >= end || tap[1].begin >= tap[1].end)
         return;
-    int64_t lanes = agk_interleaved_lanes(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
-    int64_t iy = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
-    agk_window w = {end - begin, tap[1].end - tap[1].begin, out, c->out[1] * lanes, lanes,
-                    in, c->in[1] * c->stride[0] * lanes, c->stride[1] * lanes};
+    int64_t        lanes = agk_interleaved_lanes(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
+    int64_t        iy = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
+    agk_window     w = {end - begin,
+                        tap[1].end - tap[1].begin,
+                        out,
+                        c->out[1] * lanes,
+                        lanes,
+                        in,
+                        c->in[1] * c->stride[0] * lanes,
+                        c->stride[1] * lanes};
     const ag_real *g = j->room.y + block * BLOCK * area(c->out) * c->out_channels + p->channel * out;
     const ag_real *x = j->room.x + block * BLOCK * area(c->in) * c->in_channels + p->from * in;
     agk()->conv_correlate(p->rows, p->columns, &w, g + (begin * c->out[1] + tap[1].begin) * lanes + lane,
@@ -211,8 +235,8 @@ enum {
 static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, int64_t n, ag_real *sums)
 {
     const agk_conv *c = j->c;
-    int64_t band = c->out[1] < BAND ? BAND / c->out[1] : 1;
-    overlap tap[SOME_TAPS][2];
+    int64_t         band = c->out[1] < BAND ? BAND / c->out[1] : 1;
+    overlap         tap[SOME_TAPS][2];
     for (int64_t i = 0; i < n; i++) {
         tap[i][0] = overlap_of(c, 0, (t + i) / c->kernel[1]);
         tap[i][1] = overlap_of(c, 1, (t + i) % c->kernel[1]);
@@ -228,7 +252,7 @@ static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, 
 /* All taps of a patch. */
 static void weight_patch(const weight_gradient *j, const patch *p)
 {
-    int64_t taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
+    int64_t              taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
     _Alignas(64) ag_real sums[SOME_TAPS * SUMS], totals[SOME_TAPS * PATCH];
     for (int64_t t = 0; t < taps; t += SOME_TAPS) {
         int64_t n = least(taps - t, SOME_TAPS);
@@ -236,7 +260,7 @@ static void weight_patch(const weight_gradient *j, const patch *p)
         agk()->conv_totals(n * PATCH, sums, totals);
         for (int64_t r = 0; r < p->rows; r++)
             for (int64_t k = 0; k < p->columns; k++) {
-                ag_real *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
+                ag_real       *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
                 const ag_real *sum = totals + r * AGK_CONV_GRAD_COLUMNS + k;
                 for (int64_t i = 0; i < n; i++)
                     dw[i] = j->add ? dw[i] + sum[i * PATCH] : sum[i * PATCH];
@@ -252,10 +276,11 @@ static int64_t parts(int64_t n, int64_t size)
 static void weight_patches(void *context, int64_t begin, int64_t end)
 {
     const weight_gradient *j = context;
-    int64_t out = j->c->out_channels / j->c->groups, in = j->c->in_channels / j->c->groups;
-    int64_t tall = parts(out, AGK_CONV_GRAD_ROWS), wide = parts(in, AGK_CONV_GRAD_COLUMNS);
+    int64_t                out = j->c->out_channels / j->c->groups, in = j->c->in_channels / j->c->groups;
+    int64_t                tall = parts(out, AGK_CONV_GRAD_ROWS), wide = parts(in, AGK_CONV_GRAD_COLUMNS);
     for (int64_t i = begin; i < end; i++) {
-        int64_t group = i / (tall * wide), r = i / wide % tall * AGK_CONV_GRAD_ROWS, k = i % wide * AGK_CONV_GRAD_COLUMNS;
+        int64_t group = i / (tall * wide), r = i / wide % tall * AGK_CONV_GRAD_ROWS,
+                k = i % wide * AGK_CONV_GRAD_COLUMNS;
         weight_patch(j, &(patch){group * out + r, least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
                                  least(in - k, AGK_CONV_GRAD_COLUMNS)});
     }
@@ -264,8 +289,9 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
 {
     weight_gradient j = {c, room, add, dw};
-    int64_t out = c->out_channels / c->groups, in = c->in_channels / c->groups;
-    int64_t work = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * area(c->kernel) * area(c->out) * c->batch; /* per item */
+    int64_t         out = c->out_channels / c->groups, in = c->in_channels / c->groups;
+    int64_t         work = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * area(c->kernel) * area(c->out) *
+                   c->batch; /* per item */
     agk_parallel(c->groups * parts(out, AGK_CONV_GRAD_ROWS) * parts(in, AGK_CONV_GRAD_COLUMNS), THREAD_WORK / work + 1,
                  weight_patches, &j);
 }
@@ -282,7 +308,7 @@ static void sum_channels(void *context, int64_t begin, int64_t end)
 {
     const bias_gradient *b = context;
     for (int64_t block = 0; block < agk_interleaved_blocks(b->batch); block++) {
-        int64_t size = b->pixels * agk_interleaved_lanes(b->batch, block);
+        int64_t        size = b->pixels * agk_interleaved_lanes(b->batch, block);
         const ag_real *g = b->g + block * BLOCK * b->channels * b->pixels;
         for (int64_t c = begin; c < end; c++)
             b->db[c] += agk()->sum(size, g + c * size);
@@ -307,17 +333,18 @@ static int64_t ordered_weights(const agk_conv *c)
 int64_t agk_conv_room_size(const agk_conv *c)
 {
     const double most = 1e15;
-    double images = (double)c->batch + AGK_LANES;
-    double in = (double)c->in_channels * (double)c->in[0] * (double)c->in[1];
-    double out = (double)c->out_channels * (double)c->out[0] * (double)c->out[1];
+    double       images = (double)c->batch + AGK_LANES;
+    double       in = (double)c->in_channels * (double)c->in[0] * (double)c->in[1];
+    double       out = (double)c->out_channels * (double)c->out[0] * (double)c->out[1];
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
-    return agk_interleaved(c->batch, c->in_channels * area(c->in) + c->out_channels * area(c->out)) + ordered_weights(c);
+    return agk_interleaved(c->batch, c->in_channels * area(c->in) + c->out_channels * area(c->out)) +
+           ordered_weights(c);
 }
 
 agk_conv_room agk_conv_room_in(const agk_conv *c, ag_real *memory)
 {
-    int64_t images = round_up(c->batch, AGK_LANES);
+    int64_t  images = round_up(c->batch, AGK_LANES);
     ag_real *y = memory + images * c->in_channels * area(c->in);
     return (agk_conv_room){memory, y, y + images * c->out_channels * area(c->out)};
 }

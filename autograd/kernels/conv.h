@@ -1,13 +1,12 @@
-/* The three products of a convolution: of input and weight, and their gradients. A transposed convolution is the same three
- * with the roles exchanged. Internal.
- * They work on interleaved images. */
+/* The three products of a convolution: of input and weight, and their gradients. A transposed convolution is the same
+ * three with the roles exchanged. Internal. They work on interleaved images. */
 #ifndef AG_CONV_H
 #define AG_CONV_H
 
 #include "autograd/kernels/interleave.h"
 
-/* Input x (batch, in_channels, in[0], in[1]), weight w (out_channels, in_channels / groups, kernel[0], kernel[1]), output
- * y (batch, out_channels, out[0], out[1]). Index 0 is the vertical axis. */
+/* Input x (batch, in_channels, in[0], in[1]), weight w (out_channels, in_channels / groups, kernel[0], kernel[1]),
+ * output y (batch, out_channels, out[0], out[1]). Index 0 is the vertical axis. */
 typedef struct agk_conv {
     int64_t batch, in_channels, out_channels, groups;
     int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
@@ -25,7 +24,8 @@ agk_conv_room agk_conv_room_in(const agk_conv *c, ag_real *memory);
 /* room.y = room.x * w + bias (out_channels), which may be NULL. */
 void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias);
 
-/* room.x = the gradient of the input, given that of the output in room.y, plus bias (in_channels), which may be NULL. */
+/* room.x = the gradient of the input, given that of the output in room.y, plus bias (in_channels), which may be NULL.
+ */
 void agk_conv_input_gradient(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias);
 
 /* dw = the gradient of the weight, given the input in room.x and the gradient of the output in room.y; or added. */

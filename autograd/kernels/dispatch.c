@@ -101,7 +101,7 @@ bool ag_environment_ok(char *message, size_t size)
 {
     const char *isa = getenv("HOURGLASS_ISA"), *threads = getenv("HOURGLASS_THREADS");
     if (isa && !agk_find(isa)) {
-        int at = snprintf(message, size, "HOURGLASS_ISA=%s: not to be had here, expected one of:", isa);
+        int at = snprintf(message, size, "HOURGLASS_ISA=%s: not available on this machine, expected one of:", isa);
         for (int i = 0; i < CHOICES && at >= 0 && (size_t)at < size; i++)
             if (choices[i].supported())
                 at += snprintf(message + at, size - (size_t)at, " %s", choices[i].table->name);

@@ -43,11 +43,13 @@ static void interleave_pieces(void *context, int64_t begin, int64_t end)
     const layout *l = context;
     for (int64_t i = begin; i < end; i++) {
         int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = agk_interleaved_lanes(l->batch, block), images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
+        int64_t lanes = agk_interleaved_lanes(l->batch, block),
+                images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
         ag_real *to = l->to + block * AGK_INTERLEAVED_BLOCK * l->size + first * lanes;
         if (images < lanes)
             memset(to, 0, (size_t)(n * lanes) * sizeof *to);
-        agk()->transpose(images, n, l->from + block * AGK_INTERLEAVED_BLOCK * l->size + first, l->size, false, to, lanes);
+        agk()->transpose(images, n, l->from + block * AGK_INTERLEAVED_BLOCK * l->size + first, l->size, false, to,
+                         lanes);
     }
 }
 
@@ -62,7 +64,8 @@ static void deinterleave_pieces(void *context, int64_t begin, int64_t end)
     const layout *l = context;
     for (int64_t i = begin; i < end; i++) {
         int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = agk_interleaved_lanes(l->batch, block), images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
+        int64_t lanes = agk_interleaved_lanes(l->batch, block),
+                images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
         agk()->transpose(n, images, l->from + block * AGK_INTERLEAVED_BLOCK * l->size + first * lanes, lanes, l->add,
                          l->to + block * AGK_INTERLEAVED_BLOCK * l->size + first, l->size);
     }

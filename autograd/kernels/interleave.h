@@ -1,6 +1,7 @@
-/* Interleaved images: a batch is cut into blocks of AGK_INTERLEAVED_BLOCK images, the last of them of half as many where that
- * suffices; within a block, number k of all images comes before number k + 1 of any. So a vector holds the same pixel of many
- * images, and no width, stride or border leaves a part of it idle. Images beyond the batch are zero. Internal. */
+/* Interleaved images: a batch is cut into blocks of AGK_INTERLEAVED_BLOCK images, the last of them of half as many
+ * where that suffices; within a block, number k of all images comes before number k + 1 of any. So a vector holds the
+ * same pixel of many images, and no width, stride or border leaves a part of it idle. Images beyond the batch are zero.
+ * Internal. */
 #ifndef AG_INTERLEAVE_H
 #define AG_INTERLEAVE_H
 

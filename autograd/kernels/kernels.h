@@ -23,8 +23,8 @@ typedef struct agk_adam {
     ag_real step_size;       /* lr / (1 - beta1^t) */
     ag_real root_correction; /* 1 / sqrt(1 - beta2^t) */
     ag_real one_minus_beta1, beta2, one_minus_beta2, eps;
-    ag_real weight_decay;    /* L2: added to the gradient */
-    ag_real keep;            /* AdamW: the parameters are multiplied by 1 - lr decay first; Adam: 1 */
+    ag_real weight_decay; /* L2: added to the gradient */
+    ag_real keep;         /* AdamW: the parameters are multiplied by 1 - lr decay first; Adam: 1 */
 } agk_adam;
 
 typedef struct agk_adagrad {
@@ -35,11 +35,16 @@ typedef struct agk_rmsprop {
     ag_real lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
 } agk_rmsprop;
 
+/* The gradient of a norm's input. */
+typedef struct agk_norm {
+    ag_real centre, mean, slope, scale;
+} agk_norm;
+
 /* Images are interleaved by this many, or twice as many (see interleave.h). */
 #define AGK_LANES 16
 
-/* Convolutions work on this many channels of an output pixel; their weight gradients on so many output channels by so many
- * input channels. */
+/* Convolutions work on this many channels of an output pixel; their weight gradients on so many output channels by so
+ * many input channels. */
 #define AGK_CONV_ROWS         12
 #define AGK_CONV_GRAD_ROWS    8
 #define AGK_CONV_GRAD_COLUMNS 3
@@ -59,7 +64,8 @@ typedef struct agk_window {
     int64_t x_channel, x_row, x_column;
 } agk_window;
 
-/* The positions top, top + row_step, ... below bottom, by left, ... below right, of a plane whose rows are `row` long. */
+/* The positions top, top + row_step, ... below bottom, by left, ... below right, of a plane whose rows are `row` long.
+ */
 typedef struct agk_pool_window {
     int64_t top, bottom, row_step, left, right, column_step, row;
 } agk_pool_window;

@@ -13,7 +13,9 @@
 
 #define SPINS  2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
 #define YIELDS 100  /* the same where there are more threads than CPUs, each look leaving the CPU to others */
-#define STACK  ((size_t)1 << 20) /* of a worker: matrix products keep panels of 128 KiB there; some systems give no more in all */
+#define STACK                                                                                                          \
+    ((size_t)1 << 20) /* of a worker: matrix products keep panels of 128 KiB there; some systems give no more in all   \
+                       */
 
 typedef struct job {
     agk_body *body;
@@ -22,19 +24,19 @@ typedef struct job {
 } job;
 
 static struct pool {
-    pthread_mutex_t owner;    /* held by the thread whose work runs */
-    pthread_mutex_t sleep;    /* guards going to sleep */
+    pthread_mutex_t owner; /* held by the thread whose work runs */
+    pthread_mutex_t sleep; /* guards going to sleep */
     pthread_cond_t  wake;
     pthread_t       worker[AG_MAX_THREADS];
-    int             workers;  /* running, beside the caller */
-    bool            crowded;  /* more threads than CPUs */
+    int             workers; /* running, beside the caller */
+    bool            crowded; /* more threads than CPUs */
     bool            fork_watched;
     job             job;
     atomic_bool     stop;
-    atomic_uint     turn;     /* grows with each job */
-    atomic_int      pending;  /* workers that have not finished it */
+    atomic_uint     turn;    /* grows with each job */
+    atomic_int      pending; /* workers that have not finished it */
     atomic_int      asleep;
-    atomic_int      threads;  /* wanted; 0 until first asked */
+    atomic_int      threads; /* wanted; 0 until first asked */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static _Thread_local bool in_body;

@@ -1,6 +1,7 @@
-/* batch_norm: each channel to mean 0 and deviation 1, then scaled and shifted. Saved: per channel the mean that was taken off
- * and one over the deviation. */
+/* batch_norm: each channel to mean 0 and deviation 1, then scaled and shifted. Saved: per channel the mean that was
+ * taken off and one over the deviation. */
 #include <math.h>
+#include <string.h>
 
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
@@ -18,8 +19,8 @@ typedef struct batch_norm_plan {
 static bool batch_norm_shape(ag_node *node)
 {
     static const char *const names[] = {"input", "running_mean", "running_var", "weight", "bias"};
-    batch_norm_plan *p = node->attr;
-    const ag_shape *x = &node->in[X]->shape;
+    batch_norm_plan         *p = node->attr;
+    const ag_shape          *x = &node->in[X]->shape;
     if (x->rank < 2)
         return ag_op_fail(node, "input %s, expected (N, C, ...)", AG_STR(x));
     for (int i = RUNNING_MEAN; i < node->n_in; i++)
@@ -42,96 +43,187 @@ static int64_t plane(const batch_norm_plan *p, int64_t n, int64_t c)
     return (n * p->channels + c) * p->pixels;
 }
 
-static double square_of(double x)
-{
-    return x * x;
-}
+/* ---- Channels one after the other, each a row of pixels in every image. ---- */
 
-/* The mean and the biased variance of a channel, in double. */
+/* The mean and the biased variance of a channel: the variance around a first estimate of the mean, then put right. */
 static void moments(const ag_node *node, int64_t c, double *mean, double *variance)
 {
     const batch_norm_plan *p = node->attr;
-    const ag_real *x = node->in[X]->data;
-    double count = (double)(p->batch * p->pixels), sum = 0, squares = 0;
+    const ag_real         *x = node->in[X]->data, estimate = x[plane(p, 0, c)];
+    double                 count = (double)(p->batch * p->pixels), sum = 0, squares = 0;
     for (int64_t n = 0; n < p->batch; n++)
         sum += (double)agk()->sum(p->pixels, x + plane(p, n, c));
-    *mean = sum / count;
+    *mean = isfinite(sum) ? sum / count : (double)estimate;
+    const ag_real centre = (ag_real)*mean;
+    sum = 0;
     for (int64_t n = 0; n < p->batch; n++)
-        for (int64_t i = 0; i < p->pixels; i++)
-            squares += square_of((double)x[plane(p, n, c) + i] - *mean);
-    *variance = squares / count;
+        agk()->norm_sums(p->pixels, x + plane(p, n, c), centre, &sum, &squares);
+    const double off = sum / count; /* of the mean from its rounded value */
+    *mean = (double)centre + off;
+    *variance = fmax(squares / count - off * off, 0);
 }
 
 static void update_running(ag_node *node, int64_t c, double mean, double variance)
 {
     const batch_norm_plan *p = node->attr;
-    double count = (double)(p->batch * p->pixels);
-    ag_real *m = node->in[RUNNING_MEAN]->data + c, *v = node->in[RUNNING_VAR]->data + c;
+    double                 count = (double)(p->batch * p->pixels);
+    ag_real               *m = node->in[RUNNING_MEAN]->data + c, *v = node->in[RUNNING_VAR]->data + c;
     *m = (ag_real)((1 - p->momentum) * (double)*m + p->momentum * mean);
     *v = (ag_real)((1 - p->momentum) * (double)*v + p->momentum * variance * count / (count - 1));
 }
 
+/* Keeps what backward needs of a channel; returns what x - centre is multiplied with. */
+static ag_real save_channel(ag_node *node, int64_t c, double mean, double variance)
+{
+    const batch_norm_plan *p = node->attr;
+    ag_real               *saved = node->saved, inverse = (ag_real)(1 / sqrt(variance + p->eps));
+    saved[2 * c] = (ag_real)mean;
+    saved[2 * c + 1] = inverse;
+    return node->n_in > WEIGHT ? inverse * node->in[WEIGHT]->data[c] : inverse;
+}
+
 static void forward_channels(void *context, int64_t begin, int64_t end)
 {
-    ag_node *node = context;
+    ag_node               *node = context;
     const batch_norm_plan *p = node->attr;
-    ag_real *saved = node->saved;
     for (int64_t c = begin; c < end; c++) {
         double mean = (double)node->in[RUNNING_MEAN]->data[c], variance = (double)node->in[RUNNING_VAR]->data[c];
         if (p->training) {
             moments(node, c, &mean, &variance);
             update_running(node, c, mean, variance);
         }
-        ag_real inverse = (ag_real)(1 / sqrt(variance + p->eps)), centre = (ag_real)mean;
-        ag_real scale = node->n_in > WEIGHT ? inverse * node->in[WEIGHT]->data[c] : inverse;
-        ag_real shift = node->n_in > WEIGHT ? node->in[BIAS]->data[c] : 0;
-        saved[2 * c] = centre;
-        saved[2 * c + 1] = inverse;
+        const ag_real scale = save_channel(node, c, mean, variance),
+                      shift = node->n_in > WEIGHT ? node->in[BIAS]->data[c] : 0;
         for (int64_t n = 0; n < p->batch; n++)
-            for (int64_t i = plane(p, n, c), last = i + p->pixels; i < last; i++)
-                node->out->data[i] = (node->in[X]->data[i] - centre) * scale + shift;
+            agk()->norm_apply(p->pixels, node->in[X]->data + plane(p, n, c), (ag_real)mean, scale, shift,
+                              node->out->data + plane(p, n, c));
     }
+}
+
+/* What backward works on. */
+typedef struct gradients {
+    const ag_node *node;
+    ag_grad_target dx;
+    ag_real       *dw, *db;
+} gradients;
+
+/* With u the normalised input: db = sum g, dw = sum g u, dx = scale (g - mean g - u mean(g u)) in training, scale g in
+ * evaluation. Adds a channel's dw and db, and gives what dx is made of. */
+static agk_norm channel_gradient(const gradients *j, int64_t c, double sum, double product)
+{
+    const batch_norm_plan *p = j->node->attr;
+    const ag_real         *saved = j->node->saved;
+    const double           count = (double)(p->batch * p->pixels), inverse = (double)saved[2 * c + 1];
+    if (j->dw)
+        j->dw[c] += (ag_real)(product * inverse);
+    if (j->db)
+        j->db[c] += (ag_real)sum;
+    const ag_real weight = j->node->n_in > WEIGHT ? j->node->in[WEIGHT]->data[c] : 1;
+    return (agk_norm){saved[2 * c], (ag_real)(p->training ? sum / count : 0),
+                      (ag_real)(p->training ? product / count * inverse * inverse : 0), saved[2 * c + 1] * weight};
+}
+
+static void backward_channels(void *context, int64_t begin, int64_t end)
+{
+    const gradients       *j = context;
+    const batch_norm_plan *p = j->node->attr;
+    const ag_real         *x = j->node->in[X]->data, *g = j->node->out->grad, *saved = j->node->saved;
+    for (int64_t c = begin; c < end; c++) {
+        double sum = 0, product = 0;
+        for (int64_t n = 0; n < p->batch; n++)
+            agk()->norm_gradient_sums(p->pixels, x + plane(p, n, c), g + plane(p, n, c), NULL, saved[2 * c], &sum,
+                                      &product);
+        const agk_norm o = channel_gradient(j, c, sum, product);
+        for (int64_t n = 0; j->dx.data && n < p->batch; n++)
+            agk()->norm_gradient(p->pixels, x + plane(p, n, c), g + plane(p, n, c), NULL, &o, j->dx.add,
+                                 j->dx.data + plane(p, n, c));
+    }
+}
+
+/* ---- Inputs of (N, C): channels side by side, COLUMNS of them at a time. ---- */
+
+enum { COLUMNS = 64 };
+
+static void forward_columns(ag_node *node, int64_t c, int64_t n)
+{
+    const batch_norm_plan *p = node->attr;
+    const ag_real         *x = node->in[X]->data + c;
+    double                 sum[COLUMNS] = {0}, squares[COLUMNS] = {0};
+    ag_real                centre[COLUMNS], scale[COLUMNS], shift[COLUMNS];
+    memcpy(centre, x, (size_t)n * sizeof *centre); /* the first row is an estimate of the mean */
+    if (p->training)
+        agk()->norm_columns_sums(p->batch, n, p->channels, x, centre, sum, squares);
+    for (int64_t i = 0; i < n; i++) {
+        double mean = (double)node->in[RUNNING_MEAN]->data[c + i],
+               variance = (double)node->in[RUNNING_VAR]->data[c + i];
+        if (p->training) {
+            const double off = sum[i] / (double)p->batch;
+            mean = (double)centre[i] + off;
+            variance = fmax(squares[i] / (double)p->batch - off * off, 0);
+            update_running(node, c + i, mean, variance);
+        }
+        centre[i] = (ag_real)mean;
+        scale[i] = save_channel(node, c + i, mean, variance);
+        shift[i] = node->n_in > WEIGHT ? node->in[BIAS]->data[c + i] : 0;
+    }
+    agk()->norm_columns_apply(p->batch, n, p->channels, x, centre, scale, shift, node->out->data + c);
+}
+
+static void backward_columns(const gradients *j, int64_t c, int64_t n)
+{
+    const batch_norm_plan *p = j->node->attr;
+    const ag_real         *x = j->node->in[X]->data + c, *g = j->node->out->grad + c, *saved = j->node->saved;
+    double                 sum[COLUMNS] = {0}, product[COLUMNS] = {0};
+    ag_real                centre[COLUMNS], mean[COLUMNS], slope[COLUMNS], scale[COLUMNS];
+    for (int64_t i = 0; i < n; i++)
+        centre[i] = saved[2 * (c + i)];
+    agk()->norm_columns_gradient_sums(p->batch, n, p->channels, x, g, centre, sum, product);
+    for (int64_t i = 0; i < n; i++) {
+        const agk_norm o = channel_gradient(j, c + i, sum[i], product[i]);
+        mean[i] = o.mean;
+        slope[i] = o.slope;
+        scale[i] = o.scale;
+    }
+    if (j->dx.data)
+        agk()->norm_columns_gradient(p->batch, n, p->channels, x, g, centre, mean, slope, scale, j->dx.add,
+                                     j->dx.data + c);
+}
+
+static void forward_blocks(void *context, int64_t begin, int64_t end)
+{
+    const int64_t channels = ((batch_norm_plan *)((ag_node *)context)->attr)->channels;
+    for (int64_t b = begin; b < end; b++)
+        forward_columns(context, b * COLUMNS, channels - b * COLUMNS < COLUMNS ? channels - b * COLUMNS : COLUMNS);
+}
+
+static void backward_blocks(void *context, int64_t begin, int64_t end)
+{
+    const int64_t channels = ((batch_norm_plan *)((gradients *)context)->node->attr)->channels;
+    for (int64_t b = begin; b < end; b++)
+        backward_columns(context, b * COLUMNS, channels - b * COLUMNS < COLUMNS ? channels - b * COLUMNS : COLUMNS);
+}
+
+/* ---- Both. ---- */
+
+static void for_channels(const batch_norm_plan *p, agk_body *channels, agk_body *blocks, void *context)
+{
+    if (p->pixels == 1)
+        agk_parallel((p->channels + COLUMNS - 1) / COLUMNS, 8192 / (p->batch * COLUMNS) + 1, blocks, context);
+    else
+        agk_parallel(p->channels, 8192 / (p->batch * p->pixels) + 1, channels, context);
 }
 
 static void batch_norm_forward(ag_node *node)
 {
-    const batch_norm_plan *p = node->attr;
-    agk_parallel(p->channels, 8192 / (p->batch * p->pixels) + 1, forward_channels, node);
-}
-
-/* With u the normalised input: db = sum g, dw = sum g u, dx = scale (g - mean g - u mean(g u)) in training, scale g in
- * evaluation. */
-static void backward_channel(const ag_node *node, int64_t c, ag_real *dx, ag_real *dw, ag_real *db)
-{
-    const batch_norm_plan *p = node->attr;
-    const ag_real *x = node->in[X]->data, *g = node->out->grad, *saved = node->saved;
-    double centre = (double)saved[2 * c], inverse = (double)saved[2 * c + 1], sum = 0, product = 0;
-    double count = (double)(p->batch * p->pixels), scale = inverse;
-    for (int64_t n = 0; n < p->batch; n++)
-        for (int64_t i = plane(p, n, c), last = i + p->pixels; i < last; i++) {
-            sum += (double)g[i];
-            product += (double)g[i] * ((double)x[i] - centre) * inverse;
-        }
-    if (dw)
-        dw[c] += (ag_real)product;
-    if (db)
-        db[c] += (ag_real)sum;
-    if (node->n_in > WEIGHT)
-        scale *= (double)node->in[WEIGHT]->data[c];
-    double mean = p->training ? sum / count : 0, slope = p->training ? product / count * inverse : 0;
-    for (int64_t n = 0; dx && n < p->batch; n++)
-        for (int64_t i = plane(p, n, c), last = i + p->pixels; i < last; i++)
-            dx[i] += (ag_real)(scale * ((double)g[i] - mean - ((double)x[i] - centre) * slope));
+    for_channels(node->attr, forward_channels, forward_blocks, node);
 }
 
 static void batch_norm_backward(const ag_node *node)
 {
-    const batch_norm_plan *p = node->attr;
-    ag_real *dx = ag_grad(node->in[X]);
-    ag_real *dw = node->n_in > WEIGHT ? ag_grad(node->in[WEIGHT]) : NULL;
-    ag_real *db = node->n_in > WEIGHT ? ag_grad(node->in[BIAS]) : NULL;
-    for (int64_t c = 0; c < p->channels; c++)
-        backward_channel(node, c, dx, dw, db);
+    const bool affine = node->n_in > WEIGHT;
+    gradients  j = {node, ag_grad_open(node->in[X]), affine ? ag_grad(node->in[WEIGHT]) : NULL,
+                   affine ? ag_grad(node->in[BIAS]) : NULL};
+    for_channels(node->attr, backward_channels, backward_blocks, &j);
 }
 
 static const ag_op batch_norm_op = {"batch_norm", batch_norm_shape, batch_norm_forward, batch_norm_backward};
@@ -139,7 +231,7 @@ static const ag_op batch_norm_op = {"batch_norm", batch_norm_shape, batch_norm_f
 ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_tensor *running_mean,
                          ag_tensor *running_var, double momentum, double eps)
 {
-    ag_tensor *in[] = {x, running_mean, running_var, weight, bias};
+    ag_tensor      *in[] = {x, running_mean, running_var, weight, bias};
     batch_norm_plan p = {.momentum = momentum, .eps = eps};
     return ag_apply(&batch_norm_op, weight || bias ? 5 : 3, in, &p, sizeof p);
 }

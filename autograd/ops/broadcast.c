@@ -26,7 +26,7 @@ typedef struct loop {
 
 static int collect_loops(const ag_shape *a, const ag_shape *b, const ag_shape *out, loop *l)
 {
-    int n = 0;
+    int     n = 0;
     int64_t a_size = 1, b_size = 1;
     for (int i = out->rank - 1; i >= 0; i--) {
         int64_t a_dim = size_at(a, out->rank, i), b_dim = size_at(b, out->rank, i);
@@ -49,7 +49,7 @@ bool ag_broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan)
     if (!result_shape(a, b, &plan->shape))
         return false;
     loop l[AG_MAX_RANK];
-    int n = collect_loops(a, b, &plan->shape, l);
+    int  n = collect_loops(a, b, &plan->shape, l);
     for (int i = 0; i < n; i++) {
         plan->a_repeats |= l[i].a == 0;
         plan->b_repeats |= l[i].b == 0;

@@ -9,12 +9,12 @@
 #include "autograd/shape.h"
 
 typedef struct ag_broadcast {
-    ag_shape shape;                                          /* of the result */
-    int      loops;                                          /* outer loops */
+    ag_shape shape; /* of the result */
+    int      loops; /* outer loops */
     int64_t  rows, width;
     int64_t  count[AG_MAX_RANK], a[AG_MAX_RANK], b[AG_MAX_RANK]; /* outer loops: turns, strides of the operands */
-    int      a_step, b_step;                                 /* strides along a row: 0 or 1 */
-    bool     a_repeats, b_repeats;                           /* some element of the operand is used more than once */
+    int      a_step, b_step;                                     /* strides along a row: 0 or 1 */
+    bool     a_repeats, b_repeats; /* some element of the operand is used more than once */
 } ag_broadcast;
 
 /* False when the shapes do not broadcast, or the result is too large. */

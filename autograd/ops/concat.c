@@ -13,8 +13,8 @@ typedef struct concat_plan {
 static bool concat_shape(ag_node *node)
 {
     const ag_shape *first = &node->in[0]->shape;
-    concat_plan *p = node->attr;
-    int axis = ag_axis_index(first, p->axis);
+    concat_plan    *p = node->attr;
+    int             axis = ag_axis_index(first, p->axis);
     if (axis < 0)
         return ag_op_fail(node, "%s has no axis %d", AG_STR(first), p->axis);
     ag_shape out = *first;
@@ -37,7 +37,7 @@ static bool concat_shape(ag_node *node)
 static void concat_forward(ag_node *node)
 {
     const concat_plan *p = node->attr;
-    ag_real *to = node->out->data;
+    ag_real           *to = node->out->data;
     for (int i = 0; i < node->n_in; i++) {
         int64_t piece = ag_numel(&node->in[i]->shape) / p->blocks;
         for (int64_t b = 0; b < p->blocks; b++)
@@ -49,9 +49,9 @@ static void concat_forward(ag_node *node)
 static void concat_backward(const ag_node *node)
 {
     const concat_plan *p = node->attr;
-    const ag_real *from = node->out->grad;
+    const ag_real     *from = node->out->grad;
     for (int i = 0; i < node->n_in; i++) {
-        int64_t piece = ag_numel(&node->in[i]->shape) / p->blocks;
+        int64_t  piece = ag_numel(&node->in[i]->shape) / p->blocks;
         ag_real *dx = ag_grad(node->in[i]);
         for (int64_t b = 0; dx && b < p->blocks; b++)
             agk()->add(piece, from + b * p->block, dx + b * piece);

@@ -15,9 +15,9 @@ static bool channels_fit(ag_node *node, const ag_conv_options *o)
 
 static bool conv2d_shape(ag_node *node)
 {
-    ag_conv_plan *p = node->attr;
+    ag_conv_plan          *p = node->attr;
     const ag_conv_options *o = &p->options;
-    const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    const ag_shape        *x = &node->in[0]->shape, *w = &node->in[1]->shape;
     if (!ag_conv_ranks(node) || !ag_conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
         !ag_conv_bias(node, w->dim[0]))
         return false;
@@ -25,8 +25,8 @@ static bool conv2d_shape(ag_node *node)
     for (int i = 0; i < 2; i++) {
         int64_t in = x->dim[2 + i], kernel = w->dim[2 + i], reach = o->dilation[i] * (kernel - 1) + 1;
         if (reach > in + 2 * o->padding[i])
-            return ag_op_fail(node, "the kernel of weight %s covers %lld pixels, the padded input %s has %lld", AG_STR(w),
-                              (long long)reach, AG_STR(x), (long long)(in + 2 * o->padding[i]));
+            return ag_op_fail(node, "the kernel of weight %s covers %lld pixels, the padded input %s has %lld",
+                              AG_STR(w), (long long)reach, AG_STR(x), (long long)(in + 2 * o->padding[i]));
         p->conv.in[i] = in;
         p->conv.kernel[i] = kernel;
         p->conv.stride[i] = o->stride[i];
@@ -40,27 +40,54 @@ static bool conv2d_shape(ag_node *node)
 
 static void conv2d_forward(ag_node *node)
 {
-    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    const ag_conv_plan *p = node->attr;
+    const agk_conv     *c = &p->conv;
+    if (p->direct) {
+        agk_conv_direct_forward(c, node->in[0]->data, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL,
+                                false, node->out->data, node->saved);
+        return;
+    }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
     agk_interleave(c->batch, in, node->in[0]->data, room.x);
     agk_conv_forward(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
     agk_deinterleave(c->batch, out, room.y, false, node->out->data);
 }
 
-/* room.x still holds the input; its gradient takes its place. */
-static void conv2d_backward(const ag_node *node)
+static void direct_backward(const ag_node *node)
 {
     const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    const ag_real  *g = node->out->grad;
+    ag_grad_target  dw = ag_grad_open(node->in[1]), dx = ag_grad_open(node->in[0]);
+    if (dw.data)
+        agk_conv_direct_weight_gradient(c, node->in[0]->data, g, dw.add, dw.data, node->saved);
+    if (dx.data)
+        agk_conv_direct_input_gradient(c, g, node->in[1]->data, NULL, dx.add, dx.data, node->saved);
+    if (node->n_in > 2 && ag_grad(node->in[2]))
+        agk_conv_direct_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], g, node->in[2]->grad);
+}
+
+/* room.x still holds the input; its gradient takes its place. A second backward interleaves the input again. */
+static void conv2d_backward(const ag_node *node)
+{
+    ag_conv_plan   *p = node->attr;
+    const agk_conv *c = &p->conv;
+    if (p->direct) {
+        direct_backward(node);
+        return;
+    }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
     agk_interleave(c->batch, out, node->out->grad, room.y);
+    if (p->input_lost)
+        agk_interleave(c->batch, in, node->in[0]->data, room.x);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
         agk_conv_weight_gradient(c, room, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
     if (dx.data) {
         agk_conv_input_gradient(c, room, node->in[1]->data, NULL);
+        p->input_lost = true;
         agk_deinterleave(c->batch, in, room.x, dx.add, dx.data);
     }
     if (node->n_in > 2 && ag_grad(node->in[2]))
@@ -71,7 +98,7 @@ static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_b
 
 ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options)
 {
-    ag_tensor *in[] = {x, weight, bias};
+    ag_tensor   *in[] = {x, weight, bias};
     ag_conv_plan p = {.options = options};
     return ag_apply(&conv2d_op, bias ? 3 : 2, in, &p, sizeof p);
 }
@@ -79,13 +106,15 @@ ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_o
 ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
 {
     if (!x || !weight || x->shape.rank != 3 || weight->shape.rank != 3)
-        return ag_fail(x && x->tape ? x->tape : weight ? weight->tape : NULL,
+        return ag_fail(x && x->tape ? x->tape
+                       : weight     ? weight->tape
+                                    : NULL,
                        "conv1d: input %s and weight %s, expected three dimensions each", x ? AG_STR(&x->shape) : "NULL",
                        weight ? AG_STR(&weight->shape) : "NULL");
-    ag_tape *tape = x->tape ? x->tape : weight->tape;
-    const int64_t *n = x->shape.dim, *k = weight->shape.dim;
+    ag_tape        *tape = x->tape ? x->tape : weight->tape;
+    const int64_t  *n = x->shape.dim, *k = weight->shape.dim;
     ag_conv_options flat = {{1, o.stride[0]}, {0, o.padding[0]}, {1, o.dilation[0]}, {0, 0}, o.groups};
-    ag_tensor *y = ag_conv2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
-                             ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
+    ag_tensor      *y = ag_conv2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
+                                  ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
     return ag_flatten(y, 2, 3);
 }

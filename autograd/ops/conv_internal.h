@@ -2,7 +2,7 @@
 #ifndef AG_CONV_INTERNAL_H
 #define AG_CONV_INTERNAL_H
 
-#include "autograd/kernels/conv.h"
+#include "autograd/kernels/conv_direct.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -10,6 +10,8 @@
 typedef struct ag_conv_plan {
     ag_conv_options options;
     agk_conv        conv;
+    bool            direct;     /* conv_direct.h, not interleaved images */
+    bool            input_lost; /* its interleaved copy: backward has put the gradient there */
 } ag_conv_plan;
 
 /* Puts the defaults for zeros and refuses negative numbers. */

@@ -37,10 +37,11 @@ bool ag_conv_bias(ag_node *node, int64_t channels)
 
 bool ag_conv_take_room(ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
+    ag_conv_plan *p = node->attr;
     if (ag_numel(&node->out->shape) < 0)
         return true; /* refused by whoever called the rule */
-    int64_t size = agk_conv_room_size(&p->conv);
+    p->direct = agk_conv_is_direct(&p->conv);
+    int64_t size = p->direct ? agk_conv_direct_room(&p->conv) : agk_conv_room_size(&p->conv);
     if (size < 0)
         return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));
     return ag_op_save(node, size) != NULL;

@@ -1,5 +1,5 @@
-/* conv_transpose2d: conv2d with the roles of input and output exchanged. Its plan is that of the convolution which leads from
- * its output back to its input. */
+/* conv_transpose2d: conv2d with the roles of input and output exchanged. Its plan is that of the convolution which
+ * leads from its output back to its input. */
 #include "autograd/ops/conv_internal.h"
 
 static bool channels_fit(ag_node *node, const ag_conv_options *o)
@@ -16,20 +16,20 @@ static bool channels_fit(ag_node *node, const ag_conv_options *o)
 
 static bool conv_transpose2d_shape(ag_node *node)
 {
-    ag_conv_plan *p = node->attr;
+    ag_conv_plan          *p = node->attr;
     const ag_conv_options *o = &p->options;
-    const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
+    const ag_shape        *x = &node->in[0]->shape, *w = &node->in[1]->shape;
     if (!ag_conv_ranks(node) || !ag_conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
         !ag_conv_bias(node, w->dim[1] * o->groups))
         return false;
-    p->conv = (agk_conv){.batch = x->dim[0], .in_channels = w->dim[1] * o->groups, .out_channels = x->dim[1],
-                         .groups = o->groups};
+    p->conv = (agk_conv){
+        .batch = x->dim[0], .in_channels = w->dim[1] * o->groups, .out_channels = x->dim[1], .groups = o->groups};
     for (int i = 0; i < 2; i++) {
         if (o->output_padding[i] >= o->stride[i] && o->output_padding[i] >= o->dilation[i])
             return ag_op_fail(node, "output_padding %lld must be smaller than stride %lld or dilation %lld",
                               (long long)o->output_padding[i], (long long)o->stride[i], (long long)o->dilation[i]);
-        int64_t out = (x->dim[2 + i] - 1) * o->stride[i] - 2 * o->padding[i] +
-                      o->dilation[i] * (w->dim[2 + i] - 1) + o->output_padding[i] + 1;
+        int64_t out = (x->dim[2 + i] - 1) * o->stride[i] - 2 * o->padding[i] + o->dilation[i] * (w->dim[2 + i] - 1) +
+                      o->output_padding[i] + 1;
         if (out < 1)
             return ag_op_fail(node, "input %s and weight %s with padding %lld leave no output", AG_STR(x), AG_STR(w),
                               (long long)o->padding[i]);
@@ -46,27 +46,54 @@ static bool conv_transpose2d_shape(ag_node *node)
 
 static void conv_transpose2d_forward(ag_node *node)
 {
-    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    const ag_conv_plan *p = node->attr;
+    const agk_conv     *c = &p->conv;
+    if (p->direct) {
+        agk_conv_direct_input_gradient(c, node->in[0]->data, node->in[1]->data,
+                                       node->n_in > 2 ? node->in[2]->data : NULL, false, node->out->data, node->saved);
+        return;
+    }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
     agk_interleave(c->batch, out, node->in[0]->data, room.y);
     agk_conv_input_gradient(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
     agk_deinterleave(c->batch, in, room.x, false, node->out->data);
 }
 
-/* room.y still holds the input; its gradient takes its place. */
-static void conv_transpose2d_backward(const ag_node *node)
+static void direct_backward(const ag_node *node)
 {
     const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
+    const ag_real  *g = node->out->grad;
+    ag_grad_target  dw = ag_grad_open(node->in[1]), dx = ag_grad_open(node->in[0]);
+    if (dw.data)
+        agk_conv_direct_weight_gradient(c, g, node->in[0]->data, dw.add, dw.data, node->saved);
+    if (dx.data)
+        agk_conv_direct_forward(c, g, node->in[1]->data, NULL, dx.add, dx.data, node->saved);
+    if (node->n_in > 2 && ag_grad(node->in[2]))
+        agk_conv_direct_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], g, node->in[2]->grad);
+}
+
+/* room.y still holds the input; its gradient takes its place. A second backward interleaves the input again. */
+static void conv_transpose2d_backward(const ag_node *node)
+{
+    ag_conv_plan   *p = node->attr;
+    const agk_conv *c = &p->conv;
+    if (p->direct) {
+        direct_backward(node);
+        return;
+    }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
+    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
     agk_interleave(c->batch, in, node->out->grad, room.x);
+    if (p->input_lost)
+        agk_interleave(c->batch, out, node->in[0]->data, room.y);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
         agk_conv_weight_gradient(c, room, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
     if (dx.data) {
         agk_conv_forward(c, room, node->in[1]->data, NULL);
+        p->input_lost = true;
         agk_deinterleave(c->batch, out, room.y, dx.add, dx.data);
     }
     if (node->n_in > 2 && ag_grad(node->in[2]))
@@ -78,7 +105,7 @@ static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_s
 
 ag_tensor *ag_conv_transpose2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options)
 {
-    ag_tensor *in[] = {x, weight, bias};
+    ag_tensor   *in[] = {x, weight, bias};
     ag_conv_plan p = {.options = options};
     return ag_apply(&conv_transpose2d_op, bias ? 3 : 2, in, &p, sizeof p);
 }

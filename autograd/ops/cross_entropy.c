@@ -10,7 +10,7 @@
 static bool cross_entropy_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape, *t = &node->in[1]->shape;
-    ag_reduction reduction = *(const ag_reduction *)node->attr;
+    ag_reduction    reduction = *(const ag_reduction *)node->attr;
     if (x->rank != 2 || t->rank != 1 || t->dim[0] != x->dim[0])
         return ag_op_fail(node, "logits %s and target %s, expected (N, C, ...) and (N, ...)", AG_STR(x), AG_STR(t));
     if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
@@ -31,14 +31,14 @@ static bool cross_entropy_shape(ag_node *node)
 static void log_softmax_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    int64_t n = node->in[0]->shape.dim[1];
+    int64_t        n = node->in[0]->shape.dim[1];
     agk()->log_softmax(end - begin, n, node->in[0]->data + begin * n, (ag_real *)node->saved + begin * n);
 }
 
 static void cross_entropy_forward(ag_node *node)
 {
-    int64_t rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
-    ag_reduction reduction = *(const ag_reduction *)node->attr;
+    int64_t        rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
+    ag_reduction   reduction = *(const ag_reduction *)node->attr;
     const ag_real *log_p = node->saved, *target = log_p + rows * classes;
     agk_parallel(rows, 2048 / classes + 1, log_softmax_rows, node);
     double total = 0;
@@ -55,12 +55,12 @@ static void cross_entropy_forward(ag_node *node)
 /* dx = g (softmax - one at the target): the backward of log_softmax for a gradient of -g at the target. */
 static void cross_entropy_backward(const ag_node *node)
 {
-    int64_t rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
-    ag_reduction reduction = *(const ag_reduction *)node->attr;
+    int64_t        rows = node->in[0]->shape.dim[0], classes = node->in[0]->shape.dim[1];
+    ag_reduction   reduction = *(const ag_reduction *)node->attr;
     const ag_real *log_p = node->saved, *target = log_p + rows * classes, *g = node->out->grad;
-    ag_real *dx = ag_grad(node->in[0]);
+    ag_real       *dx = ag_grad(node->in[0]);
     for (int64_t r = 0; dx && r < rows; r++) {
-        ag_real weight = reduction == AG_NONE ? g[r] : reduction == AG_MEAN ? g[0] / (ag_real)rows : g[0];
+        ag_real  weight = reduction == AG_NONE ? g[r] : reduction == AG_MEAN ? g[0] / (ag_real)rows : g[0];
         ag_real *row = dx + r * classes;
         agk()->add_exp_scaled(classes, weight, log_p + r * classes, row);
         row[(int64_t)target[r]] -= weight;

@@ -8,7 +8,7 @@
 
 static bool dropout_shape(ag_node *node)
 {
-    double p = *(const double *)node->attr;
+    double     p = *(const double *)node->attr;
     ag_tensor *x = node->in[0];
     if (!(p >= 0 && p <= 1))
         return ag_op_fail(node, "probability is %g, expected 0 to 1", p);
@@ -28,7 +28,7 @@ static void dropout_part(void *context, int64_t begin, int64_t end)
 
 static void dropout_forward(ag_node *node)
 {
-    double keep = 1 - *(const double *)node->attr;
+    double  keep = 1 - *(const double *)node->attr;
     int64_t n = ag_numel(&node->out->shape);
     if (!node->saved)
         return;

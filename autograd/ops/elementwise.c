@@ -1,4 +1,5 @@
-/* All elementwise ops. elementwise.def makes the entries; the shape rules and the walks over the data stand here once. */
+/* All elementwise ops. elementwise.def makes the entries; the shape rules and the walks over the data stand here once.
+ */
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
@@ -41,8 +42,8 @@ typedef struct unary_gradient {
 static void unary_backward_part(void *context, int64_t begin, int64_t end)
 {
     const unary_gradient *u = context;
-    const ag_node *node = u->node;
-    const ag_tensor *out = node->out;
+    const ag_node        *node = u->node;
+    const ag_tensor      *out = node->out;
     agk()->unary_backward(unary_index(node), end - begin, node->in[0]->data + begin, out->data + begin,
                           out->grad + begin, node->attr, u->dx.add, u->dx.data + begin);
 }
@@ -59,26 +60,35 @@ static const ag_op unary_ops[AGK_UNARY_COUNT] = {
 #include "autograd/kernels/elementwise.def"
 };
 
+/* The exponents that people write most are products and roots. */
+static int simple_power(double p)
+{
+    return p == 2 ? AGK_UNARY_square : p == 0.5 ? AGK_UNARY_sqrt : p == -1 ? AGK_UNARY_reciprocal : AGK_UNARY_pow;
+}
+
 static ag_tensor *unary(int op, ag_tensor *x, double p, double q)
 {
+    if (op == AGK_UNARY_pow && p == 3)
+        return ag_mul(ag_square(x), x);
+    op = op == AGK_UNARY_pow ? simple_power(p) : op;
     ag_real pq[2] = {(ag_real)p, (ag_real)q};
     return ag_apply(&unary_ops[op], 1, &x, pq, sizeof pq);
 }
 
-#define UNARY(name, domain, y, dx)                                                                    \
-    ag_tensor *ag_##name(ag_tensor *x)                                                                \
-    {                                                                                                 \
-        return unary(AGK_UNARY_##name, x, 0, 0);                                                      \
+#define UNARY(name, domain, y, dx)                                                                                     \
+    ag_tensor *ag_##name(ag_tensor *x)                                                                                 \
+    {                                                                                                                  \
+        return unary(AGK_UNARY_##name, x, 0, 0);                                                                       \
     }
-#define UNARY_P(name, domain, y, dx)                                                                  \
-    ag_tensor *ag_##name(ag_tensor *x, double p)                                                      \
-    {                                                                                                 \
-        return unary(AGK_UNARY_##name, x, p, 0);                                                      \
+#define UNARY_P(name, domain, y, dx)                                                                                   \
+    ag_tensor *ag_##name(ag_tensor *x, double p)                                                                       \
+    {                                                                                                                  \
+        return unary(AGK_UNARY_##name, x, p, 0);                                                                       \
     }
-#define UNARY_PQ(name, domain, y, dx)                                                                 \
-    ag_tensor *ag_##name(ag_tensor *x, double p, double q)                                            \
-    {                                                                                                 \
-        return unary(AGK_UNARY_##name, x, p, q);                                                      \
+#define UNARY_PQ(name, domain, y, dx)                                                                                  \
+    ag_tensor *ag_##name(ag_tensor *x, double p, double q)                                                             \
+    {                                                                                                                  \
+        return unary(AGK_UNARY_##name, x, p, q);                                                                       \
     }
 #include "autograd/kernels/elementwise.def"
 
@@ -89,10 +99,12 @@ static const ag_op binary_ops[AGK_BINARY_COUNT];
 static bool binary_shape(ag_node *node)
 {
     const ag_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
-    ag_broadcast *plan = node->attr;
+    ag_broadcast   *plan = node->attr;
     if (!ag_broadcast_plan(a, b, plan))
-        return ag_op_fail(node, "shapes %s and %s do not broadcast: each pair of dimensions, from the last, must be "
-                                "equal or hold a 1", AG_STR(a), AG_STR(b));
+        return ag_op_fail(node,
+                          "shapes %s and %s do not broadcast: each pair of dimensions, from the last, must be "
+                          "equal or hold a 1",
+                          AG_STR(a), AG_STR(b));
     node->out->shape = plan->shape;
     return true;
 }
@@ -105,7 +117,7 @@ static int binary_index(const ag_node *node)
 /* Operands of one shape are one long row, of which each thread takes a part. */
 static void binary_row_part(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
+    const ag_node      *node = context;
     const ag_broadcast *plan = node->attr;
     agk()->binary(binary_index(node), end - begin, node->in[0]->data + begin * plan->a_step, plan->a_step,
                   node->in[1]->data + begin * plan->b_step, plan->b_step, node->out->data + begin);
@@ -113,12 +125,12 @@ static void binary_row_part(void *context, int64_t begin, int64_t end)
 
 static void binary_some_rows(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
+    const ag_node      *node = context;
     const ag_broadcast *plan = node->attr;
     for (int64_t r = begin; r < end; r++) {
         ag_row at = ag_broadcast_row(plan, r);
-        agk()->binary(binary_index(node), plan->width, node->in[0]->data + at.a, plan->a_step,
-                      node->in[1]->data + at.b, plan->b_step, node->out->data + r * plan->width);
+        agk()->binary(binary_index(node), plan->width, node->in[0]->data + at.a, plan->a_step, node->in[1]->data + at.b,
+                      plan->b_step, node->out->data + r * plan->width);
     }
 }
 
@@ -140,12 +152,12 @@ typedef struct binary_gradient {
 /* Elements begin .. end-1 of one row. */
 static void binary_backward_row(const binary_gradient *g, int64_t row, int64_t begin, int64_t end)
 {
-    const ag_node *node = g->node;
+    const ag_node      *node = g->node;
     const ag_broadcast *plan = node->attr;
-    const ag_tensor *out = node->out;
-    ag_row at = ag_broadcast_row(plan, row);
-    int64_t a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
-    const ag_real *x0 = node->in[0]->data + a, *x1 = node->in[1]->data + b;
+    const ag_tensor    *out = node->out;
+    ag_row              at = ag_broadcast_row(plan, row);
+    int64_t             a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
+    const ag_real      *x0 = node->in[0]->data + a, *x1 = node->in[1]->data + b;
     if (g->which == 0)
         agk()->binary_backward_a(binary_index(node), end - begin, x0, plan->a_step, x1, plan->b_step, out->data + y,
                                  out->grad + y, g->d.add, g->d.data + a);
@@ -170,7 +182,7 @@ static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
 static void binary_backward_of(const ag_node *node, int which, bool repeats)
 {
     const ag_broadcast *plan = node->attr;
-    binary_gradient g = {node, which, {NULL, true}};
+    binary_gradient     g = {node, which, {NULL, true}};
     if (repeats)
         g.d.data = ag_grad(node->in[which]);
     else
@@ -199,14 +211,14 @@ static const ag_op binary_ops[AGK_BINARY_COUNT] = {
 
 static ag_tensor *binary(int op, ag_tensor *a, ag_tensor *b)
 {
-    ag_tensor *in[] = {a, b};
+    ag_tensor   *in[] = {a, b};
     ag_broadcast plan = {.rows = 0};
     return ag_apply(&binary_ops[op], 2, in, &plan, sizeof plan);
 }
 
-#define BINARY(name, domain, y, da, db)                                                               \
-    ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b)                                                  \
-    {                                                                                                 \
-        return binary(AGK_BINARY_##name, a, b);                                                           \
+#define BINARY(name, domain, y, da, db)                                                                                \
+    ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b)                                                                   \
+    {                                                                                                                  \
+        return binary(AGK_BINARY_##name, a, b);                                                                        \
     }
 #include "autograd/kernels/elementwise.def"

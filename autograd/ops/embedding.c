@@ -8,7 +8,7 @@
 static bool embedding_shape(ag_node *node)
 {
     const ag_tensor *index = node->in[0];
-    const ag_shape *w = &node->in[1]->shape;
+    const ag_shape  *w = &node->in[1]->shape;
     if (w->rank != 2)
         return ag_op_fail(node, "weight %s, expected two dimensions (rows, width)", AG_STR(w));
     if (index->shape.rank == AG_MAX_RANK)
@@ -30,8 +30,8 @@ static bool embedding_shape(ag_node *node)
 static void embedding_forward(ag_node *node)
 {
     const ag_tensor *w = node->in[1];
-    const ag_real *index = node->saved;
-    int64_t width = w->shape.dim[1];
+    const ag_real   *index = node->saved;
+    int64_t          width = w->shape.dim[1];
     for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); i < n; i++)
         memcpy(node->out->data + i * width, w->data + (int64_t)index[i] * width, (size_t)width * sizeof *w->data);
 }
@@ -39,8 +39,8 @@ static void embedding_forward(ag_node *node)
 static void embedding_backward(const ag_node *node)
 {
     const ag_real *index = node->saved;
-    int64_t width = node->in[1]->shape.dim[1];
-    ag_real *dw = ag_grad(node->in[1]);
+    int64_t        width = node->in[1]->shape.dim[1];
+    ag_real       *dw = ag_grad(node->in[1]);
     for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); dw && i < n; i++)
         agk()->add(width, node->out->grad + i * width, dw + (int64_t)index[i] * width);
 }

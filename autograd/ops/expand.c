@@ -14,8 +14,8 @@ typedef struct expand_plan {
 static bool expand_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    expand_plan *p = node->attr;
-    ag_shape s = p->shape;
+    expand_plan    *p = node->attr;
+    ag_shape        s = p->shape;
     for (int i = 0; i < s.rank && s.rank <= AG_MAX_RANK; i++) {
         int own = i - (s.rank - x->rank);
         if (s.dim[i] == -1 && own >= 0)
@@ -32,7 +32,7 @@ static void expand_forward(ag_node *node)
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
     for (int64_t r = 0; r < p->rows; r++) {
         const ag_real *x = node->in[0]->data + ag_broadcast_row(p, r).a;
-        ag_real *y = node->out->data + r * p->width;
+        ag_real       *y = node->out->data + r * p->width;
         if (p->a_step)
             memcpy(y, x, (size_t)p->width * sizeof *y);
         else
@@ -44,10 +44,10 @@ static void expand_forward(ag_node *node)
 static void expand_backward(const ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
-    ag_real *dx = ag_grad(node->in[0]);
+    ag_real            *dx = ag_grad(node->in[0]);
     for (int64_t r = 0; dx && r < p->rows; r++) {
         const ag_real *g = node->out->grad + r * p->width;
-        ag_real *to = dx + ag_broadcast_row(p, r).a;
+        ag_real       *to = dx + ag_broadcast_row(p, r).a;
         if (p->a_step)
             agk()->add(p->width, g, to);
         else

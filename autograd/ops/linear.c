@@ -31,17 +31,17 @@ static bool linear_shape(ag_node *node)
 static void linear_forward(ag_node *node)
 {
     const ag_tensor *x = node->in[0], *w = node->in[1];
-    int64_t out = w->shape.dim[0], in = w->shape.dim[1];
-    const ag_real *bias = node->n_in > 2 ? node->in[2]->data : NULL;
-    agk_gemm(rows_of(x), out, in, (agk_matrix){x->data, in, 1}, (agk_matrix){w->data, 1, in}, bias, 0,
-             node->out->data, out);
+    int64_t          out = w->shape.dim[0], in = w->shape.dim[1];
+    const ag_real   *bias = node->n_in > 2 ? node->in[2]->data : NULL;
+    agk_gemm(rows_of(x), out, in, (agk_matrix){x->data, in, 1}, (agk_matrix){w->data, 1, in}, bias, 0, node->out->data,
+             out);
 }
 
 /* dW = g^T x, dx = g W, db = the sum of g's rows. */
 static void linear_backward(const ag_node *node)
 {
-    ag_tensor *x = node->in[0], *w = node->in[1];
-    int64_t m = rows_of(x), out = w->shape.dim[0], in = w->shape.dim[1];
+    ag_tensor     *x = node->in[0], *w = node->in[1];
+    int64_t        m = rows_of(x), out = w->shape.dim[0], in = w->shape.dim[1];
     const ag_real *g = node->out->grad;
     ag_grad_target dw = ag_grad_open(w);
     if (dw.data)

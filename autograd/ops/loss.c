@@ -22,7 +22,7 @@ static ag_reduction reduction_of(const ag_node *node)
 static bool loss_shape(ag_node *node)
 {
     const ag_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
-    ag_reduction reduction = reduction_of(node);
+    ag_reduction    reduction = reduction_of(node);
     if (!ag_shape_equal(a, b))
         return ag_op_fail(node, "input %s and target %s differ in shape", AG_STR(a), AG_STR(b));
     if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
@@ -65,10 +65,10 @@ typedef struct loss_gradient {
 static void loss_backward_part(void *context, int64_t begin, int64_t end)
 {
     const loss_gradient *l = context;
-    const ag_node *node = l->node;
-    int sg = reduction_of(node) == AG_NONE;
-    const ag_real *a = node->in[0]->data + begin, *b = node->in[1]->data + begin;
-    const ag_real *g = node->out->grad + begin * sg;
+    const ag_node       *node = l->node;
+    int                  sg = reduction_of(node) == AG_NONE;
+    const ag_real       *a = node->in[0]->data + begin, *b = node->in[1]->data + begin;
+    const ag_real       *g = node->out->grad + begin * sg;
     if (l->which == 0)
         agk()->loss_backward_a(loss_index(node), end - begin, a, b, g, sg, l->weight, l->d.add, l->d.data + begin);
     else
@@ -97,9 +97,9 @@ static ag_tensor *loss(int op, ag_tensor *a, ag_tensor *b, ag_reduction reductio
     return ag_apply(&loss_ops[op], 2, in, &reduction, sizeof reduction);
 }
 
-#define LOSS(name, domain, y, da, db)                                                                 \
-    ag_tensor *ag_##name##_loss(ag_tensor *a, ag_tensor *b, ag_reduction reduction)                   \
-    {                                                                                                 \
-        return loss(AGK_LOSS_##name, a, b, reduction);                                                    \
+#define LOSS(name, domain, y, da, db)                                                                                  \
+    ag_tensor *ag_##name##_loss(ag_tensor *a, ag_tensor *b, ag_reduction reduction)                                    \
+    {                                                                                                                  \
+        return loss(AGK_LOSS_##name, a, b, reduction);                                                                 \
     }
 #include "autograd/kernels/elementwise.def"

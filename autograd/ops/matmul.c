@@ -27,7 +27,7 @@ static ag_shape as_matrix(const ag_shape *s, bool left)
 static bool matmul_shape(ag_node *node)
 {
     const ag_shape *given_a = &node->in[0]->shape, *given_b = &node->in[1]->shape;
-    matmul_plan *plan = node->attr;
+    matmul_plan    *plan = node->attr;
     if (given_a->rank < 1 || given_b->rank < 1)
         return ag_op_fail(node, "inputs %s and %s, expected at least one dimension each", AG_STR(given_a),
                           AG_STR(given_b));
@@ -36,8 +36,8 @@ static bool matmul_shape(ag_node *node)
     plan->k = a.dim[a.rank - 1];
     plan->n = b.dim[b.rank - 1];
     if (b.dim[b.rank - 2] != plan->k)
-        return ag_op_fail(node, "inner dimensions of %s and %s differ: %lld and %lld", AG_STR(given_a),
-                          AG_STR(given_b), (long long)plan->k, (long long)b.dim[b.rank - 2]);
+        return ag_op_fail(node, "inner dimensions of %s and %s differ: %lld and %lld", AG_STR(given_a), AG_STR(given_b),
+                          (long long)plan->k, (long long)b.dim[b.rank - 2]);
     ag_shape batch_a = batch_of(&a), batch_b = batch_of(&b);
     if (!ag_broadcast_plan(&batch_a, &batch_b, &plan->batch))
         return ag_op_fail(node, "batch dimensions of %s and %s do not broadcast", AG_STR(given_a), AG_STR(given_b));
@@ -68,11 +68,11 @@ typedef struct matmul_job {
 static void one_matrix(const matmul_job *j, int64_t index)
 {
     const matmul_plan *p = j->node->attr;
-    ag_row at = ag_broadcast_row(&p->batch, index / p->batch.width);
-    int64_t along = index % p->batch.width, m = p->m, n = p->n, k = p->k;
-    int64_t ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
-    const ag_real *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;
-    ag_real *c = j->to;
+    ag_row             at = ag_broadcast_row(&p->batch, index / p->batch.width);
+    int64_t            along = index % p->batch.width, m = p->m, n = p->n, k = p->k;
+    int64_t            ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
+    const ag_real     *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;
+    ag_real           *c = j->to;
     if (j->product == FORWARD) {
         c += index * m * n;
         agk_gemm(m, n, k, (agk_matrix){a, k, 1}, (agk_matrix){b, n, 1}, NULL, 0, c, n);
@@ -98,7 +98,7 @@ static void some_matrices(void *context, int64_t begin, int64_t end)
 static void all_matrices(matmul_job *j, bool in_order)
 {
     const matmul_plan *p = j->node->attr;
-    int64_t batch = p->batch.rows * p->batch.width, work = p->m * p->n * p->k;
+    int64_t            batch = p->batch.rows * p->batch.width, work = p->m * p->n * p->k;
     if (in_order || work > 1000000)
         some_matrices(j, 0, batch);
     else
@@ -135,7 +135,7 @@ static const ag_op matmul_op = {"matmul", matmul_shape, matmul_forward, matmul_b
 
 ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b)
 {
-    ag_tensor *in[] = {a, b};
+    ag_tensor  *in[] = {a, b};
     matmul_plan plan = {.m = 0};
     return ag_apply(&matmul_op, 2, in, &plan, sizeof plan);
 }

@@ -13,15 +13,15 @@
 typedef struct reduce_plan {
     ag_axes axes;
     bool    keepdim;
-    int     loops;                                  /* all, the row included; at least 1 */
-    int64_t count[AG_MAX_RANK], out[AG_MAX_RANK];   /* turns, and strides in the output: 0 where reduced */
-    int64_t rows, width, reduced;                   /* reduced: inputs per output */
+    int     loops;                                /* all, the row included; at least 1 */
+    int64_t count[AG_MAX_RANK], out[AG_MAX_RANK]; /* turns, and strides in the output: 0 where reduced */
+    int64_t rows, width, reduced;                 /* reduced: inputs per output */
 } reduce_plan;
 
 static bool mark_axes(ag_node *node, bool *is_reduced)
 {
     const ag_shape *x = &node->in[0]->shape;
-    const ag_axes *axes = &((const reduce_plan *)node->attr)->axes;
+    const ag_axes  *axes = &((const reduce_plan *)node->attr)->axes;
     if (axes->count < AG_ALL_AXES || axes->count > AG_MAX_RANK)
         return ag_op_fail(node, "more than %d axes given", AG_MAX_RANK);
     for (int i = 0; i < x->rank; i++)
@@ -41,7 +41,7 @@ static void plan_loops(reduce_plan *p, const ag_shape *x, const bool *is_reduced
     p->reduced = 1;
     for (int i = x->rank - 1; i >= 0; i--) { /* innermost first, turned around below */
         int64_t out = is_reduced[i] ? 0 : stride;
-        bool joins = p->loops > 0 && (p->out[p->loops - 1] == 0) == is_reduced[i];
+        bool    joins = p->loops > 0 && (p->out[p->loops - 1] == 0) == is_reduced[i];
         if (joins) {
             p->count[p->loops - 1] *= x->dim[i];
         } else {
@@ -69,8 +69,8 @@ static void plan_loops(reduce_plan *p, const ag_shape *x, const bool *is_reduced
 static bool reduce_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    reduce_plan *p = node->attr;
-    bool is_reduced[AG_MAX_RANK];
+    reduce_plan    *p = node->attr;
+    bool            is_reduced[AG_MAX_RANK];
     if (!mark_axes(node, is_reduced))
         return false;
     ag_shape *out = &node->out->shape;
@@ -114,11 +114,11 @@ static ag_real sum_partial(const void *context, int64_t begin, int64_t end)
 
 static void sum_rows(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
+    const ag_node     *node = context;
     const reduce_plan *p = node->attr;
     for (int64_t r = begin; r < end; r++) {
         const ag_real *x = node->in[0]->data + r * p->width;
-        ag_real *y = node->out->data + row_out(p, r);
+        ag_real       *y = node->out->data + row_out(p, r);
         if (row_is_reduced(p))
             y[0] += agk()->sum(p->width, x);
         else
@@ -144,7 +144,7 @@ static void reduce_rows(const reduce_plan *p, agk_body *body, void *context)
 static void sum_forward(ag_node *node)
 {
     const reduce_plan *p = node->attr;
-    int64_t n = ag_numel(&node->in[0]->shape);
+    int64_t            n = ag_numel(&node->in[0]->shape);
     if (p->loops == 1 && row_is_reduced(p)) {
         node->out->data[0] = agk_sum_chunks(n, sum_partial, node, node->saved);
         return;
@@ -159,7 +159,7 @@ static void sum_forward(ag_node *node)
 static void sum_backward_scaled(const ag_node *node, ag_real scale)
 {
     const reduce_plan *p = node->attr;
-    ag_real *dx = ag_grad(node->in[0]);
+    ag_real           *dx = ag_grad(node->in[0]);
     for (int64_t r = 0; dx && r < p->rows; r++) {
         const ag_real *g = node->out->grad + row_out(p, r);
         if (row_is_reduced(p))
@@ -201,7 +201,7 @@ static void max_forward(ag_node *node)
     fill(node->out, -(ag_real)INFINITY);
     for (int64_t r = 0; r < p->rows; r++) {
         const ag_real *x = node->in[0]->data + r * p->width;
-        ag_real *y = node->out->data + row_out(p, r);
+        ag_real       *y = node->out->data + row_out(p, r);
         if (row_is_reduced(p)) {
             ag_real m = agk()->max(p->width, x);
             agk()->max_into(1, &m, y);
@@ -212,7 +212,8 @@ static void max_forward(ag_node *node)
 }
 
 /* Calls for each input element: its place, and that of its output. */
-static void max_walk(const ag_node *node, void (*visit)(const ag_node *, int64_t in, int64_t out, ag_real *), ag_real *to)
+static void max_walk(const ag_node *node, void (*visit)(const ag_node *, int64_t in, int64_t out, ag_real *),
+                     ag_real       *to)
 {
     const reduce_plan *p = node->attr;
     for (int64_t r = 0; r < p->rows; r++) {
@@ -227,11 +228,11 @@ static void count_equal(const ag_node *node, int64_t in, int64_t out, ag_real *c
     count[out] += node->in[0]->data[in] == node->out->data[out];
 }
 
+/* Where the maximum is NaN nothing equals it, and 0 / 0 gives NaN, as in PyTorch. */
 static void share_gradient(const ag_node *node, int64_t in, int64_t out, ag_real *dx)
 {
-    const ag_real *count = node->saved;
-    if (node->in[0]->data[in] == node->out->data[out])
-        dx[in] += node->out->grad[out] / count[out];
+    const ag_real *count = node->saved, equal = node->in[0]->data[in] == node->out->data[out];
+    dx[in] += node->out->grad[out] * equal / count[out];
 }
 
 static void max_backward(const ag_node *node)

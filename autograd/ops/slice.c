@@ -11,18 +11,24 @@ typedef struct slice_plan {
     int64_t blocks, block, piece, offset; /* of each `block` elements of x, `piece` from `offset` on are taken */
 } slice_plan;
 
+/* As Python counts: from the end if negative, and clipped to what is there. */
+static int64_t position(int64_t at, int64_t size)
+{
+    at += at < 0 ? size : 0;
+    return at < 0 ? 0 : at > size ? size : at;
+}
+
 static bool slice_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    slice_plan *p = node->attr;
-    int axis = ag_axis_index(x, p->axis);
+    slice_plan     *p = node->attr;
+    int             axis = ag_axis_index(x, p->axis);
     if (axis < 0)
         return ag_op_fail(node, "%s has no axis %d", AG_STR(x), p->axis);
-    int64_t size = x->dim[axis], begin = p->begin < 0 ? p->begin + size : p->begin;
-    int64_t end = p->end < 0 ? p->end + size : p->end;
-    if (begin < 0 || end > size || begin >= end)
-        return ag_op_fail(node, "[%lld:%lld] of axis %d of %s: empty, or out of range", (long long)p->begin,
-                          (long long)p->end, p->axis, AG_STR(x));
+    const int64_t size = x->dim[axis], begin = position(p->begin, size), end = position(p->end, size);
+    if (begin >= end)
+        return ag_op_fail(node, "[%lld:%lld] of axis %d of %s is empty; a tensor has at least one element",
+                          (long long)p->begin, (long long)p->end, p->axis, AG_STR(x));
     int64_t inner = 1;
     for (int i = axis + 1; i < x->rank; i++)
         inner *= x->dim[i];
@@ -38,7 +44,7 @@ static bool slice_shape(ag_node *node)
 static void slice_forward(ag_node *node)
 {
     const slice_plan *p = node->attr;
-    const ag_real *x = node->in[0]->data + p->offset;
+    const ag_real    *x = node->in[0]->data + p->offset;
     for (int64_t i = 0; i < p->blocks; i++)
         memcpy(node->out->data + i * p->piece, x + i * p->block, (size_t)p->piece * sizeof *x);
 }
@@ -46,7 +52,7 @@ static void slice_forward(ag_node *node)
 static void slice_backward(const ag_node *node)
 {
     const slice_plan *p = node->attr;
-    ag_real *dx = ag_grad(node->in[0]);
+    ag_real          *dx = ag_grad(node->in[0]);
     for (int64_t i = 0; dx && i < p->blocks; i++)
         agk()->add(p->piece, node->out->grad + i * p->piece, dx + p->offset + i * p->block);
 }
@@ -70,7 +76,7 @@ int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece)
         return chunks < 0 ? 0 : chunks;
     }
     int64_t size = x->shape.dim[index], part = (size + chunks - 1) / chunks;
-    int made = 0;
+    int     made = 0;
     for (int i = 0; i < chunks; i++) {
         int64_t begin = i * part, end = begin + part < size ? begin + part : size;
         piece[i] = begin < size ? ag_slice(x, axis, begin, end) : NULL;

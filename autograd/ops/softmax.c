@@ -1,59 +1,111 @@
-/* softmax, log_softmax, logsumexp: along the last axis; another axis is brought there first. */
+/* softmax, log_softmax, logsumexp along one axis: of rows, where it is the last, else of columns. */
+#include <string.h>
+
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
-static int64_t width_of(const ag_node *node)
+/* The input as (outer, n, inner). */
+typedef struct along {
+    int     axis;
+    int64_t outer, n, inner;
+} along;
+
+static bool find_axis(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    return x->dim[x->rank - 1];
-}
-
-static void for_rows(const ag_node *node, agk_body *body, void *context)
-{
-    int64_t n = width_of(node);
-    agk_parallel(ag_numel(&node->in[0]->shape) / n, 2048 / n + 1, body, context);
+    along          *a = node->attr;
+    int             axis = ag_axis_index(x, a->axis);
+    if (axis < 0)
+        return ag_op_fail(node, "%s has no axis %d", AG_STR(x), a->axis);
+    a->axis = axis;
+    a->n = x->dim[axis];
+    a->outer = a->inner = 1;
+    for (int i = 0; i < axis; i++)
+        a->outer *= x->dim[i];
+    for (int i = axis + 1; i < x->rank; i++)
+        a->inner *= x->dim[i];
+    return true;
 }
 
 static bool same_shape(ag_node *node)
 {
     node->out->shape = node->in[0]->shape;
-    return true;
+    return find_axis(node);
 }
 
-typedef struct rows_job {
+enum { COLUMNS = 64 };
+
+/* A block of columns: where it begins, and how many there are. */
+static int64_t columns_of(const along *a, int64_t item, int64_t *begin)
+{
+    const int64_t blocks = (a->inner + COLUMNS - 1) / COLUMNS, from = item % blocks * COLUMNS;
+    *begin = item / blocks * a->n * a->inner + from;
+    return a->inner - from < COLUMNS ? a->inner - from : COLUMNS;
+}
+
+/* Runs `rows` over the rows, or `columns` over blocks of columns. */
+static void run(const along *a, agk_body *rows, agk_body *columns, void *context)
+{
+    if (a->inner == 1)
+        agk_parallel(a->outer, 2048 / a->n + 1, rows, context);
+    else
+        agk_parallel(a->outer * ((a->inner + COLUMNS - 1) / COLUMNS), 2048 / (a->n * COLUMNS) + 1, columns, context);
+}
+
+typedef struct gradient {
     const ag_node *node;
     ag_real       *dx;
-} rows_job;
+} gradient;
 
 /* ---- softmax. ---- */
 
 static void softmax_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    int64_t n = width_of(node);
+    const int64_t  n = ((const along *)node->attr)->n;
     agk()->softmax(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin * n);
+}
+
+static void softmax_columns(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const along   *a = node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at);
+        agk()->softmax_columns(a->n, width, a->inner, node->in[0]->data + at, node->out->data + at);
+    }
 }
 
 static void softmax_forward(ag_node *node)
 {
-    for_rows(node, softmax_rows, node);
+    run(node->attr, softmax_rows, softmax_columns, node);
 }
 
-static void softmax_backward_rows(void *context, int64_t begin, int64_t end)
+static void softmax_rows_backward(void *context, int64_t begin, int64_t end)
 {
-    const rows_job *j = context;
-    int64_t at = begin * width_of(j->node);
-    agk()->softmax_backward(end - begin, width_of(j->node), j->node->out->data + at, j->node->out->grad + at,
-                            j->dx + at);
+    const gradient *j = context;
+    const int64_t   n = ((const along *)j->node->attr)->n, at = begin * n;
+    agk()->softmax_backward(end - begin, n, j->node->out->data + at, j->node->out->grad + at, j->dx + at);
+}
+
+static void softmax_columns_backward(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const along    *a = j->node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at);
+        agk()->softmax_columns_backward(a->n, width, a->inner, j->node->out->data + at, j->node->out->grad + at,
+                                        j->dx + at);
+    }
 }
 
 static void softmax_backward(const ag_node *node)
 {
-    rows_job j = {node, ag_grad(node->in[0])};
+    gradient j = {node, ag_grad(node->in[0])};
     if (j.dx)
-        for_rows(node, softmax_backward_rows, &j);
+        run(node->attr, softmax_rows_backward, softmax_columns_backward, &j);
 }
 
 static const ag_op softmax_op = {"softmax", same_shape, softmax_forward, softmax_backward};
@@ -63,106 +115,142 @@ static const ag_op softmax_op = {"softmax", same_shape, softmax_forward, softmax
 static void log_softmax_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    int64_t n = width_of(node);
+    const int64_t  n = ((const along *)node->attr)->n;
     agk()->log_softmax(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin * n);
+}
+
+static void log_softmax_columns(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const along   *a = node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at);
+        agk()->log_softmax_columns(a->n, width, a->inner, node->in[0]->data + at, node->out->data + at);
+    }
 }
 
 static void log_softmax_forward(ag_node *node)
 {
-    for_rows(node, log_softmax_rows, node);
+    run(node->attr, log_softmax_rows, log_softmax_columns, node);
 }
 
-static void log_softmax_backward_rows(void *context, int64_t begin, int64_t end)
+static void log_softmax_rows_backward(void *context, int64_t begin, int64_t end)
 {
-    const rows_job *j = context;
-    int64_t at = begin * width_of(j->node);
-    agk()->log_softmax_backward(end - begin, width_of(j->node), j->node->out->data + at, j->node->out->grad + at,
-                                j->dx + at);
+    const gradient *j = context;
+    const int64_t   n = ((const along *)j->node->attr)->n, at = begin * n;
+    agk()->log_softmax_backward(end - begin, n, j->node->out->data + at, j->node->out->grad + at, j->dx + at);
+}
+
+static void log_softmax_columns_backward(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const along    *a = j->node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at);
+        agk()->log_softmax_columns_backward(a->n, width, a->inner, j->node->out->data + at, j->node->out->grad + at,
+                                            j->dx + at);
+    }
 }
 
 static void log_softmax_backward(const ag_node *node)
 {
-    rows_job j = {node, ag_grad(node->in[0])};
+    gradient j = {node, ag_grad(node->in[0])};
     if (j.dx)
-        for_rows(node, log_softmax_backward_rows, &j);
+        run(node->attr, log_softmax_rows_backward, log_softmax_columns_backward, &j);
 }
 
 static const ag_op log_softmax_op = {"log_softmax", same_shape, log_softmax_forward, log_softmax_backward};
 
-/* ---- logsumexp. Saved: the softmax of the input, which is its derivative. ---- */
+/* ---- logsumexp. Saved: the input less the result, whose exponential is the derivative. ---- */
 
 static bool logsumexp_shape(ag_node *node)
 {
-    node->out->shape = node->in[0]->shape;
-    node->out->shape.rank--;
-    return ag_op_save(node, ag_numel(&node->in[0]->shape));
+    const ag_shape *x = &node->in[0]->shape;
+    const along    *a = node->attr;
+    if (!find_axis(node))
+        return false;
+    for (int i = 0; i < x->rank; i++)
+        if (i != a->axis)
+            node->out->shape.dim[node->out->shape.rank++] = x->dim[i];
+    return ag_op_save(node, ag_numel(x)) != NULL;
 }
 
 static void logsumexp_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    int64_t n = width_of(node);
-    agk()->logsumexp(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin);
-    agk()->softmax(end - begin, n, node->in[0]->data + begin * n, (ag_real *)node->saved + begin * n);
+    const int64_t  n = ((const along *)node->attr)->n;
+    const ag_real *x = node->in[0]->data;
+    ag_real       *y = node->out->data, *log_p = node->saved;
+    agk()->logsumexp(end - begin, n, x + begin * n, y + begin);
+    memcpy(log_p + begin * n, x + begin * n, (size_t)((end - begin) * n) * sizeof *x);
+    for (int64_t r = begin; r < end; r++)
+        agk()->add_constant(n, -y[r], log_p + r * n);
+}
+
+static void logsumexp_columns(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const along   *a = node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
+        agk()->logsumexp_columns(a->n, width, a->inner, node->in[0]->data + at,
+                                 node->out->data + outer * a->inner + at % a->inner);
+        const ag_real *x = node->in[0]->data + at, *y = node->out->data + outer * a->inner + at % a->inner;
+        for (int64_t k = 0; k < a->n; k++)
+            agk()->binary(AGK_BINARY_sub, width, x + k * a->inner, 1, y, 1, (ag_real *)node->saved + at + k * a->inner);
+    }
 }
 
 static void logsumexp_forward(ag_node *node)
 {
-    for_rows(node, logsumexp_rows, node);
+    run(node->attr, logsumexp_rows, logsumexp_columns, node);
+}
+
+static void logsumexp_rows_backward(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const int64_t   n = ((const along *)j->node->attr)->n;
+    for (int64_t r = begin; r < end; r++)
+        agk()->add_exp_scaled(n, j->node->out->grad[r], (const ag_real *)j->node->saved + r * n, j->dx + r * n);
+}
+
+static void logsumexp_columns_backward(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const along    *a = j->node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t  width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
+        const ag_real *g = j->node->out->grad + outer * a->inner + at % a->inner;
+        for (int64_t k = 0; k < a->n; k++) {
+            ag_real p[COLUMNS], none[2] = {0};
+            agk()->unary(AGK_UNARY_exp, width, (const ag_real *)j->node->saved + at + k * a->inner, none, p);
+            agk()->add_product(width, g, p, j->dx + at + k * a->inner);
+        }
+    }
 }
 
 static void logsumexp_backward(const ag_node *node)
 {
-    int64_t n = width_of(node), rows = ag_numel(&node->out->shape);
-    const ag_real *p = node->saved;
-    ag_real *dx = ag_grad(node->in[0]);
-    for (int64_t r = 0; dx && r < rows; r++)
-        agk()->add_scaled(n, node->out->grad[r], p + r * n, dx + r * n);
+    gradient j = {node, ag_grad(node->in[0])};
+    if (j.dx)
+        run(node->attr, logsumexp_rows_backward, logsumexp_columns_backward, &j);
 }
 
 static const ag_op logsumexp_op = {"logsumexp", logsumexp_shape, logsumexp_forward, logsumexp_backward};
 
 /* ---- Entries. ---- */
 
-/* The index of the axis, or -1 with the error recorded. */
-static int checked_axis(const char *name, ag_tensor *x, int axis)
-{
-    int index = x ? ag_axis_index(&x->shape, axis) : -1;
-    if (index < 0)
-        ag_fail(x ? x->tape : NULL, "%s: %s has no axis %d", name, x ? AG_STR(&x->shape) : "NULL", axis);
-    return index;
-}
-
-static ag_tensor *along(const ag_op *op, ag_tensor *x, int axis)
-{
-    int index = checked_axis(op->name, x, axis);
-    if (index < 0 || index == x->shape.rank - 1)
-        return ag_apply(op, 1, &x, NULL, 0);
-    ag_tensor *last = ag_transpose(x, index, -1);
-    return ag_transpose(ag_apply(op, 1, &last, NULL, 0), index, -1);
-}
-
 ag_tensor *ag_softmax(ag_tensor *x, int axis)
 {
-    return along(&softmax_op, x, axis);
+    return ag_apply(&softmax_op, 1, &x, &(along){.axis = axis}, sizeof(along));
 }
 
 ag_tensor *ag_log_softmax(ag_tensor *x, int axis)
 {
-    return along(&log_softmax_op, x, axis);
+    return ag_apply(&log_softmax_op, 1, &x, &(along){.axis = axis}, sizeof(along));
 }
 
 ag_tensor *ag_logsumexp(ag_tensor *x, int axis)
 {
-    int index = checked_axis("logsumexp", x, axis);
-    if (index < 0 || index == x->shape.rank - 1)
-        return ag_apply(&logsumexp_op, 1, &x, NULL, 0);
-    /* Bring the axis to the end with the order of the others kept. */
-    ag_axes order = {x->shape.rank, {0}};
-    for (int i = 0, to = 0; i < x->shape.rank; i++)
-        if (i != index)
-            order.axis[to++] = i;
-    order.axis[x->shape.rank - 1] = index;
-    ag_tensor *last = ag_permute(x, order);
-    return ag_apply(&logsumexp_op, 1, &last, NULL, 0);
+    return ag_apply(&logsumexp_op, 1, &x, &(along){.axis = axis}, sizeof(along));
 }

@@ -1,11 +1,15 @@
 /* upsample_nearest2d: each pixel repeated. */
+#include <string.h>
+
+#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
 static bool upsample_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    const int64_t *factor = node->attr, most = 1 << 24;
+    const int64_t  *factor = node->attr, most = 1 << 24;
     if (x->rank != 4)
         return ag_op_fail(node, "input %s, expected four dimensions (N, C, H, W)", AG_STR(x));
     if (factor[0] < 1 || factor[1] < 1 || factor[0] > most || factor[1] > most)
@@ -17,25 +21,52 @@ static bool upsample_shape(ag_node *node)
     return true;
 }
 
+typedef struct rows_job {
+    const ag_node *node;
+    ag_real       *dx;
+} rows_job;
+
+/* Rows of the input, each repeated along itself, then as a whole. */
+static void forward_rows(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const int64_t *factor = node->attr, width = node->in[0]->shape.dim[3], wide = width * factor[1];
+    for (int64_t row = begin; row < end; row++) {
+        ag_real *y = node->out->data + row * factor[0] * wide;
+        for (int64_t k = 0; k < factor[1]; k++)
+            agk()->scatter(width, factor[1], node->in[0]->data + row * width, y + k);
+        for (int64_t i = 1; i < factor[0]; i++)
+            memcpy(y + i * wide, y, (size_t)wide * sizeof *y);
+    }
+}
+
+static void backward_rows(void *context, int64_t begin, int64_t end)
+{
+    const rows_job *j = context;
+    const int64_t  *factor = j->node->attr, width = j->node->in[0]->shape.dim[3];
+    for (int64_t row = begin; row < end; row++)
+        for (int64_t i = 0; i < factor[0]; i++)
+            for (int64_t k = 0; k < factor[1]; k++)
+                agk()->gather_add(width, factor[1], j->node->out->grad + (row * factor[0] + i) * width * factor[1] + k,
+                                  j->dx + row * width);
+}
+
+static void for_rows(const ag_node *node, agk_body *body, void *context)
+{
+    const int64_t *in = node->in[0]->shape.dim, *factor = node->attr;
+    agk_parallel(in[0] * in[1] * in[2], 8192 / (in[3] * factor[0] * factor[1]) + 1, body, context);
+}
+
 static void upsample_forward(ag_node *node)
 {
-    const int64_t *factor = node->attr, *in = node->in[0]->shape.dim;
-    ag_real *y = node->out->data;
-    for (int64_t row = 0; row < in[0] * in[1] * in[2]; row++)
-        for (int64_t i = 0; i < factor[0]; i++)
-            for (int64_t k = 0; k < in[3] * factor[1]; k++)
-                *y++ = node->in[0]->data[row * in[3] + k / factor[1]];
+    for_rows(node, forward_rows, node);
 }
 
 static void upsample_backward(const ag_node *node)
 {
-    const int64_t *factor = node->attr, *in = node->in[0]->shape.dim;
-    const ag_real *g = node->out->grad;
-    ag_real *dx = ag_grad(node->in[0]);
-    for (int64_t row = 0; dx && row < in[0] * in[1] * in[2]; row++)
-        for (int64_t i = 0; i < factor[0]; i++)
-            for (int64_t k = 0; k < in[3] * factor[1]; k++)
-                dx[row * in[3] + k / factor[1]] += *g++;
+    rows_job j = {node, ag_grad(node->in[0])};
+    if (j.dx)
+        for_rows(node, backward_rows, &j);
 }
 
 static const ag_op upsample_op = {"upsample_nearest2d", upsample_shape, upsample_forward, upsample_backward};

@@ -12,10 +12,10 @@ static void view_backward(const ag_node *node)
 static bool reshape_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape, *asked = node->attr;
-    ag_shape s = *asked;
-    int64_t known = 1, n = ag_numel(x);
-    int unknown = -1;
-    bool valid = s.rank >= 0 && s.rank <= AG_MAX_RANK;
+    ag_shape        s = *asked;
+    int64_t         known = 1, n = ag_numel(x);
+    int             unknown = -1;
+    bool            valid = s.rank >= 0 && s.rank <= AG_MAX_RANK;
     for (int i = 0; valid && i < s.rank; i++) {
         if (s.dim[i] == -1 && unknown < 0)
             unknown = i;
@@ -45,8 +45,8 @@ ag_tensor *ag_reshape(ag_tensor *x, ag_shape shape)
 static bool flatten_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    const int *range = node->attr;
-    ag_shape *out = &node->out->shape;
+    const int      *range = node->attr;
+    ag_shape       *out = &node->out->shape;
     if (x->rank == 0) {
         *out = AG_SHAPE(1);
         node->out->data = node->in[0]->data;

@@ -17,8 +17,8 @@ static bool swish_dot_shape(ag_node *node)
 static void swish_dot_forward(ag_node *node)
 {
     const ag_real *a = node->in[0]->data, *b = node->in[1]->data;
-    double k = *(const double *)node->attr, sum = 0;
-    ag_real *s = node->saved;
+    double         k = *(const double *)node->attr, sum = 0;
+    ag_real       *s = node->saved;
     for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); i < n; i++) {
         s[i] = (ag_real)(1 / (1 + exp(-k * (double)a[i])));
         sum += (double)(a[i] * s[i] * b[i]);
@@ -29,8 +29,8 @@ static void swish_dot_forward(ag_node *node)
 static void swish_dot_backward(const ag_node *node)
 {
     const ag_real *a = node->in[0]->data, *b = node->in[1]->data, *s = node->saved, g = node->out->grad[0];
-    ag_real k = (ag_real) * (const double *)node->attr;
-    ag_real *da = ag_grad(node->in[0]), *db = ag_grad(node->in[1]);
+    ag_real        k = (ag_real) * (const double *)node->attr;
+    ag_real       *da = ag_grad(node->in[0]), *db = ag_grad(node->in[1]);
     for (int64_t i = 0, n = ag_numel(&node->in[0]->shape); i < n; i++) {
         if (da)
             da[i] += g * b[i] * s[i] * (1 + k * a[i] * (1 - s[i]));
@@ -75,7 +75,7 @@ static ag_tensor *root(void *context, ag_tape *tape, ag_tensor *const *in)
 
 Test(custom_op, works_like_any_other)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *a = ag_requires_grad(random_input(tape, AG_SHAPE(5), 1));
     cr_assert(ag_backward(swish_dot(a, random_input(tape, AG_SHAPE(5), 2), 1)) && a->grad);
     ag_tape_reset(tape);
@@ -86,7 +86,7 @@ Test(custom_op, works_like_any_other)
 
 Test(custom_op, gradcheck_tells_right_from_wrong)
 {
-    double tolerance = sizeof(ag_real) == 8 ? 1e-6 : 5e-2, step = sizeof(ag_real) == 8 ? 1e-5 : 1e-2;
+    double     tolerance = sizeof(ag_real) == 8 ? 1e-6 : 5e-2, step = sizeof(ag_real) == 8 ? 1e-5 : 1e-2;
     ag_tensor *in[2] = {ag_parameter_new(AG_SHAPE(5)), ag_parameter_new(AG_SHAPE(5))};
     fill_random(in[0], 1), fill_random(in[1], 2);
     ag_gradcheck_result r = ag_gradcheck(with_itself, NULL, 2, in, step, tolerance);

@@ -21,7 +21,7 @@ Test(ops, each_has_a_sample)
     char *text = read_text("autograd/ops.h"), name[64];
     cr_assert(text, "run the tests in the project's folder");
     const char *at = strstr(text, "---- Shape. ----");
-    int found = 0;
+    int         found = 0;
     while ((at = next_name(at, "ag_tensor *ag_", name, sizeof name))) {
         cr_expect(has_sample(name), "ag_%s has no sample in tests/support/samples.c", name);
         found++;
@@ -37,7 +37,7 @@ Test(ops, gradients)
     for (int i = 0; i < op_sample_count; i++)
         for (int k = 0; op_samples[i].sets[k].n; k++) {
             const op_sample *s = &op_samples[i];
-            ag_tensor *in[SAMPLE_INPUTS];
+            ag_tensor       *in[SAMPLE_INPUTS];
             sample_inputs(s, k, in);
             ag_gradcheck_result r = ag_gradcheck(s->f, NULL, s->sets[k].n, in, 1e-5, 1e-6);
             cr_expect(r.ok, "%s %s, set %d: %s", s->name, s->variant, k, r.message);
@@ -80,23 +80,12 @@ static void read_array(FILE *f, const char *label, golden *g)
         cr_assert(fscanf(f, "%lf", &g->value[i]) == 1);
 }
 
-static const op_sample *sample_named(const char *name)
-{
-    for (int i = 0; i < op_sample_count; i++) {
-        char full[96];
-        snprintf(full, sizeof full, "%s/%s", op_samples[i].name, op_samples[i].variant);
-        if (!strcmp(full, name))
-            return &op_samples[i];
-    }
-    return NULL;
-}
-
 static void check_case(FILE *f, const op_sample *s, int k)
 {
     static golden g;
-    ag_tensor *in[SAMPLE_INPUTS];
-    ag_tape *tape = ag_tape_new(0);
-    char what[128];
+    ag_tensor    *in[SAMPLE_INPUTS];
+    ag_tape      *tape = ag_tape_new(0);
+    char          what[128];
     snprintf(what, sizeof what, "%s/%s set %d", s->name, s->variant, k);
     sample_inputs(s, k, in);
     for (int i = 0; i < s->sets[k].n; i++) {
@@ -124,21 +113,32 @@ static void check_case(FILE *f, const op_sample *s, int k)
     ag_tape_free(tape);
 }
 
+/* Where a case begins in the file of golden values, or -1. */
+static long find_case(FILE *f, const char *name, int k)
+{
+    char line[65536], wanted[128];
+    snprintf(wanted, sizeof wanted, "case %s %d\n", name, k);
+    rewind(f);
+    while (fgets(line, sizeof line, f))
+        if (!strcmp(line, wanted))
+            return ftell(f);
+    return -1;
+}
+
 Test(ops, equal_pytorch)
 {
     FILE *f = fopen("tests/golden/ops.txt", "r");
     cr_assert(f);
-    int seen = 0, wanted = 0, k;
-    char name[96];
-    while (fscanf(f, " case %95s %d", name, &k) == 2) {
-        const op_sample *s = sample_named(name);
-        cr_assert(s, "no sample for the case %s", name);
-        check_case(f, s, k);
-        seen++;
-    }
-    fclose(f);
     for (int i = 0; i < op_sample_count; i++)
-        for (k = 0; !op_samples[i].random && op_samples[i].sets[k].n; k++)
-            wanted++;
-    cr_assert(seen == wanted, "%d cases, expected %d: run tests/golden/make_ops.py", seen, wanted);
+        for (int k = 0; !op_samples[i].random && op_samples[i].sets[k].n; k++) {
+            const op_sample *s = &op_samples[i];
+            char             name[96];
+            snprintf(name, sizeof name, "%s/%s", s->name, s->variant);
+            const long at = find_case(f, name, k);
+            cr_assert(at >= 0, "op %s has no values by PyTorch for its sample %d: run `make golden`, which adds them",
+                      name, k);
+            cr_assert(fseek(f, at, SEEK_SET) == 0);
+            check_case(f, s, k);
+        }
+    fclose(f);
 }

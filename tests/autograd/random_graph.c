@@ -31,9 +31,7 @@ static ag_tensor *grow(uint64_t *state, ag_tensor **pool, int n)
     case 7: return ag_add(a, ag_sum(b, AG_AXES(0), true));
     case 8: return ag_mul(a, ag_mean(b, AG_AXES(1), true));
     case 9: return ag_silu(ag_linear(a, b, ag_reshape(ag_slice(a, 0, 1, 2), AG_SHAPE(4))));
-    case 10:
-        ag_chunk(a, 2, 1, half);
-        return ag_concat(2, (ag_tensor *[]){half[1], ag_gelu(half[0])}, 1);
+    case 10: ag_chunk(a, 2, 1, half); return ag_concat(2, (ag_tensor *[]){half[1], ag_gelu(half[0])}, 1);
     case 11: return ag_tanh(ag_add(a, ag_randn_like(a)));
     case 12: return ag_sub(a, ag_reshape(ag_logsumexp(b, 1), AG_SHAPE(4, 1)));
     default: return ag_softplus(ag_dropout(a, 0.25));
@@ -42,7 +40,7 @@ static ag_tensor *grow(uint64_t *state, ag_tensor **pool, int n)
 
 static ag_tensor *random_graph(void *context, ag_tape *tape, ag_tensor *const *in)
 {
-    uint64_t state = *(const uint64_t *)context;
+    uint64_t   state = *(const uint64_t *)context;
     ag_tensor *pool[INPUTS + STEPS];
     for (int i = 0; i < INPUTS; i++)
         pool[i] = ag_on_tape(tape, in[i]);
@@ -71,7 +69,7 @@ Test(random_graph, gradients)
 Test(random_graph, runs)
 {
     for (uint64_t seed = 0; seed < 50; seed++) {
-        ag_tape *tape = ag_tape_new(seed);
+        ag_tape   *tape = ag_tape_new(seed);
         ag_tensor *in[INPUTS];
         for (int i = 0; i < INPUTS; i++) {
             in[i] = ag_parameter_new(AG_SHAPE(4, 4));

@@ -6,17 +6,20 @@
 
 Test(values, kinks)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *x = ag_requires_grad(ag_input(tape, AG_SHAPE(3), (ag_real[]){3, 1, 3}));
     cr_assert(ag_backward(ag_max(x, AG_ALL, false)) && (double)x->grad[0] == 0.5 && (double)x->grad[1] == 0);
     ag_tape_reset(tape);
-    ag_tensor *a = ag_requires_grad(ag_scalar(tape, 2)), *b = ag_requires_grad(ag_scalar(tape, 2)), *z = ag_requires_grad(ag_scalar(tape, 0));
+    ag_tensor *a = ag_requires_grad(ag_scalar(tape, 2)), *b = ag_requires_grad(ag_scalar(tape, 2)),
+              *z = ag_requires_grad(ag_scalar(tape, 0));
     ag_tensor *c = ag_requires_grad(ag_scalar(tape, 2)), *d = ag_requires_grad(ag_scalar(tape, 2));
     ag_tensor *sum = ag_add(ag_add(ag_maximum(a, b), ag_scale(ag_minimum(c, d), 3)), ag_add(ag_abs(z), ag_relu(z)));
-    cr_assert(ag_backward(sum) && (double)a->grad[0] == 0.5 && (double)b->grad[0] == 0.5 && (double)c->grad[0] == 1.5 && (double)d->grad[0] == 1.5 && (double)z->grad[0] == 0);
+    cr_assert(ag_backward(sum) && (double)a->grad[0] == 0.5 && (double)b->grad[0] == 0.5 && (double)c->grad[0] == 1.5 &&
+              (double)d->grad[0] == 1.5 && (double)z->grad[0] == 0);
     ag_tape_reset(tape);
     ag_tensor *p = ag_requires_grad(ag_input(tape, AG_SHAPE(4), (ag_real[]){-1, 0, 1, 2}));
-    cr_assert(ag_backward(ag_sum(ag_clamp(p, -1, 1), AG_ALL, false)) && (double)p->grad[0] == 1 && (double)p->grad[2] == 1 && (double)p->grad[3] == 0);
+    cr_assert(ag_backward(ag_sum(ag_clamp(p, -1, 1), AG_ALL, false)) && (double)p->grad[0] == 1 &&
+              (double)p->grad[2] == 1 && (double)p->grad[3] == 0);
     ag_tape_reset(tape);
     z = ag_requires_grad(ag_scalar(tape, 0));
     cr_assert(ag_backward(ag_pow(z, 0)) && (double)z->grad[0] == 0);
@@ -26,32 +29,123 @@ Test(values, kinks)
 Test(values, special)
 {
     const ag_real inf = (ag_real)INFINITY;
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape      *tape = ag_tape_new(0);
     cr_assert(ag_item(ag_logsumexp(ag_full(tape, AG_SHAPE(2), -INFINITY), 0)) == -INFINITY);
     cr_assert(ag_item(ag_logsumexp(ag_input(tape, AG_SHAPE(2), (ag_real[]){inf, 1}), 0)) == INFINITY);
     cr_assert(fabs(ag_item(ag_logsumexp(ag_full(tape, AG_SHAPE(2), 1000), 0)) - 1000.6931472) < 1e-3);
     cr_assert((double)ag_softmax(ag_full(tape, AG_SHAPE(2), 1000), 0)->data[0] == 0.5);
-    cr_assert(isnan(ag_item(ag_relu(ag_scalar(tape, NAN)))) && isnan(ag_item(ag_maximum(ag_scalar(tape, NAN), ag_scalar(tape, 1)))));
-    cr_assert(isnan(ag_item(ag_maximum(ag_scalar(tape, 1), ag_scalar(tape, NAN)))) && isnan(ag_item(ag_minimum(ag_scalar(tape, NAN), ag_scalar(tape, 1)))));
-    cr_assert(fabs(ag_item(ag_bce_loss(ag_scalar(tape, 0), ag_scalar(tape, 1), AG_SUM)) - 100) < 1e-9 && ag_item(ag_bce_loss(ag_scalar(tape, 1), ag_scalar(tape, 1), AG_SUM)) == 0);
+    cr_assert(isnan(ag_item(ag_relu(ag_scalar(tape, NAN)))) &&
+              isnan(ag_item(ag_maximum(ag_scalar(tape, NAN), ag_scalar(tape, 1)))));
+    cr_assert(isnan(ag_item(ag_maximum(ag_scalar(tape, 1), ag_scalar(tape, NAN)))) &&
+              isnan(ag_item(ag_minimum(ag_scalar(tape, NAN), ag_scalar(tape, 1)))));
+    cr_assert(fabs(ag_item(ag_bce_loss(ag_scalar(tape, 0), ag_scalar(tape, 1), AG_SUM)) - 100) < 1e-9 &&
+              ag_item(ag_bce_loss(ag_scalar(tape, 1), ag_scalar(tape, 1), AG_SUM)) == 0);
     ag_tape_reset(tape);
     ag_tensor *p = ag_requires_grad(ag_full(tape, AG_SCALAR, 1e-9));
-    cr_assert(ag_backward(ag_bce_loss(p, ag_scalar(tape, 1), AG_SUM)) && fabs((double)p->grad[0] / -1e9 - 1) < 1e-5, "%g", (double)p->grad[0]);
+    cr_assert(ag_backward(ag_bce_loss(p, ag_scalar(tape, 1), AG_SUM)) && fabs((double)p->grad[0] / -1e9 - 1) < 1e-5,
+              "%g", (double)p->grad[0]);
+    ag_tape_free(tape);
+}
+
+/* Values and gradients at infinities and NaN, as PyTorch 2.13 gives them: torch.amax, torch.logsumexp. */
+typedef struct special_row {
+    double x[3], y, dx[3];
+} special_row;
+
+static ag_tensor *max_of(ag_tensor *x)
+{
+    return ag_max(x, AG_AXES(1), false);
+}
+
+static ag_tensor *logsumexp_of(ag_tensor *x)
+{
+    return ag_logsumexp(x, 1);
+}
+
+static void check_special(const char *what, ag_tensor *(*f)(ag_tensor *), int n, const special_row *rows)
+{
+    ag_tape *tape = ag_tape_new(0);
+    for (int i = 0; i < n; i++) {
+        ag_tape_reset(tape);
+        const double *x = rows[i].x;
+        ag_tensor    *in = ag_requires_grad(
+               ag_input(tape, AG_SHAPE(1, 3), (ag_real[]){(ag_real)x[0], (ag_real)x[1], (ag_real)x[2]}));
+        ag_tensor *out = f(in);
+        cr_assert(ag_backward(ag_sum(out, AG_ALL, false)), "%s", ag_error(tape));
+        check_close(what, 1, out->data, &rows[i].y, 1e-6);
+        check_close(what, 3, in->grad, rows[i].dx, 1e-6);
+    }
+    ag_tape_free(tape);
+}
+
+#define COUNT(rows) ((int)(sizeof(rows) / sizeof *(rows)))
+
+Test(values, max_and_logsumexp_at_infinity)
+{
+    const double      inf = (double)INFINITY, nan = (double)NAN;
+    const special_row of_max[] = {
+        {{1, nan, 3}, nan, {nan, nan, nan}},
+        {{nan, -inf, -inf}, nan, {nan, nan, nan}},
+        {{inf, nan, inf}, nan, {nan, nan, nan}},
+        {{1, inf, inf}, inf, {0, 0.5, 0.5}},
+        {{inf, -inf, 0}, inf, {1, 0, 0}},
+        {{-inf, 1, 2}, 2, {0, 0, 1}},
+        {{-inf, -inf, -inf}, -inf, {1.0 / 3, 1.0 / 3, 1.0 / 3}},
+    };
+    const special_row of_logsumexp[] = {
+        {{1, nan, 3}, nan, {nan, nan, nan}},
+        {{nan, inf, 1}, nan, {nan, nan, nan}},
+        {{1, inf, inf}, inf, {0, nan, nan}},
+        {{inf, -inf, 0}, inf, {nan, 0, 0}},
+        {{-inf, -inf, -inf}, -inf, {nan, nan, nan}},
+        {{-inf, 1, 2}, 2.3132616875, {0, 0.2689414214, 0.7310585786}},
+        {{2, 2, 1}, 2.8619948041, {0.4223187983, 0.4223187983, 0.1553624035}},
+    };
+    check_special("max", max_of, COUNT(of_max), of_max);
+    check_special("logsumexp", logsumexp_of, COUNT(of_logsumexp), of_logsumexp);
+}
+
+/* torch.nn.functional.binary_cross_entropy_with_logits; the second element keeps its finite value. */
+Test(values, bce_with_logits_at_infinity)
+{
+    const double inf = (double)INFINITY, nan = (double)NAN, other = 1.0632616875, slope = 0.4810585786;
+    const struct {
+        double x, target, y, dx, dtarget;
+    } cases[] = {{inf, 0, inf, 1, -inf},   {inf, 1, nan, 0, -inf},  {inf, 0.5, inf, 0.5, -inf},
+                 {-inf, 0, nan, 0, inf},   {-inf, 1, nan, -1, inf}, {-inf, 0.5, nan, -0.5, inf},
+                 {nan, 0.5, nan, nan, nan}};
+    ag_tape *tape = ag_tape_new(0);
+    for (int i = 0; i < COUNT(cases); i++)
+        for (int k = 0; k < 3; k++) {
+            const ag_reduction reduction = (ag_reduction[]){AG_NONE, AG_MEAN, AG_SUM}[k];
+            const double       share = reduction == AG_MEAN ? 0.5 : 1, both[] = {cases[i].y, other},
+                         all = share * (cases[i].y + other);
+            ag_tape_reset(tape);
+            ag_tensor *x = ag_requires_grad(ag_input(tape, AG_SHAPE(2), (ag_real[]){(ag_real)cases[i].x, 1}));
+            ag_tensor *t = ag_requires_grad(
+                ag_input(tape, AG_SHAPE(2), (ag_real[]){(ag_real)cases[i].target, (ag_real)0.25}));
+            ag_tensor *loss = ag_bce_with_logits_loss(x, t, reduction);
+            cr_assert(ag_backward(ag_sum(loss, AG_ALL, false)), "%s", ag_error(tape));
+            check_close("loss", reduction == AG_NONE ? 2 : 1, loss->data, reduction == AG_NONE ? both : &all, 1e-6);
+            check_close("dx", 2, x->grad, (double[]){share * cases[i].dx, share * slope}, 1e-6);
+            check_close("dtarget", 2, t->grad, (double[]){share * cases[i].dtarget, -share}, 1e-6);
+        }
     ag_tape_free(tape);
 }
 
 Test(values, loss_gradients_add)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *x = ag_requires_grad(ag_full(tape, AG_SHAPE(3), 2)), *y = ag_zeros(tape, AG_SHAPE(3));
-    cr_assert(ag_backward(ag_sum(ag_add(ag_mse_loss(x, y, AG_NONE), ag_mse_loss(x, y, AG_NONE)), AG_ALL, false)) && (double)x->grad[2] == 8);
+    cr_assert(ag_backward(ag_sum(ag_add(ag_mse_loss(x, y, AG_NONE), ag_mse_loss(x, y, AG_NONE)), AG_ALL, false)) &&
+              (double)x->grad[2] == 8);
     ag_tape_free(tape);
 }
 
 Test(values, chunks_are_added_in_double)
 {
     enum { N = 4096 * 11 };
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *x = ag_zeros(tape, AG_SHAPE(N));
     x->data[0] = 16777216;
     for (int c = 1; c <= 10; c++)
@@ -63,14 +157,16 @@ Test(values, chunks_are_added_in_double)
 /* Adam and the review's other finds: values that were once wrong. */
 Test(values, pow_is_that_of_c)
 {
-    static const double cases[][2] = {{-INFINITY, 1.5}, {-0.0, -1}, {-0.0, 3}, {-1, INFINITY}, {-1, 4194305}, {-1, -5000000.5},
-                                      {0, 0},           {2, -1},    {-2, 3},   {-2, 0.5},      {INFINITY, -1}, {0, -2}};
-    ag_tape *tape = ag_tape_new(0);
+    static const double cases[][2] = {{-INFINITY, 1.5}, {-0.0, -1},       {-0.0, 3},      {-1, INFINITY},
+                                      {-1, 4194305},    {-1, -5000000.5}, {0, 0},         {2, -1},
+                                      {-2, 3},          {-2, 0.5},        {INFINITY, -1}, {0, -2}};
+    ag_tape            *tape = ag_tape_new(0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double wanted = pow(cases[i][0], cases[i][1]);
+        double     wanted = pow(cases[i][0], cases[i][1]);
         ag_tensor *y = ag_pow(ag_scalar(tape, cases[i][0]), cases[i][1]);
         check_close("pow", 1, y->data, &wanted, 1e-6);
-        cr_assert(isnan(wanted) || signbit((double)y->data[0]) == signbit(wanted), "pow(%g, %g)", cases[i][0], cases[i][1]);
+        cr_assert(isnan(wanted) || signbit((double)y->data[0]) == signbit(wanted), "pow(%g, %g)", cases[i][0],
+                  cases[i][1]);
     }
     ag_tape_free(tape);
 }
@@ -78,7 +174,7 @@ Test(values, pow_is_that_of_c)
 Test(values, long_columns_keep_their_digits)
 {
     enum { ROWS = 1 << 20 };
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *y = ag_sum(ag_full(tape, AG_SHAPE(ROWS, 3), 0.1), AG_AXES(0), false);
     check_close("column sums", 3, y->data, (double[]){ROWS * 0.1, ROWS * 0.1, ROWS * 0.1}, 1e-6);
     ag_tape_free(tape);
@@ -87,10 +183,11 @@ Test(values, long_columns_keep_their_digits)
 /* An index that changes after the check does no harm. */
 Test(values, indices_are_those_that_were_checked)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *w = ag_parameter_new(AG_SHAPE(4, 3)), *index = ag_zeros(tape, AG_SHAPE(2));
     ag_tensor *logits = ag_requires_grad(ag_zeros(tape, AG_SHAPE(2, 3)));
-    ag_tensor *loss = ag_add(ag_sum(ag_embedding(index, w), AG_ALL, false), ag_cross_entropy_loss(logits, index, AG_SUM));
+    ag_tensor *loss = ag_add(ag_sum(ag_embedding(index, w), AG_ALL, false),
+                             ag_cross_entropy_loss(logits, index, AG_SUM));
     index->data[0] = (ag_real)1e7;
     cr_assert(ag_backward(loss) && (double)w->grad[0] == 2 && (double)logits->grad[0] < 0);
     ag_parameter_free(w);
@@ -102,7 +199,8 @@ Test(values, indices_are_those_that_were_checked)
 static double run_large(ag_tape *tape, int kind, ag_real *gx, ag_real *gy)
 {
     enum { N = 60000 };
-    ag_tensor *x = ag_requires_grad(random_input(tape, AG_SHAPE(N), 1)), *y = ag_requires_grad(random_input(tape, AG_SHAPE(N), 2));
+    ag_tensor *x = ag_requires_grad(random_input(tape, AG_SHAPE(N), 1)),
+              *y = ag_requires_grad(random_input(tape, AG_SHAPE(N), 2));
     ag_tensor *s = ag_requires_grad(ag_full(tape, AG_SCALAR, 3)), *z = NULL;
     switch (kind) {
     case 0: z = ag_mul(s, x); break;
@@ -115,9 +213,13 @@ static double run_large(ag_tape *tape, int kind, ag_real *gx, ag_real *gy)
     case 7: z = ag_sum(ag_reshape(x, AG_SHAPE(N / 3, 3)), AG_AXES(1), false); break;
     case 8: z = ag_softmax(ag_reshape(x, AG_SHAPE(N / 3, 3)), 1); break;
     case 9: z = ag_transpose(ag_reshape(x, AG_SHAPE(N / 3, 3)), 0, 1); break;
-    case 10: z = ag_mul(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_reshape(ag_slice(y, 0, 0, N / 3), AG_SHAPE(N / 3, 1))); break;
+    case 10:
+        z = ag_mul(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_reshape(ag_slice(y, 0, 0, N / 3), AG_SHAPE(N / 3, 1)));
+        break;
     case 11: z = ag_dropout(x, 0.5); break;
-    default: z = ag_cross_entropy_loss(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_zeros(tape, AG_SHAPE(N / 3)), AG_NONE); break;
+    default:
+        z = ag_cross_entropy_loss(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_zeros(tape, AG_SHAPE(N / 3)), AG_NONE);
+        break;
     }
     ag_tensor *t = ag_sum(ag_mul(z, ag_tanh(z)), AG_ALL, false);
     cr_assert(ag_backward(t), "%s", ag_error(tape));
@@ -137,7 +239,8 @@ Test(values, threads_do_not_change_an_op)
             value[many] = run_large(tape, kind, gx[many], gy[many]);
             ag_tape_free(tape);
         }
-        cr_assert(value[0] == value[1] && !memcmp(gx[0], gx[1], sizeof gx[0]) && !memcmp(gy[0], gy[1], sizeof gy[0]), "kind %d", kind);
+        cr_assert(value[0] == value[1] && !memcmp(gx[0], gx[1], sizeof gx[0]) && !memcmp(gy[0], gy[1], sizeof gy[0]),
+                  "kind %d", kind);
     }
     ag_set_threads(1);
 }

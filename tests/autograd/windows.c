@@ -1,5 +1,5 @@
-/* Convolutions and pools over a grid of parameters: tests/golden/windows_cases.txt. Results and gradients against PyTorch, gradients
- * against differences. */
+/* Convolutions and pools over a grid of parameters: tests/golden/windows_cases.txt. Results and gradients against
+ * PyTorch, gradients against differences. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static int make_inputs(const window_case *v, ag_tensor **in)
 static ag_tensor *apply(void *context, ag_tape *tape, ag_tensor *const *in)
 {
     const window_case *v = context;
-    ag_tensor *x = ag_on_tape(tape, in[0]);
+    ag_tensor         *x = ag_on_tape(tape, in[0]);
     if (is(v, "conv2d"))
         return ag_conv2d(x, in[1], v->flag ? in[2] : NULL, v->conv);
     if (is(v, "conv_transpose2d"))
@@ -79,7 +79,7 @@ static ag_tensor *apply(void *context, ag_tape *tape, ag_tensor *const *in)
 static void check_row(FILE *f, const char *what, int64_t n, const ag_real *got)
 {
     static double wanted[8192];
-    long long count;
+    long long     count;
     cr_assert(fscanf(f, "%lld", &count) == 1 && count == n && n <= 8192, "%s: %lld elements, expected %lld", what,
               (long long)n, count);
     for (int64_t i = 0; i < n; i++)
@@ -89,10 +89,10 @@ static void check_row(FILE *f, const char *what, int64_t n, const ag_real *got)
 
 static void check_case(FILE *f, window_case *v, int number)
 {
-    char what[64];
+    char       what[64];
     ag_tensor *in[3];
-    ag_tape *tape = ag_tape_new(0);
-    int n = make_inputs(v, in);
+    ag_tape   *tape = ag_tape_new(0);
+    int        n = make_inputs(v, in);
     snprintf(what, sizeof what, "%s, case %d", v->kind, number);
     ag_tensor *y = apply(v, tape, in);
     cr_assert(!ag_error(tape), "%s: %s", what, ag_error(tape));
@@ -114,9 +114,9 @@ static void check_case(FILE *f, window_case *v, int number)
 Test(windows, equal_pytorch_and_differences)
 {
     window_case v;
-    int seen = 0, convs = 0, transposed = 0;
-    char word[16];
-    FILE *f = fopen("tests/golden/windows.txt", "r");
+    int         seen = 0, convs = 0, transposed = 0;
+    char        word[16];
+    FILE       *f = fopen("tests/golden/windows.txt", "r");
     cr_assert(f);
     while (fscanf(f, "%15s", word) == 1 && !strcmp(word, "case") && read_case(f, &v)) {
         check_case(f, &v, ++seen);
@@ -136,7 +136,15 @@ static int64_t roll(uint64_t *state, int64_t least, int64_t most)
     return least + (int64_t)((*state >> 33) % (uint64_t)(most - least + 1));
 }
 
-typedef enum layer_kind { UPSAMPLE, BATCH_NORM, BATCH_NORM_EVAL, LAYER_NORM, EMBEDDING, CONV1D, LAYER_KINDS } layer_kind;
+typedef enum layer_kind {
+    UPSAMPLE,
+    BATCH_NORM,
+    BATCH_NORM_EVAL,
+    LAYER_NORM,
+    EMBEDDING,
+    CONV1D,
+    LAYER_KINDS
+} layer_kind;
 
 typedef struct layer_case {
     layer_kind      kind;
@@ -147,7 +155,7 @@ typedef struct layer_case {
 static ag_tensor *apply_layer(void *context, ag_tape *tape, ag_tensor *const *in)
 {
     const layer_case *v = context;
-    ag_tensor *x = ag_on_tape(tape, in[0]);
+    ag_tensor        *x = ag_on_tape(tape, in[0]);
     if (v->kind == UPSAMPLE)
         return ag_upsample_nearest2d(x, v->factor[0], v->factor[1]);
     if (v->kind == LAYER_NORM)
@@ -164,7 +172,8 @@ static ag_tensor *apply_layer(void *context, ag_tape *tape, ag_tensor *const *in
 /* Inputs of random shapes for one case; returns how many. */
 static int make_layer(layer_case *v, uint64_t *state, ag_tensor **in)
 {
-    int64_t n = roll(state, 2, 4), c = roll(state, 1, 4), h = roll(state, 1, 4), w = roll(state, 2, 5), k = roll(state, 1, 2);
+    int64_t n = roll(state, 2, 4), c = roll(state, 1, 4), h = roll(state, 1, 4), w = roll(state, 2, 5),
+            k = roll(state, 1, 2);
     v->factor[0] = roll(state, 1, 3), v->factor[1] = roll(state, 1, 3);
     v->conv = (ag_conv_options){{roll(state, 1, 3), 0}, {roll(state, 0, 2), 0}, {roll(state, 1, 2), 0}, {0, 0}, 1};
     ag_shape picture = AG_SHAPE(n, c, h, w), one = AG_SHAPE(c), last = k == 1 ? AG_SHAPE(w) : AG_SHAPE(h, w);
@@ -196,9 +205,9 @@ Test(windows, other_layers_equal_differences)
     uint64_t state = 5;
     for (int kind = 0; kind < LAYER_KINDS; kind++)
         for (int i = 0; i < 32; i++) {
-            layer_case v = {.kind = (layer_kind)kind};
-            ag_tensor *in[3];
-            int n = make_layer(&v, &state, in);
+            layer_case          v = {.kind = (layer_kind)kind};
+            ag_tensor          *in[3];
+            int                 n = make_layer(&v, &state, in);
             ag_gradcheck_result r = ag_gradcheck(apply_layer, &v, n, in, 1e-5, 1e-6);
             cr_expect(r.ok, "kind %d, case %d: %s", kind, i, r.message);
             for (int k = 0; k < n; k++)
@@ -210,7 +219,7 @@ Test(windows, other_layers_equal_differences)
 /* Bits do not depend on threads or kernels: a batch that makes many blocks, forward and backward. */
 static uint64_t hash_of(const ag_tensor *t, const ag_real *v)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t             hash = 0xcbf29ce484222325u;
     const unsigned char *b = (const unsigned char *)v;
     for (size_t i = 0; i < (size_t)ag_numel(&t->shape) * sizeof *v; i++)
         hash = (hash ^ b[i]) * 0x100000001b3u;
@@ -219,12 +228,20 @@ static uint64_t hash_of(const ag_tensor *t, const ag_real *v)
 
 static uint64_t conv_hash(bool transposed)
 {
-    window_case v = {.kind = "conv2d", .n = 9, .c = 6, .h = 13, .w = 11, .o = 10, .groups = 2, .flag = 1, .kernel = {3, 4},
+    window_case v = {.kind = "conv2d",
+                     .n = 9,
+                     .c = 6,
+                     .h = 13,
+                     .w = 11,
+                     .o = 10,
+                     .groups = 2,
+                     .flag = 1,
+                     .kernel = {3, 4},
                      .conv = {{2, 1}, {1, 2}, {1, 1}, {0, 0}, 2}};
     if (transposed)
         strcpy(v.kind, "conv_transpose2d");
     ag_tensor *in[3];
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     make_inputs(&v, in);
     ag_tensor *y = apply(&v, tape, in);
     cr_assert(ag_backward(ag_sum(ag_square(y), AG_ALL, false)), "%s", ag_error(tape));
@@ -254,10 +271,11 @@ Test(windows, same_bits_for_any_threads_and_kernels)
 
 #define S(...) ag_ones(tape, AG_SHAPE(__VA_ARGS__))
 
-/* A window that dilation carries over a narrow input, from padding to padding: -infinity, as in PyTorch, and no gradient. */
+/* A window that dilation carries over a narrow input, from padding to padding: -infinity, as in PyTorch, and no
+ * gradient. */
 Test(windows, a_window_may_miss_the_input)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(1, 1, 1, 2)));
     ag_tensor *y = ag_max_pool2d(x, (ag_pool_options){.kernel = {2, 1}, .padding = {1, 0}, .dilation = {2, 1}});
     check_close("y", 2, y->data, (double[]){-INFINITY, -INFINITY}, 0);
@@ -267,7 +285,7 @@ Test(windows, a_window_may_miss_the_input)
 
 Test(windows, refuse)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape              *tape = ag_tape_new(0);
     const ag_conv_options plain = {.groups = 1};
     REFUSED("conv2d: input (128, 3, 28, 28) has 3 channels, weight (16, 1, 3, 3) expects 1",
             ag_conv2d(S(128, 3, 28, 28), S(16, 1, 3, 3), NULL, plain));
@@ -275,17 +293,22 @@ Test(windows, refuse)
             ag_conv2d(S(1, 1, 4, 9), S(2, 1, 5, 5), NULL, plain));
     REFUSED("conv2d: the 3 outputs of weight (3, 1, 1, 1) do not divide into 2 groups",
             ag_conv2d(S(1, 2, 4, 4), S(3, 1, 1, 1), NULL, ((ag_conv_options){.groups = 2})));
-    REFUSED("conv2d: input (2, 3, 4) and weight (1, 3, 1, 1), expected four", ag_conv2d(S(2, 3, 4), S(1, 3, 1, 1), NULL, plain));
+    REFUSED("conv2d: input (2, 3, 4) and weight (1, 3, 1, 1), expected four",
+            ag_conv2d(S(2, 3, 4), S(1, 3, 1, 1), NULL, plain));
     REFUSED("conv2d: bias (3), expected (2)", ag_conv2d(S(1, 1, 4, 4), S(2, 1, 1, 1), S(3), plain));
     REFUSED("conv2d: stride -1", ag_conv2d(S(1, 1, 4, 4), S(2, 1, 1, 1), NULL, ((ag_conv_options){.stride = {-1, 1}})));
     REFUSED("conv2d: groups is -2", ag_conv2d(S(1, 1, 4, 4), S(2, 1, 1, 1), NULL, ((ag_conv_options){.groups = -2})));
-    REFUSED("conv1d: input (1, 2, 3, 4) and weight (1, 2, 3), expected three", ag_conv1d(S(1, 2, 3, 4), S(1, 2, 3), NULL, plain));
+    REFUSED("conv1d: input (1, 2, 3, 4) and weight (1, 2, 3), expected three",
+            ag_conv1d(S(1, 2, 3, 4), S(1, 2, 3), NULL, plain));
     REFUSED("conv_transpose2d: output_padding 2 must be smaller than stride 2 or dilation 1",
-            ag_conv_transpose2d(S(1, 1, 4, 4), S(1, 2, 3, 3), NULL, ((ag_conv_options){.stride = {2, 2}, .output_padding = {2, 0}})));
+            ag_conv_transpose2d(S(1, 1, 4, 4), S(1, 2, 3, 3), NULL,
+                                ((ag_conv_options){.stride = {2, 2}, .output_padding = {2, 0}})));
     REFUSED("conv_transpose2d: input (1, 2, 4, 4) has 2 channels, weight (3, 1, 2, 2) expects 3",
             ag_conv_transpose2d(S(1, 2, 4, 4), S(3, 1, 2, 2), NULL, plain));
-    REFUSED("leave no output", ag_conv_transpose2d(S(1, 1, 1, 1), S(1, 1, 1, 1), NULL, ((ag_conv_options){.padding = {1, 1}})));
-    REFUSED("do not divide into 2 groups", ag_conv_transpose2d(S(1, 3, 4, 4), S(3, 1, 2, 2), NULL, ((ag_conv_options){.groups = 2})));
+    REFUSED("leave no output",
+            ag_conv_transpose2d(S(1, 1, 1, 1), S(1, 1, 1, 1), NULL, ((ag_conv_options){.padding = {1, 1}})));
+    REFUSED("do not divide into 2 groups",
+            ag_conv_transpose2d(S(1, 3, 4, 4), S(3, 1, 2, 2), NULL, ((ag_conv_options){.groups = 2})));
     REFUSED("max_pool2d: padding 2, expected at most half the kernel of 3",
             ag_max_pool2d(S(1, 1, 9, 9), ((ag_pool_options){.kernel = {3, 3}, .padding = {2, 0}})));
     REFUSED("max_pool2d: kernel 0", ag_max_pool2d(S(1, 1, 9, 9), ((ag_pool_options){.kernel = {0, 3}})));
@@ -294,8 +317,10 @@ Test(windows, refuse)
     REFUSED("avg_pool2d: input (2, 9), expected four", ag_avg_pool2d(S(2, 9), ((ag_pool_options){.kernel = {1, 1}})));
     REFUSED("adaptive_avg_pool2d: ", ag_adaptive_avg_pool2d(S(1, 1, 2, 9), 0, 1));
     REFUSED("upsample_nearest2d: factors 0 and 2", ag_upsample_nearest2d(S(1, 1, 2, 2), 0, 2));
-    REFUSED("batch_norm: running_mean (3), expected (2) for input (4, 2)", ag_batch_norm(S(4, 2), NULL, NULL, S(3), S(2), 0.1, 1e-5));
-    REFUSED("batch_norm: input (1, 2) has one value per channel", ag_batch_norm(S(1, 2), NULL, NULL, S(2), S(2), 0.1, 1e-5));
+    REFUSED("batch_norm: running_mean (3), expected (2) for input (4, 2)",
+            ag_batch_norm(S(4, 2), NULL, NULL, S(3), S(2), 0.1, 1e-5));
+    REFUSED("batch_norm: input (1, 2) has one value per channel",
+            ag_batch_norm(S(1, 2), NULL, NULL, S(2), S(2), 0.1, 1e-5));
     REFUSED("batch_norm: input 4 is NULL", ag_batch_norm(S(4, 2), S(2), NULL, S(2), S(2), 0.1, 1e-5));
     REFUSED("layer_norm: weight (3) and bias (2), expected both", ag_layer_norm(S(4, 2), S(3), S(2), 1e-5));
     ag_tape_free(tape);

@@ -1,4 +1,5 @@
-/* Interleaving, convolutions and max pooling of each instruction set against plain loops, and against each other bit for bit. */
+/* Interleaving, convolutions and max pooling of each instruction set against plain loops, and against each other bit
+ * for bit. */
 #include "autograd/kernels/conv.h"
 
 #include <math.h>
@@ -29,13 +30,15 @@ static int64_t area(const int64_t *size)
 
 Test(interleave, there_and_back)
 {
-    const agk_table *before_all = agk();
-    static const int64_t batches[] = {1, 5, 16, 17, 31, 32, 33, 47, 49, 64, 70}, sizes[] = {1, 3, 16, 25, 100, 257, 600};
+    const agk_table     *before_all = agk();
+    static const int64_t batches[] = {1, 5, 16, 17, 31, 32, 33, 47, 49, 64, 70},
+                         sizes[] = {1, 3, 16, 25, 100, 257, 600};
     for (int i = 0; agk_name(i); i++)
         for (size_t b = 0; agk_find(agk_name(i)) && b < sizeof batches / sizeof *batches; b++)
             for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-                int64_t batch = batches[b], size = sizes[s], room = agk_interleaved(batch, size);
-                ag_real *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(room, 3), *sum = numbers(batch * size, 2);
+                int64_t  batch = batches[b], size = sizes[s], room = agk_interleaved(batch, size);
+                ag_real *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(room, 3),
+                        *sum = numbers(batch * size, 2);
                 agk_use(agk_find(agk_name(i)));
                 agk_interleave(batch, size, x, in);
                 double total = 0, wanted = 0; /* images beyond the batch are zero */
@@ -43,8 +46,10 @@ Test(interleave, there_and_back)
                     total += fabs((double)in[k]);
                 for (int64_t k = 0; k < batch * size; k++) {
                     wanted += fabs((double)x[k]);
-                    int64_t image = k / size, block = image / AGK_INTERLEAVED_BLOCK, lanes = agk_interleaved_lanes(batch, block);
-                    int64_t at = block * AGK_INTERLEAVED_BLOCK * size + k % size * lanes + image % AGK_INTERLEAVED_BLOCK;
+                    int64_t image = k / size, block = image / AGK_INTERLEAVED_BLOCK,
+                            lanes = agk_interleaved_lanes(batch, block);
+                    int64_t at = block * AGK_INTERLEAVED_BLOCK * size + k % size * lanes +
+                                 image % AGK_INTERLEAVED_BLOCK;
                     cr_assert(at < room && in[at] == x[k], "batch %d, size %d", (int)batch, (int)size);
                 }
                 cr_assert(fabs(total - wanted) < 1e-3 * wanted, "batch %d, size %d", (int)batch, (int)size);
@@ -80,9 +85,18 @@ static void for_products(const agk_conv *c, double *x, double *w, double *y, pro
                     }
 }
 
-static void to_y(double *x, double *w, double *y) { *y += *x * *w; }
-static void to_x(double *x, double *w, double *y) { *x += *y * *w; }
-static void to_w(double *x, double *w, double *y) { *w += *x * *y; }
+static void to_y(double *x, double *w, double *y)
+{
+    *y += *x * *w;
+}
+static void to_x(double *x, double *w, double *y)
+{
+    *x += *y * *w;
+}
+static void to_w(double *x, double *w, double *y)
+{
+    *w += *x * *y;
+}
 
 static double *doubles(const ag_real *x, int64_t n)
 {
@@ -93,11 +107,12 @@ static double *doubles(const ag_real *x, int64_t n)
 }
 
 /* The products of one convolution with the table in use: y, dx, twice dw, twice db in one array. */
-static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias, ag_real *all)
+static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias,
+                    ag_real *all)
 {
-    int64_t in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
-    int64_t nx = c->batch * in, ny = c->batch * out;
-    ag_real *memory = malloc((size_t)agk_conv_room_size(c) * sizeof *memory), *dw = all + ny + nx;
+    int64_t       in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
+    int64_t       nx = c->batch * in, ny = c->batch * out;
+    ag_real      *memory = malloc((size_t)agk_conv_room_size(c) * sizeof *memory), *dw = all + ny + nx;
     agk_conv_room room = agk_conv_room_in(c, memory);
     agk_interleave(c->batch, in, x, room.x);
     agk_conv_forward(c, room, w, bias);
@@ -117,11 +132,12 @@ static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const
 static void check_convolution(const agk_conv *c)
 {
     int64_t in = c->batch * c->in_channels * area(c->in), out = c->batch * c->out_channels * area(c->out);
-    int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = in + out + weights + c->out_channels;
+    int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel),
+            total = in + out + weights + c->out_channels;
     ag_real *x = numbers(in, 1), *w = numbers(weights, 2), *g = numbers(out, 3), *bias = numbers(c->out_channels, 4);
     ag_real *first = malloc((size_t)total * sizeof *first), *again = malloc((size_t)total * sizeof *again);
-    double *dx = doubles(x, in), *dw = doubles(w, weights), *dg = doubles(g, out), *y = doubles(NULL, out), *gx = doubles(NULL, in),
-           *gw = doubles(NULL, weights);
+    double  *dx = doubles(x, in), *dw = doubles(w, weights), *dg = doubles(g, out), *y = doubles(NULL, out),
+           *gx = doubles(NULL, in), *gw = doubles(NULL, weights);
     for (int64_t i = 0; i < out; i++)
         y[i] = (double)bias[i / area(c->out) % c->out_channels];
     for_products(c, dx, dw, y, to_y);
@@ -132,21 +148,23 @@ static void check_convolution(const agk_conv *c)
     double *gb = doubles(NULL, c->out_channels);
     for (int64_t i = 0; i < out; i++)
         gb[i / area(c->out) % c->out_channels] += 2 * dg[i];
-    int compared = 0;
+    int              compared = 0;
     const agk_table *before = agk();
     for (int i = 0; agk_name(i); i++)
         for (int threads = 1; agk_find(agk_name(i)) && threads < 4; threads += 2) {
             agk_use(agk_find(agk_name(i)));
             ag_set_threads(threads);
             compute(c, x, w, g, bias, compared ? again : first);
-            cr_assert(!compared++ || !memcmp(first, again, (size_t)total * sizeof *first), "%s, %d threads differ", agk_name(i), threads);
+            cr_assert(!compared++ || !memcmp(first, again, (size_t)total * sizeof *first), "%s, %d threads differ",
+                      agk_name(i), threads);
         }
     agk_use(before);
     ag_set_threads(1);
     check_close("y", out, first, y, TOLERANCE);
     check_close("dx", in, first + out, gx, TOLERANCE);
     check_close("dw", weights, first + out + in, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
-    check_close("db", c->out_channels, first + out + in + weights, gb, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    check_close("db", c->out_channels, first + out + in + weights, gb,
+                TOLERANCE * sqrt((double)(c->batch * area(c->out))));
     free(x), free(w), free(g), free(bias), free(first), free(again), free(gb);
     free(dx), free(dw), free(dg), free(y), free(gx), free(gw);
 }
@@ -156,15 +174,24 @@ Test(conv, every_table_as_plain_loops)
 {
     static const int64_t cases[][12] = {
         /* batch, in, out, groups, side, kernel h, w, stride h, w, padding h, w, dilation */
-        {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1},   {3, 1, 16, 1, 9, 3, 3, 3, 3, 1, 1, 1},  {17, 5, 13, 1, 6, 2, 3, 1, 2, 1, 0, 1},
-        {33, 8, 9, 1, 7, 3, 3, 2, 2, 1, 1, 1},  {50, 25, 26, 1, 4, 2, 2, 1, 1, 0, 0, 1}, {5, 6, 9, 3, 8, 3, 2, 1, 2, 2, 1, 2},
-        {2, 4, 4, 4, 10, 5, 5, 1, 1, 2, 2, 1},  {2, 2, 3, 1, 12, 9, 9, 1, 1, 4, 4, 1},   {70, 3, 2, 1, 5, 1, 1, 2, 3, 0, 0, 1},
-        {4, 4, 4, 1, 40, 3, 3, 1, 1, 1, 1, 1},  {2, 3, 5, 1, 7, 4, 4, 5, 4, 3, 3, 1},
+        {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1},    {3, 1, 16, 1, 9, 3, 3, 3, 3, 1, 1, 1},
+        {17, 5, 13, 1, 6, 2, 3, 1, 2, 1, 0, 1},  {33, 8, 9, 1, 7, 3, 3, 2, 2, 1, 1, 1},
+        {50, 25, 26, 1, 4, 2, 2, 1, 1, 0, 0, 1}, {5, 6, 9, 3, 8, 3, 2, 1, 2, 2, 1, 2},
+        {2, 4, 4, 4, 10, 5, 5, 1, 1, 2, 2, 1},   {2, 2, 3, 1, 12, 9, 9, 1, 1, 4, 4, 1},
+        {70, 3, 2, 1, 5, 1, 1, 2, 3, 0, 0, 1},   {4, 4, 4, 1, 40, 3, 3, 1, 1, 1, 1, 1},
+        {2, 3, 5, 1, 7, 4, 4, 5, 4, 3, 3, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];
-        agk_conv c = {.batch = v[0], .in_channels = v[1], .out_channels = v[2], .groups = v[3], .in = {v[4], v[4] + 1},
-                      .kernel = {v[5], v[6]}, .stride = {v[7], v[8]}, .padding = {v[9], v[10]}, .dilation = {v[11], v[11]}};
+        agk_conv       c = {.batch = v[0],
+                            .in_channels = v[1],
+                            .out_channels = v[2],
+                            .groups = v[3],
+                            .in = {v[4], v[4] + 1},
+                            .kernel = {v[5], v[6]},
+                            .stride = {v[7], v[8]},
+                            .padding = {v[9], v[10]},
+                            .dilation = {v[11], v[11]}};
         for (int k = 0; k < 2; k++)
             c.out[k] = (c.in[k] + 2 * c.padding[k] - c.dilation[k] * (c.kernel[k] - 1) - 1) / c.stride[k] + 1;
         check_convolution(&c);
@@ -176,9 +203,10 @@ Test(conv, every_table_as_plain_loops)
 Test(max_pixel, every_table_the_same)
 {
     enum { LANES = 32, PIXELS = 20 };
-    static ag_real x[PIXELS * LANES], y[2][LANES], g[LANES], dx[2][PIXELS * LANES];
-    static int32_t place[2][LANES];
-    const agk_pool_window windows[] = {{0, 4, 1, 0, 5, 1, 5}, {1, 4, 2, 0, 5, 3, 5}, {2, 3, 1, 4, 5, 1, 5}, {2, 2, 1, 0, 5, 1, 5}};
+    static ag_real        x[PIXELS * LANES], y[2][LANES], g[LANES], dx[2][PIXELS * LANES];
+    static int32_t        place[2][LANES];
+    const agk_pool_window windows[] = {
+        {0, 4, 1, 0, 5, 1, 5}, {1, 4, 2, 0, 5, 3, 5}, {2, 3, 1, 4, 5, 1, 5}, {2, 2, 1, 0, 5, 1, 5}};
     ag_rng_uniform(&(ag_rng){1, 0}, PIXELS * LANES, -1, 1, x);
     ag_rng_uniform(&(ag_rng){2, 0}, LANES, -1, 1, g);
     x[7 * LANES] = (ag_real)NAN, x[9 * LANES] = (ag_real)NAN, x[3 * LANES + 1] = (ag_real)INFINITY;
@@ -196,7 +224,8 @@ Test(max_pixel, every_table_the_same)
                 use->max_pixel_backward(LANES, &windows[w], place[k], g, dx[k]);
             }
             cr_assert(!memcmp(y[0], y[1], sizeof y[0]) && !memcmp(place[0], place[1], sizeof place[0]) &&
-                      !memcmp(dx[0], dx[1], sizeof dx[0]), "%s, window %d", t->name, (int)w);
+                          !memcmp(dx[0], dx[1], sizeof dx[0]),
+                      "%s, window %d", t->name, (int)w);
             int first = w == 0 ? 0 : w == 1 ? 5 : w == 2 ? 14 : -1;
             cr_assert(place[0][2] == first && place[0][3] == first, "%s, window %d: %d", t->name, (int)w, place[0][2]);
             cr_assert(first < 0 || (dx[0][first * LANES + 2] == g[2] && isnan(y[0][0]) == (w == 0)));

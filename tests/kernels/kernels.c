@@ -43,32 +43,32 @@ static bool same_bits(const ag_real *a, const ag_real *b, int64_t n)
 
 /* ---- Elementwise. The references are the table's formulas in double, with libm's functions. ---- */
 
-#define r_abs(x)         fabs(x)
-#define r_sign(x)        ((double)((x) > 0) - (double)((x) < 0))
-#define r_exp(x)         exp(x)
-#define r_expm1(x)       expm1(x)
-#define r_log(x)         log(x)
-#define r_log1p(x)       log1p(x)
-#define r_sqrt(x)        sqrt(x)
-#define r_tanh(x)        tanh(x)
-#define r_pow(x, p)      pow(x, p)
-#define r_max(a, b)      fmax(a, b)
-#define r_min(a, b)      fmin(a, b)
-#define r_sigmoid(x)     (1 / (1 + exp(-(x))))
-#define r_softplus(x)    log1p(exp(x))
-#define r_gauss_cdf(x)   (erfc(-(x) / sqrt(2)) / 2)
-#define r_gauss_pdf(x)   (exp(-(x) * (x) / 2) / sqrt(2 * 3.14159265358979323846))
-#define r_log_floor(x)   fmax(log(x), -100)
-#define r_bce(x, t)      (-(t) * log(x) - (1 - (t)) * log(1 - (x)))
+#define r_abs(x)                fabs(x)
+#define r_sign(x)               ((double)((x) > 0) - (double)((x) < 0))
+#define r_exp(x)                exp(x)
+#define r_expm1(x)              expm1(x)
+#define r_log(x)                log(x)
+#define r_log1p(x)              log1p(x)
+#define r_sqrt(x)               sqrt(x)
+#define r_tanh(x)               tanh(x)
+#define r_pow(x, p)             pow(x, p)
+#define r_max(a, b)             fmax(a, b)
+#define r_min(a, b)             fmin(a, b)
+#define r_sigmoid(x)            (1 / (1 + exp(-(x))))
+#define r_softplus(x)           log1p(exp(x))
+#define r_gauss_cdf(x)          (erfc(-(x) / sqrt(2)) / 2)
+#define r_gauss_pdf(x)          (exp(-(x) * (x) / 2) / sqrt(2 * 3.14159265358979323846))
+#define r_log_floor(x)          fmax(log(x), -100)
+#define r_bce(x, t)             (-(t)*log(x) - (1 - (t)) * log(1 - (x)))
 #define r_bce_with_logits(x, t) (log1p(exp(x)) - (x) * (t))
 
 typedef double reference(double a, double b, double y, double g, double p, double q);
 
-#define DEFINE(name, first, expression)                                                               \
-    static double name(double first, double b, double y, double g, double p, double q)                \
-    {                                                                                                 \
-        (void)first, (void)b, (void)y, (void)g, (void)p, (void)q;                                     \
-        return expression;                                                                            \
+#define DEFINE(name, first, expression)                                                                                \
+    static double name(double first, double b, double y, double g, double p, double q)                                 \
+    {                                                                                                                  \
+        (void)first, (void)b, (void)y, (void)g, (void)p, (void)q;                                                      \
+        return expression;                                                                                             \
     }
 #define UNARY(name, domain, y, dx)      DEFINE(name##_y, x, y) DEFINE(name##_dx, x, dx)
 #define BINARY(name, domain, y, da, db) DEFINE(name##_y, a, y) DEFINE(name##_da, a, da) DEFINE(name##_db, a, db)
@@ -93,7 +93,7 @@ static const reference_op losses[] = {
 #include "autograd/kernels/elementwise.def"
 };
 
-static ag_real a[MOST], b[MOST], y[MOST], g[MOST], d[MOST], portable[MOST];
+static ag_real       a[MOST], b[MOST], y[MOST], g[MOST], d[MOST], portable[MOST];
 static const ag_real pq[2] = {(ag_real)0.25, (ag_real)0.75};
 
 static void inputs(void)
@@ -110,11 +110,11 @@ static double at(reference *f, int64_t i, int sa, int sb)
     return f((double)a[i * sa], (double)b[i * sb], (double)y[i], (double)g[i], (double)pq[0], (double)pq[1]);
 }
 
-static void check_vector(const agk_table *t, const char *name, int64_t n, const ag_real *got, reference *f, int sa, int sb,
-                         const ag_real *added_to)
+static void check_vector(const agk_table *t, const char *name, int64_t n, const ag_real *got, reference *f, int sa,
+                         int sb, const ag_real *added_to)
 {
     double wanted[MOST];
-    char what[96];
+    char   what[96];
     snprintf(what, sizeof what, "%s %s of %lld", t->name, name, (long long)n);
     for (int64_t i = 0; i < n; i++)
         wanted[i] = at(f, i, sa, sb) + (added_to ? (double)added_to[i] : 0);
@@ -124,7 +124,7 @@ static void check_vector(const agk_table *t, const char *name, int64_t n, const 
 static void check_unary(const agk_table *t)
 {
     const agk_table *plain = agk_find("portable");
-    ag_real old[MOST];
+    ag_real          old[MOST];
     for (int op = 0; op < AGK_UNARY_COUNT; op++)
         for (int l = 0; l < LENGTHS; l++) {
             int64_t n = lengths[l];
@@ -160,9 +160,9 @@ static double total_at(reference *f, int64_t n, int sa, int sb)
 static void check_binary_gradient(const agk_table *t, int op, int which, int64_t n, int sa, int sb)
 {
     const agk_table *plain = agk_find("portable");
-    reference *f = which ? binary[op].db : binary[op].da;
-    int own = which ? sb : sa;
-    ag_real old[MOST];
+    reference       *f = which ? binary[op].db : binary[op].da;
+    int              own = which ? sb : sa;
+    ag_real          old[MOST];
     memcpy(old, d, sizeof d);
     double sum = (double)d[0] + total_at(f, n, sa, sb);
     (which ? t->binary_backward_b : t->binary_backward_a)(op, n, a, sa, b, sb, y, g, !own, d);
@@ -180,7 +180,7 @@ static void check_binary(const agk_table *t)
         for (int l = 0; l < LENGTHS; l++)
             for (int strides = 0; strides < 4; strides++) {
                 int64_t n = lengths[l];
-                int sa = strides & 1, sb = strides >> 1;
+                int     sa = strides & 1, sb = strides >> 1;
                 inputs();
                 t->binary(op, n, a, sa, b, sb, y);
                 check_vector(t, binary[op].name, n, y, binary[op].y, sa, sb, NULL);
@@ -199,14 +199,14 @@ Test(kernels, binary)
 static void check_loss(const agk_table *t)
 {
     const agk_table *plain = agk_find("portable");
-    ag_real old[MOST];
+    ag_real          old[MOST];
     for (int op = 0; op < AGK_LOSS_COUNT; op++)
         for (int l = 0; l < LENGTHS; l++) {
             int64_t n = lengths[l];
             inputs();
             t->loss(op, n, a, b, y);
             check_vector(t, losses[op].name, n, y, losses[op].y, 1, 1, NULL);
-            double sum = total_at(losses[op].y, n, 1, 1);
+            double  sum = total_at(losses[op].y, n, 1, 1);
             ag_real got = t->loss_sum(op, n, a, b), plain_sum = plain->loss_sum(op, n, a, b);
             check_close(losses[op].name, 1, &got, &sum, 10 * TOLERANCE);
             cr_assert(same_bits(&got, &plain_sum, 1), "%s: the sum of %s differs", t->name, losses[op].name);
@@ -235,7 +235,7 @@ static void check_sums(const agk_table *t)
     const agk_table *plain = agk_find("portable");
     for (int l = 0; l < LENGTHS; l++) {
         int64_t n = lengths[l];
-        double sum = 0, squares = 0, most = -1;
+        double  sum = 0, squares = 0, most = -1;
         inputs();
         for (int64_t i = 0; i < n; i++) {
             sum += (double)a[i];
@@ -286,7 +286,7 @@ static void check_softmax(const agk_table *t)
     const agk_table *plain = agk_find("portable");
     for (int l = 0; l < LENGTHS; l++) {
         int64_t n = lengths[l] > 100 ? 100 : lengths[l], rows = 3;
-        double soft[MOST], logs[MOST], total[3];
+        double  soft[MOST], logs[MOST], total[3];
         inputs();
         for (int64_t r = 0; r < rows; r++) {
             double sum = 0;
@@ -332,18 +332,18 @@ static void reference_product(int64_t m, int64_t n, int64_t k, agk_matrix x, agk
 
 static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind)
 {
-    int64_t ldc = n + kind % 3;
+    int64_t  ldc = n + kind % 3;
     ag_real *x = malloc((size_t)(m * k) * sizeof *x), *w = malloc((size_t)(k * n) * sizeof *w);
     ag_real *c = malloc((size_t)(m * ldc) * sizeof *c), *p = malloc((size_t)(m * ldc) * sizeof *p);
     ag_real *bias = malloc((size_t)n * sizeof *bias);
-    double *wanted = malloc((size_t)(m * n) * sizeof *wanted);
+    double  *wanted = malloc((size_t)(m * n) * sizeof *wanted);
     cr_assert(x && w && c && p && bias && wanted);
     fill(x, m * k, 1), fill(w, k * n, 2), fill(c, m * ldc, 3), fill(bias, n, 4);
     memcpy(p, c, (size_t)(m * ldc) * sizeof *c);
-    agk_matrix mx = kind & 1 ? (agk_matrix){x, 1, m} : (agk_matrix){x, k, 1};
-    agk_matrix mw = kind & 2 ? (agk_matrix){w, 1, k} : (agk_matrix){w, n, 1};
+    agk_matrix     mx = kind & 1 ? (agk_matrix){x, 1, m} : (agk_matrix){x, k, 1};
+    agk_matrix     mw = kind & 2 ? (agk_matrix){w, 1, k} : (agk_matrix){w, n, 1};
     const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
-    int64_t ldinit = init == c ? ldc : 0;
+    int64_t        ldinit = init == c ? ldc : 0;
     reference_product(m, n, k, mx, mw, init, ldinit, wanted);
     t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc);
     for (int64_t i = 0; i < m; i++)
@@ -356,9 +356,9 @@ static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, i
 
 static void check_products(const agk_table *t)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1},   {1, 17, 5},  {12, 32, 8},  {13, 33, 9},   {11, 31, 7},  {24, 64, 300},
-                                       {25, 16, 3}, {37, 47, 2}, {5, 100, 33}, {100, 5, 260}, {6, 16, 600}, {7, 48, 1},
-                                       {4, 60, 700}, {40, 130, 1100}, {20, 70, 700}};
+    static const int64_t sizes[][3] = {{1, 1, 1},     {1, 17, 5},  {12, 32, 8},  {13, 33, 9},     {11, 31, 7},
+                                       {24, 64, 300}, {25, 16, 3}, {37, 47, 2},  {5, 100, 33},    {100, 5, 260},
+                                       {6, 16, 600},  {7, 48, 1},  {4, 60, 700}, {40, 130, 1100}, {20, 70, 700}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int kind = 0; kind < 12; kind++)
             check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
@@ -389,15 +389,16 @@ Test(kernels, threads_do_not_change_a_product)
     ag_set_threads(1);
 }
 
-/* ---- Optimisers: each instruction set as the portable one; the formulas are compared with PyTorch in tests/nn. ---- */
+/* ---- Optimisers: each instruction set as the portable one; the formulas are compared with PyTorch in tests/nn. ----
+ */
 
 static void check_optimizers(const agk_table *t)
 {
-    const agk_table *plain = agk_find("portable");
-    ag_real s[2][4][MOST];
-    const agk_adam adam = {(ag_real)1e-2, (ag_real)1.5, (ag_real)0.1, (ag_real)0.99, (ag_real)0.01, (ag_real)1e-8, (ag_real)0.1,
-                           (ag_real)0.99};
-    const agk_sgd sgd = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)0.01, true, false};
+    const agk_table  *plain = agk_find("portable");
+    ag_real           s[2][4][MOST];
+    const agk_adam    adam = {(ag_real)1e-2, (ag_real)1.5,  (ag_real)0.1, (ag_real)0.99,
+                              (ag_real)0.01, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.99};
+    const agk_sgd     sgd = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)0.01, true, false};
     const agk_adagrad adagrad = {(ag_real)1e-2, (ag_real)1e-10, (ag_real)0.1};
     const agk_rmsprop rmsprop = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.5};
     for (int l = 0; l < LENGTHS; l++) {

@@ -14,7 +14,9 @@ static double ulps(float got, double exact)
     if (isnan(exact) || isnan(got))
         return isnan(exact) && isnan(got) ? 0 : INFINITY;
     if (got == nearest)
-        return isinf(nearest) ? 0 : fabs((double)got - exact) / ((double)nextafterf(fabsf(nearest), INFINITY) - (double)fabsf(nearest));
+        return isinf(nearest) ? 0
+                              : fabs((double)got - exact) /
+                                    ((double)nextafterf(fabsf(nearest), INFINITY) - (double)fabsf(nearest));
     if (isinf(got) || isinf(nearest))
         return fabs(exact) > 3.4028233e38 && fabs((double)got) > 3.4028233e38 ? 1 : INFINITY;
     return fabs((double)got - exact) / ((double)nextafterf(fabsf(nearest), INFINITY) - (double)fabsf(nearest));
@@ -23,9 +25,9 @@ static double ulps(float got, double exact)
 static void check_function(const char *name, int op, const float *pq, double (*exact)(double), double limit, float most)
 {
     enum { BLOCK = 4096, STRIDE = 199 };
-    float x[BLOCK], y[BLOCK];
+    float  x[BLOCK], y[BLOCK];
     double worst = 0;
-    float where = 0;
+    float  where = 0;
     for (uint64_t first = 0; first < (uint64_t)1 << 32; first += (uint64_t)BLOCK * STRIDE) {
         for (uint32_t i = 0; i < BLOCK; i++) {
             uint32_t bits = (uint32_t)first + i * STRIDE;
@@ -115,7 +117,8 @@ Test(math, erf)
         x[i] = -6 + 12 * (float)i / N;
     agk()->unary(AGK_UNARY_gelu, N, x, (float[]){0, 0}, y);
     for (int i = 0; i < N; i++)
-        cr_assert(fabs((double)y[i] - gelu((double)x[i])) <= 4e-7 * fmax(1, fabs((double)x[i])), "gelu(%g) is %g", (double)x[i], (double)y[i]);
+        cr_assert(fabs((double)y[i] - gelu((double)x[i])) <= 4e-7 * fmax(1, fabs((double)x[i])), "gelu(%g) is %g",
+                  (double)x[i], (double)y[i]);
 }
 #else
 typedef int float_only;

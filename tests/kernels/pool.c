@@ -69,7 +69,7 @@ static void *caller(void *context)
 
 Test(pool, serves_several_callers)
 {
-    pthread_t thread[3];
+    pthread_t    thread[3];
     static tally t[3];
     ag_set_threads(2);
     for (int i = 0; i < 3; i++)
@@ -112,7 +112,7 @@ Test(pool, refuses_bad_settings)
 
 Test(pool, reads_the_environment_strictly)
 {
-    char message[256];
+    char                     message[256];
     static const char *const bad[] = {"0", "-1", "65", "two", "", "1x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         setenv("HOURGLASS_THREADS", bad[i], 1);

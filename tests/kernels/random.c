@@ -77,8 +77,8 @@ Test(random, same_bits_for_any_kernel_and_thread_count)
 Test(random, all_bits_of_seed_and_draw_count)
 {
     const uint64_t high = (uint64_t)1 << 32;
-    ag_real first[4];
-    const ag_rng states[4] = {{0, 0}, {high, 0}, {0, high}, {1, 0}};
+    ag_real        first[4];
+    const ag_rng   states[4] = {{0, 0}, {high, 0}, {0, high}, {1, 0}};
     for (int i = 0; i < 4; i++) {
         ag_rng r = states[i];
         ag_rng_uniform(&r, 1, 0, 1, &first[i]);

@@ -13,34 +13,104 @@
 #define U SAMPLE_UNIT
 #define I SAMPLE_INDEX
 
-#define S0()           {0, {0}}
-#define S1(a)          {1, {a}}
-#define S2(a, b)       {2, {a, b}}
-#define S3(a, b, c)    {3, {a, b, c}}
-#define S4(a, b, c, d) {4, {a, b, c, d}}
-#define S5(a, b, c, d, e) {5, {a, b, c, d, e}}
-#define ONE(s)         {1, {s}}
-#define TWO(s, t)      {2, {s, t}}
-#define THREE(s, t, u) {3, {s, t, u}}
-#define END            {0, {S0()}}
+#define S0()                                                                                                           \
+    {                                                                                                                  \
+        0,                                                                                                             \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+#define S1(a)                                                                                                          \
+    {                                                                                                                  \
+        1,                                                                                                             \
+        {                                                                                                              \
+            a                                                                                                          \
+        }                                                                                                              \
+    }
+#define S2(a, b)                                                                                                       \
+    {                                                                                                                  \
+        2,                                                                                                             \
+        {                                                                                                              \
+            a, b                                                                                                       \
+        }                                                                                                              \
+    }
+#define S3(a, b, c)                                                                                                    \
+    {                                                                                                                  \
+        3,                                                                                                             \
+        {                                                                                                              \
+            a, b, c                                                                                                    \
+        }                                                                                                              \
+    }
+#define S4(a, b, c, d)                                                                                                 \
+    {                                                                                                                  \
+        4,                                                                                                             \
+        {                                                                                                              \
+            a, b, c, d                                                                                                 \
+        }                                                                                                              \
+    }
+#define S5(a, b, c, d, e)                                                                                              \
+    {                                                                                                                  \
+        5,                                                                                                             \
+        {                                                                                                              \
+            a, b, c, d, e                                                                                              \
+        }                                                                                                              \
+    }
+#define ONE(s)                                                                                                         \
+    {                                                                                                                  \
+        1,                                                                                                             \
+        {                                                                                                              \
+            s                                                                                                          \
+        }                                                                                                              \
+    }
+#define TWO(s, t)                                                                                                      \
+    {                                                                                                                  \
+        2,                                                                                                             \
+        {                                                                                                              \
+            s, t                                                                                                       \
+        }                                                                                                              \
+    }
+#define THREE(s, t, u)                                                                                                 \
+    {                                                                                                                  \
+        3,                                                                                                             \
+        {                                                                                                              \
+            s, t, u                                                                                                    \
+        }                                                                                                              \
+    }
+#define END                                                                                                            \
+    {                                                                                                                  \
+        0,                                                                                                             \
+        {                                                                                                              \
+            S0()                                                                                                       \
+        }                                                                                                              \
+    }
 
 /* Input i, on the tape. */
 #define IN(i) ag_on_tape(tape, in[i])
 
-#define SAMPLE(id, expression)                                                                        \
-    static ag_tensor *id(void *context, ag_tape *tape, ag_tensor *const *in)                          \
-    {                                                                                                 \
-        (void)context;                                                                                \
-        return expression;                                                                            \
+#define SAMPLE(id, expression)                                                                                         \
+    static ag_tensor *id(void *context, ag_tape *tape, ag_tensor *const *in)                                           \
+    {                                                                                                                  \
+        (void)context;                                                                                                 \
+        return expression;                                                                                             \
     }
 
-static const sample_shapes plain_sets[] = {ONE(S1(7)), ONE(S2(3, 5)), ONE(S0()), ONE(S5(2, 1, 3, 2, 2)), ONE(S1(67)), END};
-static const sample_shapes broadcast_sets[] = {
-    TWO(S2(3, 4), S2(3, 4)),       TWO(S2(3, 4), S1(4)),          TWO(S1(4), S2(3, 4)),
-    TWO(S2(3, 1), S2(1, 4)),       TWO(S0(), S2(2, 3)),           TWO(S2(2, 3), S0()),
-    TWO(S3(2, 3, 4), S2(3, 1)),    TWO(S4(2, 3, 2, 2), S3(3, 1, 1)), TWO(S3(2, 1, 5), S3(1, 3, 1)),
-    TWO(S1(70), S1(70)),           TWO(S2(2, 37), S2(2, 1)),      TWO(S5(1, 2, 1, 3, 1), S4(2, 2, 1, 3)), END};
-static const sample_shapes pair_sets[] = {TWO(S2(3, 4), S2(3, 4)), TWO(S1(71), S1(71)), TWO(S3(2, 3, 2), S3(2, 3, 2)), END};
+static const sample_shapes plain_sets[] = {ONE(S1(7)), ONE(S2(3, 5)), ONE(S0()), ONE(S5(2, 1, 3, 2, 2)), ONE(S1(67)),
+                                           END};
+static const sample_shapes broadcast_sets[] = {TWO(S2(3, 4), S2(3, 4)),
+                                               TWO(S2(3, 4), S1(4)),
+                                               TWO(S1(4), S2(3, 4)),
+                                               TWO(S2(3, 1), S2(1, 4)),
+                                               TWO(S0(), S2(2, 3)),
+                                               TWO(S2(2, 3), S0()),
+                                               TWO(S3(2, 3, 4), S2(3, 1)),
+                                               TWO(S4(2, 3, 2, 2), S3(3, 1, 1)),
+                                               TWO(S3(2, 1, 5), S3(1, 3, 1)),
+                                               TWO(S1(70), S1(70)),
+                                               TWO(S2(2, 37), S2(2, 1)),
+                                               TWO(S5(1, 2, 1, 3, 1), S4(2, 2, 1, 3)),
+                                               END};
+static const sample_shapes pair_sets[] = {TWO(S2(3, 4), S2(3, 4)), TWO(S1(71), S1(71)), TWO(S3(2, 3, 2), S3(2, 3, 2)),
+                                          END};
 
 /* ---- Elementwise, from the table. ---- */
 
@@ -48,9 +118,9 @@ static const sample_shapes pair_sets[] = {TWO(S2(3, 4), S2(3, 4)), TWO(S1(71), S
 #define UNARY_P(name, domain, y, dx)    SAMPLE(name##_sample, ag_##name(IN(0), 0.7))
 #define UNARY_PQ(name, domain, y, dx)   SAMPLE(name##_sample, ag_##name(IN(0), -0.7, 0.8))
 #define BINARY(name, domain, y, da, db) SAMPLE(name##_sample, ag_##name(IN(0), IN(1)))
-#define LOSS(name, domain, y, da, db)                                                                 \
-    SAMPLE(name##_mean, ag_##name##_loss(IN(0), IN(1), AG_MEAN))                                      \
-    SAMPLE(name##_sum, ag_##name##_loss(IN(0), IN(1), AG_SUM))                                        \
+#define LOSS(name, domain, y, da, db)                                                                                  \
+    SAMPLE(name##_mean, ag_##name##_loss(IN(0), IN(1), AG_MEAN))                                                       \
+    SAMPLE(name##_sum, ag_##name##_loss(IN(0), IN(1), AG_SUM))                                                         \
     SAMPLE(name##_none, ag_##name##_loss(IN(0), IN(1), AG_NONE))
 #include "autograd/kernels/elementwise.def"
 
@@ -68,7 +138,7 @@ static ag_tensor *chunk_uneven(void *context, ag_tape *tape, ag_tensor *const *i
 {
     ag_tensor *piece[4];
     (void)context;
-    int n = ag_chunk(IN(0), 4, -1, piece);
+    int        n = ag_chunk(IN(0), 4, -1, piece);
     ag_tensor *sum = ag_sum(ag_square(piece[0]), AG_ALL, false);
     for (int i = 1; i < n; i++)
         sum = ag_add(sum, ag_sum(ag_scale(ag_square(piece[i]), i + 1), AG_ALL, false));
@@ -84,8 +154,8 @@ static ag_tensor *dropout_eval_sample(void *context, ag_tape *tape, ag_tensor *c
     return y;
 }
 
-#define CONCAT(axis, ...) ag_concat((int)(sizeof((ag_tensor *[]){__VA_ARGS__}) / sizeof(ag_tensor *)), \
-                                    (ag_tensor *[]){__VA_ARGS__}, axis)
+#define CONCAT(axis, ...)                                                                                              \
+    ag_concat((int)(sizeof((ag_tensor *[]){__VA_ARGS__}) / sizeof(ag_tensor *)), (ag_tensor *[]){__VA_ARGS__}, axis)
 
 SAMPLE(reshape_sample, ag_reshape(IN(0), AG_SHAPE(4, -1)))
 SAMPLE(flatten_sample, ag_flatten(IN(0), 1, -1))
@@ -118,6 +188,7 @@ SAMPLE(matmul_sample, ag_matmul(IN(0), IN(1)))
 SAMPLE(linear_bias, ag_linear(IN(0), in[1], in[2]))
 SAMPLE(linear_plain, ag_linear(IN(0), in[1], NULL))
 SAMPLE(embedding_sample, ag_embedding(IN(0), in[1]))
+SAMPLE(one_hot_sample, ag_mul(ag_one_hot(IN(0), 4), in[1]))
 SAMPLE(dropout_sample, ag_dropout(IN(0), 0.4))
 SAMPLE(rand_sample, ag_mul(IN(0), ag_rand(tape, AG_SHAPE(3, 4))))
 SAMPLE(randn_sample, ag_mul(IN(0), ag_randn(tape, AG_SHAPE(3, 4))))
@@ -129,10 +200,9 @@ SAMPLE(cross_entropy_mean, ag_cross_entropy_loss(IN(0), in[1], AG_MEAN))
 SAMPLE(cross_entropy_sum, ag_cross_entropy_loss(IN(0), in[1], AG_SUM))
 SAMPLE(cross_entropy_none, ag_cross_entropy_loss(IN(0), in[1], AG_NONE))
 
-
 static ag_tensor *batch_norm_with(ag_tape *tape, ag_tensor *const *in, bool training)
 {
-    int64_t c = in[0] ? in[0]->shape.dim[1] : 1;
+    int64_t    c = in[0] ? in[0]->shape.dim[1] : 1;
     ag_tensor *mean = ag_full(tape, AG_SHAPE(c), 0.25), *var = ag_full(tape, AG_SHAPE(c), 1.5);
     ag_set_training(tape, training);
     ag_tensor *y = ag_batch_norm(IN(0), in[1], in[2], mean, var, 0.1, 1e-5);
@@ -163,7 +233,8 @@ static const sample_shapes conv_transpose2d_sets[] = {THREE(S4(2, 4, 3, 2), S4(4
 static const sample_shapes picture_sets[] = {ONE(S4(2, 2, 7, 5)), ONE(S4(1, 3, 4, 6)), END};
 static const sample_shapes batch_norm_sets[] = {THREE(S2(5, 3), S1(3), S1(3)), THREE(S3(2, 3, 4), S1(3), S1(3)),
                                                 THREE(S4(2, 2, 3, 2), S1(2), S1(2)), END};
-static const sample_shapes layer_norm_sets[] = {THREE(S2(3, 5), S1(5), S1(5)), THREE(S3(2, 3, 4), S2(3, 4), S2(3, 4)), END};
+static const sample_shapes layer_norm_sets[] = {THREE(S2(3, 5), S1(5), S1(5)), THREE(S3(2, 3, 4), S2(3, 4), S2(3, 4)),
+                                                END};
 static const sample_shapes deep_sets[] = {ONE(S3(2, 3, 4)), ONE(S3(3, 1, 37)), END};
 static const sample_shapes four_sets[] = {ONE(S4(2, 3, 2, 2)), END};
 static const sample_shapes reshape_sets[] = {ONE(S3(2, 3, 4)), ONE(S2(4, 1)), END};
@@ -173,34 +244,56 @@ static const sample_shapes chunk_sets[] = {ONE(S2(3, 4)), ONE(S3(2, 6, 3)), END}
 static const sample_shapes uneven_sets[] = {ONE(S2(3, 5)), ONE(S1(9)), END};
 static const sample_shapes rows_sets[] = {TWO(S2(2, 3), S2(4, 3)), TWO(S3(1, 2, 3), S3(2, 2, 3)), END};
 static const sample_shapes middle_sets[] = {TWO(S3(2, 3, 2), S3(2, 1, 2)), END};
-static const sample_shapes expand_sets[] = {ONE(S2(3, 1)), ONE(S1(4)), ONE(S3(2, 1, 1)), ONE(S0()), ONE(S3(2, 3, 4)), END};
+static const sample_shapes expand_sets[] = {ONE(S2(3, 1)), ONE(S1(4)),       ONE(S3(2, 1, 1)),
+                                            ONE(S0()),     ONE(S3(2, 3, 4)), END};
 static const sample_shapes keep_sets[] = {ONE(S3(1, 3, 4)), ONE(S2(2, 1)), END};
-static const sample_shapes matmul_sets[] = {
-    TWO(S2(3, 4), S2(4, 5)),       TWO(S1(4), S2(4, 5)),          TWO(S2(3, 4), S1(4)),
-    TWO(S1(6), S1(6)),             TWO(S3(2, 3, 4), S3(2, 4, 2)), TWO(S3(2, 3, 4), S2(4, 2)),
-    TWO(S2(3, 4), S3(2, 4, 2)),    TWO(S4(2, 1, 3, 2), S3(3, 2, 2)), TWO(S3(1, 2, 3), S4(2, 2, 3, 1)),
-    TWO(S1(2), S3(3, 2, 4)),       TWO(S2(13, 2), S2(2, 35)), END};
+static const sample_shapes matmul_sets[] = {TWO(S2(3, 4), S2(4, 5)),
+                                            TWO(S1(4), S2(4, 5)),
+                                            TWO(S2(3, 4), S1(4)),
+                                            TWO(S1(6), S1(6)),
+                                            TWO(S3(2, 3, 4), S3(2, 4, 2)),
+                                            TWO(S3(2, 3, 4), S2(4, 2)),
+                                            TWO(S2(3, 4), S3(2, 4, 2)),
+                                            TWO(S4(2, 1, 3, 2), S3(3, 2, 2)),
+                                            TWO(S3(1, 2, 3), S4(2, 2, 3, 1)),
+                                            TWO(S1(2), S3(3, 2, 4)),
+                                            TWO(S2(13, 2), S2(2, 35)),
+                                            END};
 static const sample_shapes linear_sets[] = {THREE(S2(5, 4), S2(3, 4), S1(3)), THREE(S1(4), S2(3, 4), S1(3)),
-                                            THREE(S3(2, 3, 4), S2(2, 4), S1(2)), THREE(S2(14, 3), S2(37, 3), S1(37)), END};
+                                            THREE(S3(2, 3, 4), S2(2, 4), S1(2)), THREE(S2(14, 3), S2(37, 3), S1(37)),
+                                            END};
 static const sample_shapes linear_plain_sets[] = {TWO(S2(5, 4), S2(3, 4)), TWO(S2(1, 7), S2(1, 7)), END};
 static const sample_shapes embedding_sets[] = {TWO(S1(6), S2(4, 3)), TWO(S2(2, 3), S2(4, 1)), TWO(S0(), S2(5, 2)), END};
+static const sample_shapes one_hot_sets[] = {TWO(S1(6), S2(6, 4)), TWO(S2(2, 3), S1(4)), TWO(S0(), S1(4)), END};
 static const sample_shapes grid_sets[] = {ONE(S2(3, 4)), END};
 static const sample_shapes dropout_sets[] = {ONE(S2(3, 40)), ONE(S1(3)), END};
 static const sample_shapes entropy_sets[] = {TWO(S2(3, 4), S1(3)), TWO(S2(5, 40), S1(5)), TWO(S3(2, 4, 3), S2(2, 3)),
                                              TWO(S4(2, 5, 2, 2), S3(2, 2, 2)), END};
 
-#define DOMAINS_REAL       {R, R, R}
-#define DOMAINS_POSITIVE   {P, R, R}
-#define DOMAINS_POSITIVE_B {R, P, R}
-#define DOMAINS_UNIT       {U, U, R}
+#define DOMAINS_REAL                                                                                                   \
+    {                                                                                                                  \
+        R, R, R                                                                                                        \
+    }
+#define DOMAINS_POSITIVE                                                                                               \
+    {                                                                                                                  \
+        P, R, R                                                                                                        \
+    }
+#define DOMAINS_POSITIVE_B                                                                                             \
+    {                                                                                                                  \
+        R, P, R                                                                                                        \
+    }
+#define DOMAINS_UNIT                                                                                                   \
+    {                                                                                                                  \
+        U, U, R                                                                                                        \
+    }
 
 const op_sample op_samples[] = {
 #define UNARY(name, domain, y, dx)      {#name, "", name##_sample, DOMAINS_##domain, plain_sets, false},
 #define BINARY(name, domain, y, da, db) {#name, "", name##_sample, DOMAINS_##domain, broadcast_sets, false},
-#define LOSS(name, domain, y, da, db)                                                                 \
-    {#name "_loss", "mean", name##_mean, DOMAINS_##domain, pair_sets, false},                         \
-    {#name "_loss", "sum", name##_sum, DOMAINS_##domain, pair_sets, false},                           \
-    {#name "_loss", "none", name##_none, DOMAINS_##domain, pair_sets, false},
+#define LOSS(name, domain, y, da, db)                                                                                  \
+    {#name "_loss", "mean", name##_mean, DOMAINS_##domain, pair_sets, false},                                          \
+        {#name "_loss", "sum", name##_sum, DOMAINS_##domain, pair_sets, false},                                        \
+        {#name "_loss", "none", name##_none, DOMAINS_##domain, pair_sets, false},
 #include "autograd/kernels/elementwise.def"
     {"reshape", "", reshape_sample, {R}, reshape_sets, false},
     {"flatten", "", flatten_sample, {R}, deep_sets, false},
@@ -257,6 +350,7 @@ const op_sample op_samples[] = {
     {"cross_entropy_loss", "mean", cross_entropy_mean, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "sum", cross_entropy_sum, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "none", cross_entropy_none, {R, I}, entropy_sets, false},
+    {"one_hot", "times", one_hot_sample, {I, R}, one_hot_sets, false},
 };
 const int op_sample_count = sizeof op_samples / sizeof *op_samples;
 

@@ -20,8 +20,8 @@ typedef struct op_sample {
     const char          *variant; /* "" or what sets it apart */
     ag_gradcheck_fn     *f;
     sample_domain        domain[SAMPLE_INPUTS];
-    const sample_shapes *sets;    /* ends with n 0 */
-    bool                 random;  /* the result is random: PyTorch's differs */
+    const sample_shapes *sets;   /* ends with n 0 */
+    bool                 random; /* the result is random: PyTorch's differs */
 } op_sample;
 
 extern const op_sample op_samples[];

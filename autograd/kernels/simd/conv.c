@@ -143,3 +143,42 @@ void AGK(conv_totals)(int64_t n, const ag_real *sums, ag_real *totals)
         memcpy(totals + i, lane[0], sizeof lane[0]);
     }
 }
+
+/* `vectors` vectors of a row at once: as many sums as hide the latency of an addition. */
+INLINE void row_vectors(int vectors, int64_t taps, const ag_real *weight, const ag_real *const *from, int64_t at, ag_real init, ag_real *y)
+{
+    vec sum[4];
+    UNROLL for (int i = 0; i < vectors; i++)
+        sum[i] = vec_splat(init);
+    for (int64_t t = 0; t < taps; t++) {
+        const vec w = vec_splat(weight[t]);
+        UNROLL for (int i = 0; i < vectors; i++)
+            sum[i] = vec_fma(w, vec_load(from[t] + at + i * VL), sum[i]);
+    }
+    UNROLL for (int i = 0; i < vectors; i++)
+        vec_store(y + i * VL, sum[i]);
+}
+
+void AGK(conv_row)(int64_t n, int64_t taps, const ag_real *weight, const ag_real *const *from, int64_t shift, ag_real init, ag_real *y)
+{
+    int64_t i = 0;
+    for (; i + 4 * VL <= n; i += 4 * VL)
+        row_vectors(4, taps, weight, from, shift + i, init, y + i);
+    for (; i < n; i += VL)
+        row_vectors(1, taps, weight, from, shift + i, init, y + i);
+}
+
+void AGK(conv_row_products)(int64_t n, int64_t taps, const ag_real *g, const ag_real *const *from, int64_t shift, ag_real *sums)
+{
+    for (int64_t t = 0; t < taps; t++, sums += AGK_LANES) {
+        const ag_real *x = from[t] + shift;
+        ag_real lane[AGK_LANES];
+        for (int l = 0; l < AGK_LANES; l++)
+            lane[l] = sums[l];
+        for (int64_t i = 0; i < n; i += AGK_LANES)
+            for (int l = 0; l < AGK_LANES; l++)
+                lane[l] = r_fma(g[i + l], x[i + l], lane[l]);
+        for (int l = 0; l < AGK_LANES; l++)
+            sums[l] = lane[l];
+    }
+}

@@ -226,11 +226,81 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
         }
 }
 
+/* ---- Few rows of A by columns of B that lie contiguous, as one image has through a linear layer: B is read once, by blocks that are
+ * transposed in registers. Each element adds up in the order of the tiles. Also few columns of B, with the roles exchanged. ---- */
+
+enum { FEW = 2 };
+
+/* Element (r, j) of C is at c + r * row + j * col; of init likewise. */
+typedef struct few {
+    int64_t        rows, n, k;
+    agk_matrix     a, b; /* b.row is 1 */
+    const ag_real *init;
+    int64_t        init_row, init_col;
+    ag_real       *c;
+    int64_t        c_row, c_col;
+} few;
+
+/* Outputs j .. j+VL-1 of all rows. */
+static void few_block(const few *f, int64_t j)
+{
+    _Alignas(VECTOR_BYTES) ag_real side[FEW * VL];
+    vec sum[FEW];
+    int64_t p = 0;
+    for (int64_t r = 0; r < f->rows; r++) {
+        for (int64_t i = 0; i < VL; i++)
+            side[i] = f->init ? f->init[r * f->init_row + (j + i) * f->init_col] : 0;
+        sum[r] = vec_load(side);
+    }
+    for (; p + VL <= f->k; p += VL) {
+        vec row[VL];
+        UNROLL for (int i = 0; i < VL; i++)
+            row[i] = vec_load(f->b.data + (j + i) * f->b.col + p);
+        transpose_rows(row);
+        for (int64_t r = 0; r < f->rows; r++) {
+            const ag_real *a = f->a.data + r * f->a.row + p * f->a.col;
+            vec total = sum[r];
+            UNROLL for (int i = 0; i < VL; i++)
+                total = vec_fma(vec_splat(a[i * f->a.col]), row[i], total);
+            sum[r] = total;
+        }
+    }
+    for (int64_t r = 0; r < f->rows; r++) {
+        vec_store(side, sum[r]);
+        for (int64_t i = 0; i < VL; i++) {
+            ag_real x = side[i];
+            for (int64_t q = p; q < f->k; q++)
+                x = r_fma(f->a.data[r * f->a.row + q * f->a.col], f->b.data[(j + i) * f->b.col + q], x);
+            f->c[r * f->c_row + (j + i) * f->c_col] = x;
+        }
+    }
+}
+
+static void few_rows(const few *f)
+{
+    int64_t j = 0;
+    for (; j + VL <= f->n; j += VL)
+        few_block(f, j);
+    for (; j < f->n; j++)
+        for (int64_t r = 0; r < f->rows; r++) {
+            ag_real x = f->init ? f->init[r * f->init_row + j * f->init_col] : 0;
+            for (int64_t p = 0; p < f->k; p++)
+                x = r_fma(f->a.data[r * f->a.row + p * f->a.col], f->b.data[j * f->b.col + p], x);
+            f->c[r * f->c_row + j * f->c_col] = x;
+        }
+}
+
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc)
 {
     ldinit = init ? ldinit : 0;
-    if (b.col != 1 && m * (k + 2 * n) < n * k)
+    if (m <= FEW && b.row == 1 && n >= VL)
+        few_rows(&(few){m, n, k, a, b, init, ldinit, 1, c, ldc, 1});
+    else if (n <= FEW && a.col == 1 && m >= VL)
+        few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc});
+    else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
+        straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m);
+    else if (b.col != 1 && m * (k + 2 * n) < n * k)
         swapped(m, n, k, a, b, init, ldinit, c, ldc);
     else
         straight(m, n, k, a, b, init, ldinit, c, ldc);

@@ -302,10 +302,11 @@ INLINE ag_real r_bce(ag_real x, ag_real target)
     return (target - 1) * r_log_floor(1 - x) - target * r_log_floor(x);
 }
 
-/* The same of sigmoid(x), without cancellation. */
+/* The same of sigmoid(x), without cancellation; at infinity what (1 - target) x - log(sigmoid(x)) gives, PyTorch's form. */
 INLINE ag_real r_bce_with_logits(ag_real x, ag_real target)
 {
-    return (r_max(x, 0) - x * target) + r_log1p(r_exp(-r_abs(x)));
+    ag_real y = (r_max(x, 0) - x * target) + r_log1p(r_exp(-r_abs(x)));
+    return r_abs(x) == INFINITY ? (1 - target) * x - r_min(x, 0) : y;
 }
 
 #endif

@@ -45,23 +45,37 @@ void AGK(adagrad)(int64_t n, const agk_adagrad *options, const ag_real *g, ag_re
     }
 }
 
-/* Tieleman, Hinton: "Neural networks for machine learning", lecture 6.5, 2012; centred: Graves, 2013. */
-void AGK(rmsprop)(int64_t n, const agk_rmsprop *options, const ag_real *g, ag_real *square, ag_real *mean,
-                  ag_real *velocity, ag_real *p)
+/* Tieleman, Hinton: "Neural networks for machine learning", lecture 6.5, 2012; centred: Graves, 2013. `centred` and `moves` are
+ * compile-time constants at every call. */
+INLINE void rmsprop(int64_t n, const agk_rmsprop *options, bool centred, bool moves, const ag_real *restrict g, ag_real *restrict square,
+                    ag_real *restrict mean, ag_real *restrict velocity, ag_real *restrict p)
 {
     const agk_rmsprop o = *options;
     for (int64_t i = 0; i < n; i++) {
         ag_real d = r_fma(o.weight_decay, p[i], g[i]);
         ag_real s = r_fma(o.alpha, square[i], o.one_minus_alpha * d * d), spread = s;
         square[i] = s;
-        if (mean) {
+        if (centred) {
             ag_real average = r_fma(o.one_minus_alpha, d - mean[i], mean[i]);
             mean[i] = average;
             spread = r_fma(-average, average, s);
         }
         ag_real step = d / (r_sqrt(spread) + o.eps);
-        if (velocity)
+        if (moves)
             velocity[i] = step = r_fma(o.momentum, velocity[i], step);
         p[i] = r_fma(-o.lr, step, p[i]);
     }
+}
+
+void AGK(rmsprop)(int64_t n, const agk_rmsprop *options, const ag_real *g, ag_real *square, ag_real *mean,
+                  ag_real *velocity, ag_real *p)
+{
+    if (mean && velocity)
+        rmsprop(n, options, true, true, g, square, mean, velocity, p);
+    else if (mean)
+        rmsprop(n, options, true, false, g, square, mean, NULL, p);
+    else if (velocity)
+        rmsprop(n, options, false, true, g, square, NULL, velocity, p);
+    else
+        rmsprop(n, options, false, false, g, square, NULL, NULL, p);
 }

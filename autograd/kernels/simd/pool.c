@@ -24,6 +24,26 @@ void AGK(max_pixel)(int64_t lanes, const agk_pool_window *w, const ag_real *x, a
             take_larger(lanes, (int32_t)(i * w->row + k), x + (i * w->row + k) * lanes, y, place);
 }
 
+INLINE void row_of_step(int64_t n, int64_t step, int32_t here, const ag_real *restrict x, ag_real *restrict y, int32_t *restrict place)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const ag_real value = x[i * step];
+        const bool larger = (value > y[i]) | (value != value) | (place[i] < 0);
+        y[i] = larger ? value : y[i];
+        place[i] = larger ? here + (int32_t)(i * step) : place[i];
+    }
+}
+
+void AGK(max_row)(int64_t n, int64_t step, int32_t here, const ag_real *x, ag_real *y, int32_t *place)
+{
+    if (step == 1)
+        row_of_step(n, 1, here, x, y, place);
+    else if (step == 2)
+        row_of_step(n, 2, here, x, y, place);
+    else
+        row_of_step(n, step, here, x, y, place);
+}
+
 INLINE void give_back(int64_t lanes, int32_t here, const int32_t *restrict place, const ag_real *restrict g, ag_real *restrict dx)
 {
     for (int64_t l = 0; l < lanes; l++)

@@ -94,3 +94,34 @@ void AGK(max_into)(int64_t n, const ag_real *x, ag_real *y)
     for (int64_t i = 0; i < n; i++)
         y[i] = r_max(x[i], y[i]);
 }
+
+/* A loop for each small step, which the compiler then knows. */
+#define FOR_STEPS(statement)                                                                          \
+    switch (step) {                                                                                   \
+    case 1:  for (int64_t i = 0; i < n; i++) { const int64_t at = i; statement; } break;              \
+    case 2:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 2; statement; } break;          \
+    case 3:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 3; statement; } break;          \
+    case 4:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 4; statement; } break;          \
+    default: for (int64_t i = 0; i < n; i++) { const int64_t at = i * step; statement; } break;       \
+    }
+
+void AGK(gather_add)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
+{
+    FOR_STEPS(y[i] += x[at])
+}
+
+void AGK(scatter_add)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
+{
+    FOR_STEPS(y[at] += x[i])
+}
+
+void AGK(scatter)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
+{
+    FOR_STEPS(y[at] = x[i])
+}
+
+void AGK(divide)(int64_t n, ag_real by, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] /= by;
+}

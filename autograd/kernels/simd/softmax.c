@@ -79,3 +79,100 @@ void AGK(log_softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const 
             dx[i] += r_fma(-r_exp(y[i]), total, g[i]);
     }
 }
+
+/* ---- Along columns: COLUMNS of them at a time, so that what is kept of each stays in registers or the first cache level. ---- */
+
+enum { COLUMNS = 64 };
+
+typedef struct column_state {
+    ag_real most[COLUMNS], sum[COLUMNS];
+} column_state;
+
+INLINE int64_t some_columns(int64_t from, int64_t width)
+{
+    return width - from < COLUMNS ? width - from : COLUMNS;
+}
+
+/* The largest of each column, and the sum of exp(x - that), from the first row to the last. */
+INLINE void column_sums(int64_t n, int64_t width, int64_t stride, const ag_real *x, bool safe, column_state *s)
+{
+    for (int64_t j = 0; j < width; j++) {
+        s->most[j] = x[j];
+        s->sum[j] = 0;
+    }
+    for (int64_t i = 1; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            s->most[j] = r_max(x[i * stride + j], s->most[j]);
+    for (int64_t j = 0; safe && j < width; j++)
+        s->most[j] = s->most[j] == INFINITY || s->most[j] == -INFINITY ? 0 : s->most[j];
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            s->sum[j] += r_exp(x[i * stride + j] - s->most[j]);
+}
+
+void AGK(softmax_columns)(int64_t n, int64_t width, int64_t stride, const ag_real *x, ag_real *y)
+{
+    column_state s;
+    for (int64_t from = 0; from < width; from += COLUMNS) {
+        const int64_t some = some_columns(from, width);
+        column_sums(n, some, stride, x + from, false, &s);
+        for (int64_t j = 0; j < some; j++)
+            s.sum[j] = 1 / s.sum[j];
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < some; j++)
+                y[i * stride + from + j] = r_exp(x[i * stride + from + j] - s.most[j]) * s.sum[j];
+    }
+}
+
+void AGK(log_softmax_columns)(int64_t n, int64_t width, int64_t stride, const ag_real *x, ag_real *y)
+{
+    column_state s;
+    for (int64_t from = 0; from < width; from += COLUMNS) {
+        const int64_t some = some_columns(from, width);
+        column_sums(n, some, stride, x + from, false, &s);
+        for (int64_t j = 0; j < some; j++)
+            s.sum[j] = r_log(s.sum[j]);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < some; j++)
+                y[i * stride + from + j] = (x[i * stride + from + j] - s.most[j]) - s.sum[j];
+    }
+}
+
+void AGK(logsumexp_columns)(int64_t n, int64_t width, int64_t stride, const ag_real *x, ag_real *y)
+{
+    column_state s;
+    for (int64_t from = 0; from < width; from += COLUMNS) {
+        const int64_t some = some_columns(from, width);
+        column_sums(n, some, stride, x + from, true, &s);
+        for (int64_t j = 0; j < some; j++)
+            y[from + j] = s.most[j] + r_log(s.sum[j]);
+    }
+}
+
+void AGK(softmax_columns_backward)(int64_t n, int64_t width, int64_t stride, const ag_real *y, const ag_real *g, ag_real *dx)
+{
+    for (int64_t from = 0; from < width; from += COLUMNS) {
+        const int64_t some = some_columns(from, width);
+        ag_real dot[COLUMNS] = {0};
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < some; j++)
+                dot[j] = r_fma(g[i * stride + from + j], y[i * stride + from + j], dot[j]);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = i * stride + from, j = 0; j < some; j++)
+                dx[k + j] = r_fma(y[k + j], g[k + j] - dot[j], dx[k + j]);
+    }
+}
+
+void AGK(log_softmax_columns_backward)(int64_t n, int64_t width, int64_t stride, const ag_real *y, const ag_real *g, ag_real *dx)
+{
+    for (int64_t from = 0; from < width; from += COLUMNS) {
+        const int64_t some = some_columns(from, width);
+        ag_real total[COLUMNS] = {0};
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < some; j++)
+                total[j] += g[i * stride + from + j];
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = i * stride + from, j = 0; j < some; j++)
+                dx[k + j] += r_fma(-r_exp(y[k + j]), total[j], g[k + j]);
+    }
+}

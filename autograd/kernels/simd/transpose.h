@@ -34,12 +34,9 @@ INLINE void exchange(vec *row, int h)
     }
 }
 
-/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. */
-INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+/* VL vectors as the rows of a square: rows and columns change places. */
+INLINE void transpose_rows(vec *row)
 {
-    vec row[VL];
-    UNROLL for (int i = 0; i < VL; i++)
-        row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
     exchange(row, 1);
     if (VL > 2)
         exchange(row, 2 % VL);
@@ -47,6 +44,15 @@ INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool ad
         exchange(row, 4 % VL);
     if (VL > 8)
         exchange(row, 8 % VL);
+}
+
+/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. */
+INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    vec row[VL];
+    UNROLL for (int i = 0; i < VL; i++)
+        row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
+    transpose_rows(row);
     UNROLL for (int i = 0; i < VL; i++)
         vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
 }

@@ -1,0 +1,40 @@
+/* one_hot: whole numbers to rows with a single one. No gradient flows. */
+#include <string.h>
+
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+static bool one_hot_shape(ag_node *node)
+{
+    const ag_tensor *index = node->in[0];
+    const int64_t    classes = *(const int64_t *)node->attr;
+    if (classes < 1)
+        return ag_op_fail(node, "%lld classes, expected at least 1", (long long)classes);
+    if (index->shape.rank == AG_MAX_RANK)
+        return ag_op_fail(node, "index %s has no room for one more dimension", AG_STR(&index->shape));
+    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++) {
+        ag_real k = index->data[i];
+        if (!(k >= 0 && k < (ag_real)classes && k == (ag_real)(int64_t)k))
+            return ag_op_fail(node, "index %lld is %g, expected a whole number from 0 to %lld", (long long)i, (double)k,
+                              (long long)classes - 1);
+    }
+    node->out->shape = index->shape;
+    node->out->shape.dim[node->out->shape.rank++] = classes;
+    return true;
+}
+
+static void one_hot_forward(ag_node *node)
+{
+    const ag_tensor *index = node->in[0];
+    const int64_t    classes = *(const int64_t *)node->attr, n = ag_numel(&index->shape);
+    memset(node->out->data, 0, (size_t)(n * classes) * sizeof *node->out->data);
+    for (int64_t i = 0; i < n; i++)
+        node->out->data[i * classes + (int64_t)index->data[i]] = 1;
+}
+
+static const ag_op one_hot_op = {"one_hot", one_hot_shape, one_hot_forward, NULL};
+
+ag_tensor *ag_one_hot(ag_tensor *index, int64_t classes)
+{
+    return ag_apply(&one_hot_op, 1, &index, &classes, sizeof classes);
+}

@@ -1,0 +1,3 @@
+#include "autograd/real.h"
+
+const char AG_PRECISION_GUARD = 0;
