@@ -83,11 +83,13 @@ $(BUILD)/.criterion-$(CRITERION): $(STAMP)
 
 # ---- What there is. ----
 
-HAS_MAIN     := $(shell grep -l '^int main\b' models/*.c models/*/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null)
+# The examples are compiled and run by tests/examples.sh.
+EXAMPLES     := $(wildcard models/examples/*)
+HAS_MAIN     := $(filter-out $(EXAMPLES),$(shell grep -l '^int main\b' models/*.c models/*/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null))
 LIB_DIRS     := autograd autograd/ops autograd/kernels nn datasets tools models/train
 LIB_SRC      := $(filter-out $(HAS_MAIN),$(wildcard $(LIB_DIRS:%=%/*.c)))
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
-SUPPORT_SRC  := $(filter-out $(HAS_MAIN) $(LIB_SRC),$(wildcard models/*.c models/*/*.c tools/*/*.c))
+SUPPORT_SRC  := $(filter-out $(HAS_MAIN) $(LIB_SRC) $(EXAMPLES),$(wildcard models/*.c models/*/*.c tools/*/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
 TEST_SRC     := $(filter-out $(HAS_MAIN) tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
 HEADERS      := $(filter-out %internal.h autograd/arena.h autograd/kernels/%.h,$(wildcard $(LIB_DIRS:%=%/*.h))) autograd/kernels/elementwise.def
@@ -175,7 +177,8 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test check sanitize tsan fuzz test-aarch64 valgrind check-layers install uninstall clean dist help
+.PHONY: all demo zoo bench test check sanitize tsan fuzz golden test-aarch64 test-i686 hostile valgrind check-layers check-format check-docs \
+	check-examples ops-table install uninstall clean dist help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
 all: $(LIBRARIES) $(PROGRAMS) ## the libraries, static and shared, in float and in double, and the programs
@@ -187,7 +190,6 @@ endif
 
 demo: $(BIN)models/vae_mnist ## train the variational autoencoder and draw what it makes
 	$(BIN)models/vae_mnist
-	@echo "pictures: runs/vae_mnist/reconstructions.png, runs/vae_mnist/samples.png"
 
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
 	tools/zoo.sh
@@ -195,13 +197,14 @@ zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print t
 bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their kernels
 	$(BIN)tools/bench/bench
 
-# Tests may make malloc fail: calls of the library, not of the C library itself, go through tests/support/malloc.c.
-TEST_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=realloc
+# Tests may make malloc and file calls fail: those of the library, not of the C library itself, go through tests/support/malloc.c
+# and io.c.
+TEST_WRAPS := $(foreach f,malloc calloc aligned_alloc realloc open open64 close fsync fileno rename write fdopen,-Wl$(comma)--wrap=$(f))
 
 # $(1) is the variant of the tests, $(2) that of the programs they run, $(3) environment and emulator.
 run_tests = $(if $(filter 1,$(V)),,@)HOURGLASS_PROGRAMS=$(BUILD)/$(2)/models tests/run_tests.sh $(BUILD)/$(1)/tests $(3)
 
-test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers ## all tests, in float and in double; CRITERION=no: without Criterion
+test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers check-docs check-examples ## all tests, in float and in double; CRITERION=no: without Criterion
 	@$(if $(filter no,$(CRITERION)),echo 'Criterion is not installed (Debian: libcriterion-dev); the plain runner runs the tests')
 	$(call run_tests,f64,f32/programs)
 	$(call run_tests,f32,f32/programs)
@@ -224,9 +227,25 @@ test-aarch64: $(STAMP) ## the tests on emulated 64-bit ARM; needs gcc-aarch64-li
 	$(call run_tests,aarch64/f64,aarch64/emulated,qemu-aarch64)
 	$(call run_tests,aarch64/f32,aarch64/emulated,qemu-aarch64)
 
+# Debian's gcc-multilib, which shuts out cross compilers, has little over gcc-12-multilib but the link /usr/include/asm.
+I686 := $(BUILD)/i686
+test-i686: $(STAMP) ## the tests in 32 bits with SSE2, in float; needs gcc-multilib or gcc-12-multilib; takes minutes
+	$(MAKE) BUILD=$(I686) CC='$(CC) -m32 -msse2 -mfpmath=sse' CPPFLAGS='$(CPPFLAGS) -idirafter /usr/include/$(MACHINE)' CRITERION=no \
+		$(I686)/f32/tests/run $(PROGRAM_SRC:%.c=$(I686)/f32/programs/%)
+	$(call run_tests,i686/f32,i686/f32/programs)
+
+# Runs in pairs, single failures of I/O calls, kills: with the C library at hand, and with musl where there is one.
+HOSTILE ?=
+MUSL    := $(BUILD)/musl
+hostile: $(PROGRAMS) ## runs that are disturbed lose nothing; HOSTILE=--short: fewer of them
+	tests/hostile.sh $(HOSTILE) $(if $(BIN),$(BIN:%/=%),.)
+	@if command -v musl-gcc > /dev/null; then \
+		$(MAKE) BUILD=$(MUSL) CC=musl-gcc LDFLAGS=-static $(PROGRAM_SRC:%.c=$(MUSL)/f32/programs/%) && \
+		tests/hostile.sh $(HOSTILE) $(MUSL)/f32/programs; else echo 'musl-gcc is not installed'; fi
+
 # The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
 FUZZ_RUNS ?= 4000000
-FUZZ_SRC  := $(wildcard nn/safetensors*.c tools/file.c tools/error.c tools/text.c) \
+FUZZ_SRC  := autograd/real.c $(wildcard nn/safetensors*.c tools/file.c tools/error.c tools/text.c) \
 	$(addprefix datasets/,npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
 fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
 	@for reader in safetensors npy idx png pgm; do mkdir -p $(BUILD)/fuzz/$$reader && \
@@ -235,14 +254,33 @@ fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
 		$(BUILD)/fuzz/$$reader.run -runs=$(FUZZ_RUNS) -max_len=600 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
 			$(BUILD)/fuzz/$$reader tests/fuzz/seeds/$$reader || exit 1; done
 
+golden: $(BUILD)/f64/tests/list_samples ## adds values by PyTorch for new ops to tests/golden; installs PyTorch into BUILD if need be
+	tests/golden/make.sh $(BUILD)
+
 # Valgrind 3.19 knows no AVX-512.
 valgrind: export TEST_OPTIONS = --timeout 1800
 valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes minutes
 	$(call run_tests,f32,f32/programs,env HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes \
 		--trace-children-skip='/bin/*$(comma)/usr/bin/*' --error-exitcode=9)
 
+FORMATTED = $(filter-out autograd/kernels/simd/%,$(shell git ls-files '*.c' '*.h'))
+check-format: ## the C files are as clang-format 14 writes them; `clang-format -i` mends a file
+	@clang-format-14 --dry-run --Werror $(FORMATTED)
+
 check-layers: ## includes point the right way
-	@tools/check_layers.sh $(if $(SILENT),> /dev/null)
+	@tools/check_layers.sh
+	@tests/check_draws.sh $(if $(SILENT),> /dev/null)
+
+check-docs: ## the code in the READMEs is the tree's, the table of ops is current
+	@tests/readme.sh $(if $(SILENT),> /dev/null)
+	@tools/ops_table.sh --check $(if $(SILENT),> /dev/null)
+
+check-examples: $(BUILD)/f32/libhourglass.a ## the programs of models/examples print what they say
+	@CC=$(call quote,$(CC)) tests/examples.sh $(call quote,echo -I$(CURDIR) $(abspath $<) $(LIBS)) $(CPPFLAGS) $(CFLAGS) \
+		$(LDFLAGS) $(if $(SILENT),> /dev/null)
+
+ops-table: ## write the table of ops in autograd/README.md
+	@tools/ops_table.sh
 
 # ---- Installing. ----
 
@@ -289,7 +327,7 @@ DIST := hourglass-$(VERSION)
 dist: ## a tarball of the sources
 	@if [ -e .git ]; then git archive --prefix=$(DIST)/ -o $(DIST).tar.gz HEAD; else \
 		tar -czf $(DIST).tar.gz --sort=name --owner=0 --group=0 --transform 's,^,$(DIST)/,S' $(PROGRAMS:%=--exclude=%) \
-			Makefile README.md LICENSE .ci .gitignore autograd nn models datasets tests tools; fi
+			Makefile README.md LICENSE .ci .clang-format .gitignore autograd nn models datasets tests tools; fi
 	@$(if $(SILENT),,echo '  DIST    $(DIST).tar.gz')
 
 clean: ## removes all that make made

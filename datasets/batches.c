@@ -3,13 +3,14 @@
 #include <stdlib.h>
 
 #include "datasets/random_internal.h"
+#include "tools/memory.h"
 
 bool ds_batches_init(ds_batches *b, int64_t count, int64_t size, uint64_t seed)
 {
     *b = (ds_batches){.count = count, .size = size, .seed = seed};
     if (count < 1 || size < 1 || count > INT64_MAX / 8)
         return false;
-    b->order = malloc((size_t)count * sizeof *b->order);
+    b->order = tl_array(count, 1, sizeof *b->order);
     if (!b->order)
         *b = (ds_batches){0};
     ds_batches_restart(b);
@@ -65,7 +66,7 @@ int64_t ds_batches_next(ds_batches *b, const int64_t **index)
 int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index)
 {
     uint64_t state = state_for(b, step);
-    int64_t n = b->count < b->size ? b->count : b->size;
+    int64_t  n = b->count < b->size ? b->count : b->size;
     for (int64_t i = 0; i < n; i++)
         b->order[i] = (int64_t)(ds_random_next(&state) % (uint64_t)b->count);
     *index = b->order;
@@ -75,8 +76,8 @@ int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index)
 int64_t ds_batches_block(ds_batches *b, uint64_t step, const int64_t **index)
 {
     uint64_t state = state_for(b, step);
-    int64_t n = b->count < b->size ? b->count : b->size;
-    int64_t first = (int64_t)(ds_random_next(&state) % (uint64_t)(b->count - n + 1));
+    int64_t  n = b->count < b->size ? b->count : b->size;
+    int64_t  first = (int64_t)(ds_random_next(&state) % (uint64_t)(b->count - n + 1));
     for (int64_t i = 0; i < n; i++)
         b->order[i] = first + i;
     *index = b->order;

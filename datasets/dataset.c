@@ -21,8 +21,8 @@ static void unit_of_bytes(int64_t n, const uint8_t *restrict from, double *restr
         to[k] = from[k] / 255.0;
 }
 #else
-/* value / 255, correctly rounded, without a division: 1/255 = (2^-8 + 2^-16) (1 + 2^-16 + 2^-32 + ...), whose first factor times a
- * byte is exact. */
+/* value / 255, correctly rounded, without a division: 1/255 = (2^-8 + 2^-16) (1 + 2^-16 + 2^-32 + ...), whose first
+ * factor times a byte is exact. */
 static void unit_of_bytes(int64_t n, const uint8_t *restrict from, float *restrict to)
 {
     const float high = 0x1.01p-8f, low = 0x1.0101p-24f;
@@ -45,7 +45,7 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
 static bool read_part(const char *folder, const char *name, int rank, ds_idx *out, tl_error *why)
 {
     char path[4096];
-    int n = folder ? snprintf(path, sizeof path, "%s/%s", folder, name) : -1;
+    int  n = folder ? snprintf(path, sizeof path, "%s/%s", folder, name) : -1;
     if (n >= 0 && (size_t)n < sizeof path)
         return ds_idx_read(path, rank, out, why);
     return tl_fail(why, "%.80s...: the path is too long", folder ? folder : "NULL");

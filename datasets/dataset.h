@@ -27,8 +27,8 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
 /* Reads MNIST from a folder: (train|t10k)-images-idx3-ubyte and (train|t10k)-labels-idx1-ubyte. */
 bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why);
 
-/* Makes `count` digits like handwritten ones, 28 x 28, ten classes in equal parts: strokes with random shape, pen, slant,
- * size and place. Image i is a function of (seed, i) alone, the same on every machine. */
+/* Makes `count` digits like handwritten ones, 28 x 28, ten classes in equal parts: strokes with random shape, pen,
+ * slant, size and place. Image i is a function of (seed, i) alone, the same on every machine. */
 bool ds_digits_make(int64_t count, uint64_t seed, ds_dataset *d, tl_error *why);
 
 #ifdef __cplusplus

@@ -18,7 +18,7 @@ static size_t read_header(const uint8_t *b, size_t size, const char *path, int r
         return tl_fail_at(why, path, "too short for an IDX header of %zu bytes", length);
     if (b[0] || b[1] || b[2] != 8 || b[3] != rank)
         return tl_fail_at(why, path, "begins with %02x %02x %02x %02x, expected 00 00 08 %02x", b[0], b[1], b[2], b[3],
-                       (unsigned)rank);
+                          (unsigned)rank);
     int64_t bytes = 1;
     out->rank = rank;
     for (int i = 0; i < rank; i++) {
@@ -52,7 +52,7 @@ bool ds_idx_read(const char *path, int rank, ds_idx *out, tl_error *why)
     size_t size = 0;
     *out = (ds_idx){0};
     uint8_t *bytes = tl_read_file(path, &size, why);
-    bool ok = bytes && ds_idx_parse(bytes, size, path, rank, out, why);
+    bool     ok = bytes && ds_idx_parse(bytes, size, path, rank, out, why);
     free(bytes);
     return ok;
 }

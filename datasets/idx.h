@@ -16,7 +16,8 @@ typedef struct ds_idx {
     uint8_t *data; /* to be freed by the caller */
 } ds_idx;
 
-/* Reads a file of the given rank. False when it cannot be read, is no such file, or is shorter or longer than it says. */
+/* Reads a file of the given rank. False when it cannot be read, is no such file, or is shorter or longer than it says.
+ */
 bool ds_idx_read(const char *path, int rank, ds_idx *out, tl_error *why);
 
 /* The same from bytes; `path` is for the message. */

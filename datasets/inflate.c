@@ -5,9 +5,9 @@
 /* Section numbers are RFC 1951's. An error is recorded once, by `broken`; after it every step returns false. */
 
 enum {
-    LONGEST = 15,   /* bits of a code */
-    QUICK = 10,     /* bits of the codes that one look into a table decodes */
-    SYMBOLS = 288,  /* of the largest alphabet */
+    LONGEST = 15,  /* bits of a code */
+    QUICK = 10,    /* bits of the codes that one look into a table decodes */
+    SYMBOLS = 288, /* of the largest alphabet */
     END_OF_BLOCK = 256,
 };
 
@@ -15,7 +15,8 @@ enum {
 typedef struct huffman {
     uint16_t count[LONGEST + 1]; /* codes of each length */
     uint16_t symbol[SYMBOLS];    /* in the order of their codes */
-    uint16_t quick[1 << QUICK];  /* by the next bits: symbol * 16 + length; 0 where the code is longer or there is none */
+    uint16_t
+        quick[1 << QUICK]; /* by the next bits: symbol * 16 + length; 0 where the code is longer or there is none */
 } huffman;
 
 typedef struct stream {
@@ -62,7 +63,8 @@ static bool take(stream *s, int n, unsigned *value)
 
 /* ---- Huffman codes. ---- */
 
-/* Enters a code, whose first bit is its highest, for every index that begins with it; an index has its first bit lowest. */
+/* Enters a code, whose first bit is its highest, for every index that begins with it; an index has its first bit
+ * lowest. */
 static void enter(huffman *h, unsigned code, int length, int symbol)
 {
     unsigned reversed = 0;
@@ -72,13 +74,13 @@ static void enter(huffman *h, unsigned code, int length, int symbol)
         h->quick[reversed] = (uint16_t)(symbol * 16 + length);
 }
 
-/* Builds the code of n symbols from their lengths. Returns how many codes of LONGEST bits are left over: 0 for a complete code,
- * below 0 for an impossible one. */
+/* Builds the code of n symbols from their lengths. Returns how many codes of LONGEST bits are left over: 0 for a
+ * complete code, below 0 for an impossible one. */
 static int build(huffman *h, const uint8_t *length, int n)
 {
     uint16_t offset[LONGEST + 2] = {0};
     unsigned next[LONGEST + 2] = {0};
-    int left = 1;
+    int      left = 1;
     memset(h, 0, sizeof *h);
     for (int i = 0; i < n; i++)
         h->count[length[i]]++;
@@ -132,7 +134,8 @@ static bool decode(stream *s, const huffman *h, unsigned *symbol)
 static bool room(const stream *s, size_t n)
 {
     return n <= s->expected - s->made ||
-           tl_fail_at(s->why, s->path, "its compressed data make more than the %zu bytes that its size needs", s->expected);
+           tl_fail_at(s->why, s->path, "its compressed data make more than the %zu bytes that its size needs",
+                      s->expected);
 }
 
 /* 3.2.4: whole bytes behind a length and its complement. */
@@ -161,7 +164,8 @@ static bool copy_stored(stream *s)
 static bool copy_back(stream *s, unsigned length, unsigned distance)
 {
     if (distance > s->made)
-        return tl_fail_at(s->why, s->path, "damaged compressed data: a copy from %u bytes back, after only %zu", distance, s->made);
+        return tl_fail_at(s->why, s->path, "damaged compressed data: a copy from %u bytes back, after only %zu",
+                          distance, s->made);
     if (!room(s, length))
         return false;
     uint8_t *to = s->out + s->made;
@@ -176,10 +180,12 @@ static bool copy_match(stream *s, unsigned symbol)
 {
     static const uint16_t length_base[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                                            31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-    static const uint8_t length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-    static const uint16_t distance_base[] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
-                                             193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-    unsigned more, further, code;
+    static const uint8_t  length_bits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                           2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+    static const uint16_t distance_base[] = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
+                                             33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
+                                             1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+    unsigned              more, further, code;
     symbol -= END_OF_BLOCK + 1;
     if (symbol >= sizeof length_bits)
         return broken(s, "a length that does not exist");
@@ -248,7 +254,8 @@ static bool read_lengths(stream *s, uint8_t *length, int n)
     return true;
 }
 
-/* As zlib does: a code must be complete, except that one of a single symbol may have one bit, and distances may have no code. */
+/* As zlib does: a code must be complete, except that one of a single symbol may have one bit, and distances may have no
+ * code. */
 static bool build_checked(const stream *s, huffman *h, const uint8_t *length, int n, const char *what)
 {
     int left = build(h, length, n), longest = LONGEST;
@@ -260,8 +267,8 @@ static bool build_checked(const stream *s, huffman *h, const uint8_t *length, in
 static bool inflate_dynamic(stream *s)
 {
     static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
-    uint8_t length[SYMBOLS + 32] = {0};
-    unsigned n_literals, n_distances, n_lengths, x;
+    uint8_t              length[SYMBOLS + 32] = {0};
+    unsigned             n_literals, n_distances, n_lengths, x;
     if (!take(s, 5, &n_literals) || !take(s, 5, &n_distances) || !take(s, 4, &n_lengths))
         return false;
     s->fixed = false;
@@ -281,7 +288,8 @@ static bool inflate_dynamic(stream *s)
     if (!length[END_OF_BLOCK])
         return broken(s, "a block without an end");
     return build_checked(s, &s->literals, length, (int)n_literals, "the code of the literals is not complete") &&
-           build_checked(s, &s->distances, length + n_literals, (int)n_distances, "the code of the distances is not complete") &&
+           build_checked(s, &s->distances, length + n_literals, (int)n_distances,
+                         "the code of the distances is not complete") &&
            decode_block(s);
 }
 
@@ -320,7 +328,8 @@ static bool check_end(stream *s)
 {
     s->at -= s->count / 8;
     if (s->made != s->expected)
-        return tl_fail_at(s->why, s->path, "its compressed data make %zu bytes, its size needs %zu", s->made, s->expected);
+        return tl_fail_at(s->why, s->path, "its compressed data make %zu bytes, its size needs %zu", s->made,
+                          s->expected);
     if (s->end - s->at < 4)
         return broken(s, "they end within their checksum");
     if (s->end - s->at > 4)
@@ -329,8 +338,8 @@ static bool check_end(stream *s)
     uint32_t stored = (uint32_t)s->at[0] << 24 | (uint32_t)s->at[1] << 16 | (uint32_t)s->at[2] << 8 | s->at[3];
     uint32_t computed = adler32(s->out, s->made);
     if (stored != computed)
-        return tl_fail_at(s->why, s->path, "damaged compressed data: their Adler-32 is %08x, the file says %08x", (unsigned)computed,
-                          (unsigned)stored);
+        return tl_fail_at(s->why, s->path, "damaged compressed data: their Adler-32 is %08x, the file says %08x",
+                          (unsigned)computed, (unsigned)stored);
 #else
     (void)adler32; /* a fuzzer never guesses one */
 #endif

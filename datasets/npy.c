@@ -50,7 +50,7 @@ static bool take_word(header *h, const char *word)
 /* A string between single or double quotes. */
 static bool take_string(header *h, char *text, size_t size)
 {
-    char quote = take(h, '\'') ? '\'' : take(h, '"') ? '"' : '\0';
+    char        quote = take(h, '\'') ? '\'' : take(h, '"') ? '"' : '\0';
     const char *from = h->at;
     while (h->at < h->end && *h->at != quote)
         h->at++;
@@ -77,7 +77,8 @@ static bool take_dtype(header *h)
 static bool take_order(header *h)
 {
     if (take_word(h, "True"))
-        return tl_fail_at(h->why, h->path, "in Fortran order, expected C order: numpy.ascontiguousarray before numpy.save makes it so");
+        return tl_fail_at(h->why, h->path,
+                          "in Fortran order, expected C order: numpy.ascontiguousarray before numpy.save makes it so");
     return take_word(h, "False") || tl_fail_at(h->why, h->path, "fortran_order is neither True nor False");
 }
 
@@ -106,7 +107,7 @@ static bool take_shape(header *h)
 static bool read_header(header *h)
 {
     unsigned seen = 0;
-    char key[20];
+    char     key[20];
     if (!take(h, '{'))
         return tl_fail_at(h->why, h->path, "the header is no dictionary");
     while (!take(h, '}')) {
@@ -157,7 +158,7 @@ bool ds_npy_parse(const uint8_t *bytes, size_t size, const char *path, ds_npy *o
     header h = {(const char *)bytes + begin, (const char *)bytes + begin + length, path, why, false, 4, out};
     if (!read_header(&h))
         return false;
-    const size_t data = size - begin - length;
+    const size_t   data = size - begin - length;
     const uint64_t needs = (uint64_t)out->count * (uint64_t)h.size;
     if (data != needs)
         return tl_fail_at(why, path, "%zu bytes of data, its shape needs %" PRIu64, data, needs);
@@ -174,7 +175,7 @@ bool ds_npy_read(const char *path, ds_npy *out, tl_error *why)
     size_t size = 0;
     *out = (ds_npy){0};
     uint8_t *bytes = tl_read_file(path, &size, why);
-    bool ok = bytes && ds_npy_parse(bytes, size, path, out, why);
+    bool     ok = bytes && ds_npy_parse(bytes, size, path, out, why);
     free(bytes);
     return ok;
 }
@@ -191,7 +192,7 @@ void ds_npy_free(ds_npy *a)
 static int64_t shape_text(int rank, const int64_t *dim, char *text, size_t size)
 {
     int64_t count = 1;
-    int n = 0;
+    int     n = 0;
     for (int i = 0; i < rank; i++) {
         if (dim[i] < 1 || count > INT64_MAX / 8 / dim[i])
             return -1;
@@ -203,7 +204,7 @@ static int64_t shape_text(int rank, const int64_t *dim, char *text, size_t size)
 
 static void write_number(ag_real x, FILE *f)
 {
-    uint8_t bytes[sizeof x];
+    uint8_t  bytes[sizeof x];
     uint64_t bits = 0;
 #ifdef AG_DOUBLE
     memcpy(&bits, &x, sizeof x);
@@ -225,7 +226,8 @@ bool ds_npy_write(FILE *f, int rank, const int64_t *dim, const ag_real *data)
     const int64_t count = shape_text(rank, dim, shape, sizeof shape);
     if (count < 0)
         return false;
-    int n = snprintf(text, sizeof text, "{'descr': '<f%d', 'fortran_order': False, 'shape': (%s), }", (int)sizeof *data, shape);
+    int n = snprintf(text, sizeof text, "{'descr': '<f%d', 'fortran_order': False, 'shape': (%s), }", (int)sizeof *data,
+                     shape);
     int length = (10 + n + 1 + 63) / 64 * 64 - 10; /* the data begin at a multiple of 64 */
     fwrite(magic, 1, sizeof magic, f);
     fwrite((uint8_t[]){1, 0, (uint8_t)length, (uint8_t)(length >> 8)}, 1, 4, f);

@@ -1,4 +1,5 @@
-/* NumPy's .npy files of float32 and float64 in C order (numpy.lib.format, versions 1.0 to 3.0). Written are ag_reals. */
+/* NumPy's .npy files of float32 and float64 in C order (numpy.lib.format, versions 1.0 to 3.0). Written are ag_reals.
+ */
 #ifndef DS_NPY_H
 #define DS_NPY_H
 
@@ -20,8 +21,8 @@ typedef struct ds_npy {
     ag_real *data;
 } ds_npy;
 
-/* Reads a file of little- or big-endian numbers. False with the reason for anything else: another dtype, Fortran order, a file that
- * is too short or too long, dimensions of 0. */
+/* Reads a file of little- or big-endian numbers. False with the reason for anything else: another dtype, Fortran order,
+ * a file that is too short or too long, dimensions of 0. */
 bool ds_npy_read(const char *path, ds_npy *out, tl_error *why);
 
 /* The same from bytes; `path` is for the message. */

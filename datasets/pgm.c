@@ -51,7 +51,8 @@ static bool read_header(pgm *p)
     if (p->at < p->end && !is_blank(*p->at) && *p->at != '#')
         return tl_fail_at(p->why, p->path, "no blank after P%d", kind);
     if (!take_number(p, &p->width, "width") || !take_number(p, &p->height, "height") ||
-        !ds__picture_check_size(p->height, p->width, p->path, p->why) || (!p->bits && !take_number(p, &p->most, "largest value")))
+        !ds__picture_check_size(p->height, p->width, p->path, p->why) ||
+        (!p->bits && !take_number(p, &p->most, "largest value")))
         return false;
     if (p->most < 1 || p->most > 65535)
         return tl_fail_at(p->why, p->path, "its largest value is %lu, expected 1 to 65535", (unsigned long)p->most);
@@ -75,8 +76,8 @@ static bool check_length(const pgm *p)
 {
     uint64_t samples = (uint64_t)p->height * p->width * (uint64_t)p->channels, left = (uint64_t)(p->end - p->at);
     uint64_t least = !p->text ? p->height * (uint64_t)row_bytes(p) : p->bits ? samples : samples * 2 - 1;
-    return left >= least || tl_fail_at(p->why, p->path, "has %llu bytes of samples, its size needs %s%llu", (unsigned long long)left,
-                                       p->text ? "at least " : "", (unsigned long long)least);
+    return left >= least || tl_fail_at(p->why, p->path, "has %llu bytes of samples, its size needs %s%llu",
+                                       (unsigned long long)left, p->text ? "at least " : "", (unsigned long long)least);
 }
 
 /* A digit 0 or 1; blanks may be left out. */
@@ -84,7 +85,8 @@ static bool take_bit(pgm *p, uint32_t *value)
 {
     skip_blanks(p);
     if (p->at == p->end || (*p->at != '0' && *p->at != '1'))
-        return tl_fail_at(p->why, p->path, p->at == p->end ? "ends before its last sample" : "a sample is neither 0 nor 1");
+        return tl_fail_at(p->why, p->path,
+                          p->at == p->end ? "ends before its last sample" : "a sample is neither 0 nor 1");
     *value = *p->at++ == '1';
     return true;
 }
@@ -103,8 +105,8 @@ static bool take_sample(pgm *p, size_t i, uint32_t *value)
         *value = binary_sample(p, i);
     else if (!(p->bits ? take_bit(p, value) : take_number(p, value, "next sample")))
         return false;
-    return *value <= p->most || tl_fail_at(p->why, p->path, "a sample is %lu, its largest value %lu", (unsigned long)*value,
-                                           (unsigned long)p->most);
+    return *value <= p->most || tl_fail_at(p->why, p->path, "a sample is %lu, its largest value %lu",
+                                           (unsigned long)*value, (unsigned long)p->most);
 }
 
 static bool read_row(pgm *p, uint8_t *grey)
@@ -130,7 +132,8 @@ static bool read_samples(pgm *p, ds_picture *out)
             return false;
     while (p->at < p->end && is_blank(*p->at))
         p->at++;
-    return p->at == p->end || tl_fail_at(p->why, p->path, "%zu more bytes follow the picture", (size_t)(p->end - p->at));
+    return p->at == p->end ||
+           tl_fail_at(p->why, p->path, "%zu more bytes follow the picture", (size_t)(p->end - p->at));
 }
 
 bool ds_pgm_parse(const uint8_t *bytes, size_t size, const char *path, ds_picture *out, tl_error *why)
@@ -152,7 +155,7 @@ bool ds_pgm_read(const char *path, ds_picture *out, tl_error *why)
     size_t size = 0;
     *out = (ds_picture){0};
     uint8_t *bytes = tl_read_file(path, &size, why);
-    bool ok = bytes && ds_pgm_parse(bytes, size, path, out, why);
+    bool     ok = bytes && ds_pgm_parse(bytes, size, path, out, why);
     free(bytes);
     return ok;
 }

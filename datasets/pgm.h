@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* Reads a file of one picture; the largest sample value may be 1 to 65535. False with the reason if it is damaged, too large, or if
- * anything but blanks follows. */
+/* Reads a file of one picture; the largest sample value may be 1 to 65535. False with the reason if it is damaged, too
+ * large, or if anything but blanks follows. */
 bool ds_pgm_read(const char *path, ds_picture *out, tl_error *why);
 
 /* The same from bytes; `path` is for the message. */

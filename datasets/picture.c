@@ -13,11 +13,11 @@
 bool ds__picture_check_size(uint64_t height, uint64_t width, const char *path, tl_error *why)
 {
     if (height < 1 || width < 1 || height > DS_PICTURE_MOST_SIDE || width > DS_PICTURE_MOST_SIDE)
-        return tl_fail_at(why, path, "a picture of %" PRIu64 " x %" PRIu64 " pixels, expected sides of 1 to %d", width, height,
-                          DS_PICTURE_MOST_SIDE);
+        return tl_fail_at(why, path, "a picture of %" PRIu64 " x %" PRIu64 " pixels, expected sides of 1 to %d", width,
+                          height, DS_PICTURE_MOST_SIDE);
     return height * width <= (uint64_t)DS_PICTURE_MOST_PIXELS ||
-           tl_fail_at(why, path, "a picture of %" PRIu64 " x %" PRIu64 " pixels, expected at most %" PRId64 " in all", width, height,
-                      DS_PICTURE_MOST_PIXELS);
+           tl_fail_at(why, path, "a picture of %" PRIu64 " x %" PRIu64 " pixels, expected at most %" PRId64 " in all",
+                      width, height, DS_PICTURE_MOST_PIXELS);
 }
 
 bool ds__picture_init(ds_picture *p, int64_t height, int64_t width, const char *path, tl_error *why)
@@ -63,7 +63,7 @@ static bool refuse(const uint8_t *bytes, size_t size, const char *path, tl_error
     static const struct {
         const char *name, *magic;
         size_t      n;
-    } others[] = {{"JPEG", "\xff\xd8\xff", 3}, {"GIF", "GIF8", 4},       {"BMP", "BM", 2}, {"WebP", "RIFF", 4},
+    } others[] = {{"JPEG", "\xff\xd8\xff", 3}, {"GIF", "GIF8", 4},   {"BMP", "BM", 2}, {"WebP", "RIFF", 4},
                   {"TIFF", "II*\0", 4},        {"TIFF", "MM\0*", 4}, {"PAM", "P7", 2}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (begins(bytes, size, others[i].magic, others[i].n))
@@ -86,7 +86,7 @@ bool ds_picture_read(const char *path, ds_picture *out, tl_error *why)
     size_t size = 0;
     *out = (ds_picture){0};
     uint8_t *bytes = tl_read_file(path, &size, why);
-    bool ok = bytes && ds_picture_parse(bytes, size, path, out, why);
+    bool     ok = bytes && ds_picture_parse(bytes, size, path, out, why);
     free(bytes);
     return ok;
 }

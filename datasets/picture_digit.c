@@ -6,7 +6,8 @@
 
 #include "tools/memory.h"
 
-/* From a picture to one under even light; to ink: how much of the pen is on each pixel, 0..1; to a box; to the target. */
+/* From a picture to one under even light; to ink: how much of the pen is on each pixel, 0..1; to a box; to the target.
+ */
 
 enum {
     LEVELS = 256,
@@ -20,16 +21,17 @@ enum {
 
 typedef struct digit {
     const ds_picture *picture;
-    int               ground;      /* the grey of the ground */
-    bool              dark_ink;    /* on light, or light on dark */
-    ag_real             ink[LEVELS]; /* by grey */
+    int               ground;                   /* the grey of the ground */
+    bool              dark_ink;                 /* on light, or light on dark */
+    ag_real           ink[LEVELS];              /* by grey */
     int64_t           top, left, bottom, right; /* the box: the rows and columns from the first to before the last */
 } digit;
 
 /* ---- Greys to ink. ---- */
 
 /* Adds the greys of rows top.. before bottom, columns left.. before right. */
-static void count_greys(const ds_picture *p, int64_t top, int64_t bottom, int64_t left, int64_t right, int64_t count[LEVELS])
+static void count_greys(const ds_picture *p, int64_t top, int64_t bottom, int64_t left, int64_t right,
+                        int64_t count[LEVELS])
 {
     for (int64_t y = top; y < bottom; y++)
         for (int64_t x = left; x < right; x++)
@@ -62,7 +64,7 @@ static void count_side(const ds_picture *p, int side, int64_t count[LEVELS])
 static bool find_side(digit *d, const int64_t count[LEVELS])
 {
     int64_t darker = 0, lighter = 0;
-    int most = 0;
+    int     most = 0;
     for (int i = 0; i < LEVELS; i++) {
         int64_t away = i - d->ground, weight = count[i] * away * away;
         *(away < 0 ? &darker : &lighter) += weight;
@@ -84,12 +86,12 @@ static void count_distances(const digit *d, int64_t count[LEVELS])
     memcpy(count, distance, sizeof distance);
 }
 
-/* The level that best splits what was counted: those up to it, and those above (Otsu: "A threshold selection method from gray-level
- * histograms", 1979). */
+/* The level that best splits what was counted: those up to it, and those above (Otsu: "A threshold selection method
+ * from gray-level histograms", 1979). */
 static int split(const int64_t count[LEVELS])
 {
     double all = 0, sum = 0, below = 0, sum_below = 0, best = 0;
-    int level = 0;
+    int    level = 0;
     for (int i = 0; i < LEVELS; i++) {
         all += (double)count[i];
         sum += (double)count[i] * i;
@@ -99,7 +101,8 @@ static int split(const int64_t count[LEVELS])
         sum_below += (double)count[i] * i;
         if (below <= 0 || below >= all)
             continue;
-        double apart = sum_below / below - (sum - sum_below) / (all - below), spread = below * (all - below) * apart * apart;
+        double apart = sum_below / below - (sum - sum_below) / (all - below),
+               spread = below * (all - below) * apart * apart;
         if (spread > best) {
             best = spread;
             level = i;
@@ -108,7 +111,8 @@ static int split(const int64_t count[LEVELS])
     return level;
 }
 
-/* The ink of each grey: none up to the unevenness that the border shows of the ground, all of it at what most of the ink has. */
+/* The ink of each grey: none up to the unevenness that the border shows of the ground, all of it at what most of the
+ * ink has. */
 static void find_ink(digit *d, int64_t all[LEVELS], int64_t border[LEVELS])
 {
     count_distances(d, all);
@@ -117,7 +121,7 @@ static void find_ink(digit *d, int64_t all[LEVELS], int64_t border[LEVELS])
     memset(all, 0, (size_t)(threshold + 1) * sizeof *all);
     int none = uneven < threshold ? uneven : threshold, full = quantile(all, 90);
     for (int i = 0; i < LEVELS; i++) {
-        int away = d->dark_ink ? d->ground - i : i - d->ground;
+        int    away = d->dark_ink ? d->ground - i : i - d->ground;
         double ink = (double)(away - none) / (full - none);
         d->ink[i] = (ag_real)(ink < 0 ? 0 : ink > 1 ? 1 : ink);
     }
@@ -126,13 +130,14 @@ static void find_ink(digit *d, int64_t all[LEVELS], int64_t border[LEVELS])
 static bool find_levels(digit *d, tl_error *why)
 {
     const ds_picture *p = d->picture;
-    int64_t all[LEVELS] = {0}, border[LEVELS] = {0};
+    int64_t           all[LEVELS] = {0}, border[LEVELS] = {0};
     count_greys(p, 0, p->height, 0, p->width, all);
     for (int i = 0; i < SIDES; i++)
         count_side(p, i, border);
     d->ground = quantile(border, 50);
     if (!find_side(d, all))
-        return tl_fail(why, "a blank picture: no grey in it differs from its ground by more than %d of 255", LEAST_CONTRAST - 1);
+        return tl_fail(why, "a blank picture: no grey in it differs from its ground by more than %d of 255",
+                       LEAST_CONTRAST - 1);
     find_ink(d, all, border);
     return true;
 }
@@ -152,7 +157,7 @@ static void trim(const int64_t *count, int64_t n, int64_t all, int64_t *from, in
 static bool find_box(digit *d, tl_error *why)
 {
     const ds_picture *p = d->picture;
-    int64_t all = 0, *rows = tl_array(p->height + p->width, 1, sizeof *rows);
+    int64_t           all = 0, *rows = tl_array(p->height + p->width, 1, sizeof *rows);
     if (!rows)
         return tl_fail(why, "out of memory (a picture of %lld x %lld)", (long long)p->width, (long long)p->height);
     int64_t *columns = rows + p->height;
@@ -179,8 +184,8 @@ typedef struct axis {
     int64_t size;     /* of the target */
 } axis;
 
-/* What a target pixel shows is as wide as itself, and at least as one source pixel: an average over an area where the picture
- * becomes smaller, linear interpolation where it becomes larger. */
+/* What a target pixel shows is as wide as itself, and at least as one source pixel: an average over an area where the
+ * picture becomes smaller, linear interpolation where it becomes larger. */
 static void window(const axis *a, int64_t i, double *from, double *to)
 {
     double centre = ((double)i + 0.5 - a->shift) / a->scale, half = a->scale < 1 ? 0.5 / a->scale : 0.5;
@@ -244,17 +249,19 @@ static void find_centre(const digit *d, double *down, double *across)
     *across = x_sum / mass;
 }
 
-/* Puts source positions from..to where `centre` comes to the target's middle: pixel 14 of 28, as in MNIST, to the nearest whole
- * pixel, but so that all of the box is inside. A margin for soft edges and tails beside the box is shown too. */
+/* Puts source positions from..to where `centre` comes to the target's middle: pixel 14 of 28, as in MNIST, to the
+ * nearest whole pixel, but so that all of the box is inside. A margin for soft edges and tails beside the box is shown
+ * too. */
 static axis place(double scale, int64_t from, int64_t to, double centre, int64_t source, int64_t target)
 {
     double side = (double)(to - from) * scale;
-    double start = floor((double)target / 2 + 0.5 - (centre - (double)from) * scale + 0.5), last = floor((double)target - side);
+    double start = floor((double)target / 2 + 0.5 - (centre - (double)from) * scale + 0.5),
+           last = floor((double)target - side);
     start = start > last ? last : start;
     start = start < 0 ? 0 : start;
     int64_t margin = 1 + (int64_t)(1 / scale);
-    return (axis){scale, start - (double)from * scale, from > margin ? from - margin : 0, to + margin < source ? to + margin : source,
-                  target};
+    return (axis){scale, start - (double)from * scale, from > margin ? from - margin : 0,
+                  to + margin < source ? to + margin : source, target};
 }
 
 /* The strongest ink becomes 1: thin strokes pale as they become smaller. */
@@ -283,7 +290,8 @@ static bool draw(const digit *d, int64_t height, int64_t width, ag_real *out, tl
 
 /* ---- Light. ---- */
 
-/* The lightness of the ground where light falls from one side: a plane through the medians of the picture's four sides. */
+/* The lightness of the ground where light falls from one side: a plane through the medians of the picture's four sides.
+ */
 typedef struct light {
     double middle, down, across; /* in the middle, and how much it grows from side to side */
 } light;
@@ -334,8 +342,10 @@ static bool is_digit(const ds_picture *p, int64_t height, int64_t width)
 
 bool ds_picture_to_digit(const ds_picture *p, int64_t height, int64_t width, ag_real *out, tl_error *why)
 {
-    if (!p || !p->grey || p->height < 1 || p->width < 1 || !out || height < 1 || width < 1 || height > INT64_MAX / 8 / width)
-        return tl_fail(why, "no picture, or a target of %lld x %lld, expected sides of at least 1", (long long)width, (long long)height);
+    if (!p || !p->grey || p->height < 1 || p->width < 1 || !out || height < 1 || width < 1 ||
+        height > INT64_MAX / 8 / width)
+        return tl_fail(why, "no picture, or a target of %lld x %lld, expected sides of at least 1", (long long)width,
+                       (long long)height);
     if (is_digit(p, height, width)) {
         for (int64_t i = 0; i < height * width; i++)
             out[i] = (ag_real)p->grey[i] / 255;
@@ -345,7 +355,7 @@ bool ds_picture_to_digit(const ds_picture *p, int64_t height, int64_t width, ag_
     if (!find_light(p, &l))
         return draw_even(p, height, width, out, why);
     ds_picture even;
-    bool ok = even_light(p, &l, &even, why) && draw_even(&even, height, width, out, why);
+    bool       ok = even_light(p, &l, &even, why) && draw_even(&even, height, width, out, why);
     free(even.grey);
     return ok;
 }

@@ -7,7 +7,8 @@
 #include "datasets/picture_internal.h"
 #include "tools/file.h"
 
-/* The chunks are checked from first to last before storage is taken for what they hold. Section numbers are RFC 2083's. */
+/* The chunks are checked from first to last before storage is taken for what they hold. Section numbers are RFC 2083's.
+ */
 
 enum { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGB_ALPHA = 6 };
 
@@ -20,8 +21,8 @@ typedef struct png {
     bool           interlaced, has_key, has_alpha; /* a tRNS chunk has been read: of a colour, of a palette */
     int            entries;                        /* of the palette */
     uint8_t        palette[256][4];
-    uint16_t       key[3];      /* the colour that is transparent */
-    const uint8_t *data;        /* the first IDAT chunk */
+    uint16_t       key[3];                  /* the colour that is transparent */
+    const uint8_t *data;                    /* the first IDAT chunk */
     uint64_t       data_chunks, data_bytes; /* the chunks follow each other; bytes without their frames */
 } png;
 
@@ -82,7 +83,8 @@ static bool read_header(png *p, const chunk *c)
 {
     static const uint8_t channels[] = {1, 0, 3, 1, 2, 0, 4};
     if (strcmp(c->type, "IHDR") != 0 || c->length != 13)
-        return tl_fail_at(p->why, p->path, "its first chunk is %s of %lu bytes, expected IHDR of 13", c->type, (unsigned long)c->length);
+        return tl_fail_at(p->why, p->path, "its first chunk is %s of %lu bytes, expected IHDR of 13", c->type,
+                          (unsigned long)c->length);
     const uint8_t *b = c->data;
     p->width = big_endian(b);
     p->height = big_endian(b + 4);
@@ -90,11 +92,14 @@ static bool read_header(png *p, const chunk *c)
     p->colour = b[9];
     p->channels = b[9] < sizeof channels ? channels[b[9]] : 0;
     p->interlaced = b[12] == 1;
-    bool any = p->depth == 1 || p->depth == 2 || p->depth == 4, fits = p->depth == 8 || (p->depth == 16 && p->colour != PALETTE);
+    bool any = p->depth == 1 || p->depth == 2 || p->depth == 4,
+         fits = p->depth == 8 || (p->depth == 16 && p->colour != PALETTE);
     if (p->channels == 0 || !(fits || (any && (p->colour == GREY || p->colour == PALETTE))))
-        return tl_fail_at(p->why, p->path, "colour type %d with %d bits a sample, which PNG does not have", p->colour, p->depth);
+        return tl_fail_at(p->why, p->path, "colour type %d with %d bits a sample, which PNG does not have", p->colour,
+                          p->depth);
     if (b[10] || b[11] || b[12] > 1)
-        return tl_fail_at(p->why, p->path, "compression %d, filter %d, interlace %d, expected 0, 0, and 0 or 1", b[10], b[11], b[12]);
+        return tl_fail_at(p->why, p->path, "compression %d, filter %d, interlace %d, expected 0, 0, and 0 or 1", b[10],
+                          b[11], b[12]);
     return ds__picture_check_size(p->height, p->width, p->path, p->why);
 }
 
@@ -104,8 +109,8 @@ static bool read_palette(png *p, const chunk *c)
         return tl_fail_at(p->why, p->path, "a PLTE chunk where none may be");
     uint32_t most = p->colour == PALETTE ? 1u << p->depth : 256;
     if (c->length % 3 || c->length < 3 || c->length / 3 > most)
-        return tl_fail_at(p->why, p->path, "a PLTE chunk of %lu bytes, expected 3 each for 1 to %lu colours", (unsigned long)c->length,
-                          (unsigned long)most);
+        return tl_fail_at(p->why, p->path, "a PLTE chunk of %lu bytes, expected 3 each for 1 to %lu colours",
+                          (unsigned long)c->length, (unsigned long)most);
     p->entries = (int)(c->length / 3);
     for (int i = 0; i < p->entries; i++) {
         memcpy(p->palette[i], c->data + 3 * i, 3);
@@ -121,8 +126,8 @@ static bool read_transparency(png *p, const chunk *c)
     if (p->has_key || p->has_alpha || p->data || p->channels % 2 == 0 || (palette && !p->entries))
         return tl_fail_at(p->why, p->path, "a tRNS chunk where none may be");
     if (palette ? c->length > (uint32_t)p->entries : c->length != 2 * (uint32_t)p->channels)
-        return tl_fail_at(p->why, p->path, "a tRNS chunk of %lu bytes, expected %s%d", (unsigned long)c->length, palette ? "at most " : "",
-                          palette ? p->entries : 2 * p->channels);
+        return tl_fail_at(p->why, p->path, "a tRNS chunk of %lu bytes, expected %s%d", (unsigned long)c->length,
+                          palette ? "at most " : "", palette ? p->entries : 2 * p->channels);
     for (uint32_t i = 0; palette && i < c->length; i++)
         p->palette[i][3] = c->data[i];
     for (int i = 0; !palette && i < p->channels; i++)
@@ -132,7 +137,8 @@ static bool read_transparency(png *p, const chunk *c)
     return true;
 }
 
-/* Compressed data of any number of chunks without others between them. `before` is the type of the chunk before this one. */
+/* Compressed data of any number of chunks without others between them. `before` is the type of the chunk before this
+ * one. */
 static bool note_data(png *p, const chunk *c, const char *before)
 {
     if (p->colour == PALETTE && !p->entries)
@@ -156,7 +162,7 @@ static bool read_end(const png *p, const chunk *c)
 static bool read_chunks(png *p)
 {
     chunk c;
-    char before[5];
+    char  before[5];
     if (!take_chunk(p, &c) || !read_header(p, &c))
         return false;
     for (;;) {
@@ -169,7 +175,7 @@ static bool read_chunks(png *p)
                   : !strcmp(c.type, "tRNS") ? read_transparency(p, &c)
                   : !strcmp(c.type, "IDAT") ? note_data(p, &c, before)
                   : c.type[0] & 32          ? true /* ancillary (3.3) */
-                                            : tl_fail_at(p->why, p->path, "an unknown chunk %s that a reader must know", c.type);
+                                   : tl_fail_at(p->why, p->path, "an unknown chunk %s that a reader must know", c.type);
         if (!ok)
             return false;
     }
@@ -184,7 +190,8 @@ typedef struct pass {
 enum { ADAM7 = 7 };
 
 static const pass whole = {0, 0, 1, 1};
-static const pass adam7[ADAM7] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+static const pass adam7[ADAM7] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                                  {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
 
 static uint32_t pass_width(const png *p, const pass *a)
 {
@@ -216,11 +223,13 @@ static int paeth(int left, int up, int corner)
     return to_left <= to_up && to_left <= to_corner ? left : to_up <= to_corner ? up : corner;
 }
 
-/* Undoes a filter in place. `step` is the bytes of a pixel, at least 1; `above` is the row above, NULL for the first. */
+/* Undoes a filter in place. `step` is the bytes of a pixel, at least 1; `above` is the row above, NULL for the first.
+ */
 static void unfilter(int filter, uint8_t *row, const uint8_t *above, size_t n, size_t step)
 {
     for (size_t i = 0; i < n; i++) {
-        int left = i >= step ? row[i - step] : 0, up = above ? above[i] : 0, corner = above && i >= step ? above[i - step] : 0;
+        int left = i >= step ? row[i - step] : 0, up = above ? above[i] : 0,
+            corner = above && i >= step ? above[i - step] : 0;
         int guess = filter == 1 ? left : filter == 2 ? up : filter == 3 ? (left + up) / 2 : paeth(left, up, corner);
         row[i] = (uint8_t)(row[i] + guess);
     }
@@ -239,7 +248,8 @@ static uint32_t sample(const uint8_t *row, size_t i, int depth)
 static bool palette_grey(const png *p, uint32_t index, uint8_t *grey)
 {
     if (index >= (uint32_t)p->entries)
-        return tl_fail_at(p->why, p->path, "a pixel has colour %lu of a palette of %d", (unsigned long)index, p->entries);
+        return tl_fail_at(p->why, p->path, "a pixel has colour %lu of a palette of %d", (unsigned long)index,
+                          p->entries);
     const uint8_t *c = p->palette[index];
     *grey = ds__picture_grey(c[0], c[1], c[2], c[3], 255);
     return true;
@@ -249,7 +259,7 @@ static bool palette_grey(const png *p, uint32_t index, uint8_t *grey)
 static bool pixel(const png *p, const uint8_t *row, size_t x, uint8_t *grey)
 {
     uint32_t s[4], most = (1u << p->depth) - 1;
-    bool keyed = p->has_key, colour = p->channels >= 3;
+    bool     keyed = p->has_key, colour = p->channels >= 3;
     for (int c = 0; c < p->channels; c++)
         s[c] = sample(row, x * (size_t)p->channels + (size_t)c, p->depth);
     if (p->colour == PALETTE)
@@ -265,7 +275,7 @@ static bool pixel(const png *p, const uint8_t *row, size_t x, uint8_t *grey)
 static bool read_pass(const png *p, const pass *a, uint8_t *raw, ds_picture *out)
 {
     uint32_t height = pass_height(p, a), width = pass_width(p, a);
-    size_t n = row_bytes(p, width), step = ((size_t)(p->channels * p->depth) + 7) / 8;
+    size_t   n = row_bytes(p, width), step = ((size_t)(p->channels * p->depth) + 7) / 8;
     for (uint32_t y = 0; y < height; y++, raw += n + 1) {
         uint8_t *to = out->grey + (a->y0 + (int64_t)y * a->dy) * out->width + a->x0;
         if (raw[0] > 4)
@@ -284,7 +294,7 @@ static bool read_pass(const png *p, const pass *a, uint8_t *raw, ds_picture *out
 /* The data of all IDAT chunks in one piece. */
 static uint8_t *gather_data(const png *p)
 {
-    uint8_t *packed = malloc((size_t)p->data_bytes + 1);
+    uint8_t       *packed = malloc((size_t)p->data_bytes + 1);
     const uint8_t *from = p->data;
     if (!packed)
         tl_fail_at(p->why, p->path, "out of memory (%llu bytes)", (unsigned long long)p->data_bytes);
@@ -306,7 +316,7 @@ static uint8_t *inflate_rows(const png *p, size_t size)
         return NULL;
     }
     uint8_t *packed = gather_data(p), *raw = packed ? malloc(size) : NULL;
-    bool ok = raw && ds_inflate(packed, (size_t)p->data_bytes, raw, size, p->path, p->why);
+    bool     ok = raw && ds_inflate(packed, (size_t)p->data_bytes, raw, size, p->path, p->why);
     if (packed && !raw)
         tl_fail_at(p->why, p->path, "out of memory (%zu bytes)", size);
     free(packed);
@@ -319,12 +329,12 @@ static uint8_t *inflate_rows(const png *p, size_t size)
 static bool read_picture(const png *p, ds_picture *out)
 {
     const pass *passes = p->interlaced ? adam7 : &whole;
-    size_t size = 0, at = 0;
-    int n = p->interlaced ? ADAM7 : 1;
+    size_t      size = 0, at = 0;
+    int         n = p->interlaced ? ADAM7 : 1;
     for (int i = 0; i < n; i++)
         size += pass_bytes(p, &passes[i]);
     uint8_t *raw = inflate_rows(p, size);
-    bool ok = raw && ds__picture_init(out, p->height, p->width, p->path, p->why);
+    bool     ok = raw && ds__picture_init(out, p->height, p->width, p->path, p->why);
     for (int i = 0; ok && i < n; i++) {
         ok = read_pass(p, &passes[i], raw + at, out);
         at += pass_bytes(p, &passes[i]);
@@ -350,7 +360,7 @@ bool ds_png_read(const char *path, ds_picture *out, tl_error *why)
     size_t size = 0;
     *out = (ds_picture){0};
     uint8_t *bytes = tl_read_file(path, &size, why);
-    bool ok = bytes && ds_png_parse(bytes, size, path, out, why);
+    bool     ok = bytes && ds_png_parse(bytes, size, path, out, why);
     free(bytes);
     return ok;
 }

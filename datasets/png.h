@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* Reads a file. Colour becomes luma, transparent parts show a white ground; gamma and colour profiles are not looked at. False with
- * the reason if the file is damaged (every checksum is compared) or too large. What follows the IEND chunk is ignored. */
+/* Reads a file. Colour becomes luma, transparent parts show a white ground; gamma and colour profiles are not looked
+ * at. False with the reason if the file is damaged (every checksum is compared) or too large. What follows the IEND
+ * chunk is ignored. */
 bool ds_png_read(const char *path, ds_picture *out, tl_error *why);
 
 /* The same from bytes; `path` is for the message. */

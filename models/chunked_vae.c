@@ -13,10 +13,12 @@ chunked_vae *chunked_vae_new(chunked_vae_config c)
     if (!m)
         return NULL;
     m->config = c;
-    NN_CHILD(m, encoder, nn_sequential(nn_linear(c.input, c.first), nn_relu(), nn_linear(c.first, c.second), nn_relu(),
-                                       nn_linear(c.second, 2 * c.latent), nn_relu()));
-    NN_CHILD(m, decoder, nn_sequential(nn_linear(c.latent, c.second), nn_relu(), nn_linear(c.second, c.first), nn_relu(),
-                                       nn_linear(c.first, c.input), nn_sigmoid()));
+    NN_CHILD(m, encoder,
+             nn_sequential(nn_linear(c.input, c.first), nn_relu(), nn_linear(c.first, c.second), nn_relu(),
+                           nn_linear(c.second, 2 * c.latent), nn_relu()));
+    NN_CHILD(m, decoder,
+             nn_sequential(nn_linear(c.latent, c.second), nn_relu(), nn_linear(c.second, c.first), nn_relu(),
+                           nn_linear(c.first, c.input), nn_sigmoid()));
     return m;
 }
 

@@ -1,4 +1,5 @@
-/* A variational autoencoder whose encoder ends in one layer of 2 x latent numbers: the first half is mu, the second sigma. */
+/* A variational autoencoder whose encoder ends in one layer of 2 x latent numbers: the first half is mu, the second
+ * sigma. */
 #ifndef MODELS_CHUNKED_VAE_H
 #define MODELS_CHUNKED_VAE_H
 

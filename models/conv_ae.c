@@ -19,7 +19,8 @@ static int64_t last_input(int64_t side)
     return ((conv_ae_code_side(side) - 1) * 2 + 3 - 1) * 3 - 2 + 5;
 }
 
-/* The last layer doubles the picture; its kernel, with padding 1, makes up what is left to the image's size: 2 for 28. */
+/* The last layer doubles the picture; its kernel, with padding 1, makes up what is left to the image's size: 2 for 28.
+ */
 static nn_module *last_layer(const conv_ae_config *c)
 {
     nn_conv_options o = {.in = c->second, .out = c->channels, .stride = {2, 2}, .padding = {1, 1}};
@@ -34,11 +35,12 @@ conv_ae *conv_ae_new(conv_ae_config c)
     if (!m)
         return NULL;
     m->config = c;
-    NN_CHILD(m, encoder, nn_sequential(nn_conv2d(c.channels, c.first, 3, 3, 1), nn_relu(), nn_max_pool2d(2, 2),
-                                       nn_conv2d(c.first, c.second, 3, 2, 1), nn_relu(), nn_max_pool2d(2, 1)));
-    NN_CHILD(m, decoder, nn_sequential(nn_conv_transpose2d(c.second, c.first, 3, 2, 0), nn_relu(),
-                                       nn_conv_transpose2d(c.first, c.second, 5, 3, 1), nn_relu(), last_layer(&c),
-                                       nn_tanh()));
+    NN_CHILD(m, encoder,
+             nn_sequential(nn_conv2d(c.channels, c.first, 3, 3, 1), nn_relu(), nn_max_pool2d(2, 2),
+                           nn_conv2d(c.first, c.second, 3, 2, 1), nn_relu(), nn_max_pool2d(2, 1)));
+    NN_CHILD(m, decoder,
+             nn_sequential(nn_conv_transpose2d(c.second, c.first, 3, 2, 0), nn_relu(),
+                           nn_conv_transpose2d(c.first, c.second, 5, 3, 1), nn_relu(), last_layer(&c), nn_tanh()));
     return m;
 }
 

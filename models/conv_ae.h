@@ -21,8 +21,9 @@ conv_ae *conv_ae_new(conv_ae_config config);
 /* Height or width of the code of images with such a side. */
 int64_t conv_ae_code_side(int64_t side);
 
-ag_tensor *conv_ae_encode(conv_ae *m, ag_tensor *x);    /* x (N, pixels) or (N, C, H, W); returns (N, second, h, w) */
-ag_tensor *conv_ae_decode(conv_ae *m, ag_tensor *code); /* the code, flat or not; returns (N, C * H * W), values -1..1 */
+ag_tensor *conv_ae_encode(conv_ae *m, ag_tensor *x); /* x (N, pixels) or (N, C, H, W); returns (N, second, h, w) */
+ag_tensor *conv_ae_decode(conv_ae   *m,
+                          ag_tensor *code); /* the code, flat or not; returns (N, C * H * W), values -1..1 */
 ag_tensor *conv_ae_forward(conv_ae *m, ag_tensor *x);
 
 #endif

@@ -14,16 +14,18 @@ conv_vae *conv_vae_new(conv_vae_config c)
         return NULL;
     m->config = c;
     if (c.height % 4 || c.width % 4)
-        NN_CHILD(m, encoder, nn_failed("ConvVAE", "images of %d x %d, expected multiples of 4", (int)c.height, (int)c.width));
+        NN_CHILD(m, encoder,
+                 nn_failed("ConvVAE", "images of %d x %d, expected multiples of 4", (int)c.height, (int)c.width));
     int64_t h = c.height / 4, w = c.width / 4, features = c.second * h * w;
-    NN_CHILD(m, encoder, nn_sequential(nn_conv2d(c.channels, c.first, 4, 2, 1), nn_relu(),
-                                       nn_conv2d(c.first, c.second, 4, 2, 1), nn_relu(), nn_flatten()));
+    NN_CHILD(m, encoder,
+             nn_sequential(nn_conv2d(c.channels, c.first, 4, 2, 1), nn_relu(), nn_conv2d(c.first, c.second, 4, 2, 1),
+                           nn_relu(), nn_flatten()));
     NN_CHILD(m, mu, nn_linear(features, c.latent));
     NN_CHILD(m, logvar, nn_linear(features, c.latent));
     NN_CHILD(m, expand, nn_linear(c.latent, features));
-    NN_CHILD(m, decoder, nn_sequential(nn_unflatten(AG_SHAPE(c.second, h, w)),
-                                       nn_conv_transpose2d(c.second, c.first, 4, 2, 1), nn_relu(),
-                                       nn_conv_transpose2d(c.first, c.channels, 4, 2, 1), nn_flatten()));
+    NN_CHILD(m, decoder,
+             nn_sequential(nn_unflatten(AG_SHAPE(c.second, h, w)), nn_conv_transpose2d(c.second, c.first, 4, 2, 1),
+                           nn_relu(), nn_conv_transpose2d(c.first, c.channels, 4, 2, 1), nn_flatten()));
     return m;
 }
 
@@ -35,9 +37,9 @@ ag_tensor *conv_vae_decode(conv_vae *m, ag_tensor *z)
 vae_code conv_vae_encode(conv_vae *m, ag_tensor *x)
 {
     const conv_vae_config *c = &m->config;
-    ag_tensor *h      = nn_forward(m->encoder, ag_reshape(x, AG_SHAPE(-1, c->channels, c->height, c->width)));
-    ag_tensor *mu     = nn_forward(m->mu, h);
-    ag_tensor *logvar = nn_forward(m->logvar, h);
+    ag_tensor             *h = nn_forward(m->encoder, ag_reshape(x, AG_SHAPE(-1, c->channels, c->height, c->width)));
+    ag_tensor             *mu = nn_forward(m->mu, h);
+    ag_tensor             *logvar = nn_forward(m->logvar, h);
     return (vae_code){mu, logvar};
 }
 

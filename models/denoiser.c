@@ -77,7 +77,7 @@ bool denoiser_generate(denoiser *d, const ag_real *code, int64_t n, ag_real *to)
 {
     if (!d->model || !begin(d, false))
         return false;
-    ag_shape shape = AG_SHAPE(n, d->model->config.latent);
+    ag_shape   shape = AG_SHAPE(n, d->model->config.latent);
     ag_tensor *z = code ? ag_input(d->tape, shape, code) : ag_randn(d->tape, shape);
     return copy(denoising_ae_decode(d->model, z), to);
 }

@@ -5,7 +5,6 @@ static ag_tensor *forward(nn_module *m, ag_tensor *x)
     return denoising_ae_forward((denoising_ae *)m, x);
 }
 
-
 static int64_t pixels(const denoising_ae_config *c)
 {
     return c->channels * c->height * c->width;
@@ -21,23 +20,28 @@ static void make_shallow(denoising_ae *m, int64_t size)
 static void make_deep(denoising_ae *m, int64_t size)
 {
     const denoising_ae_config *c = &m->config;
-    NN_CHILD(m, encoder, nn_sequential(nn_linear(size, c->hidden), nn_relu(), nn_linear(c->hidden, c->latent), nn_relu()));
-    NN_CHILD(m, decoder, nn_sequential(nn_linear(c->latent, c->hidden), nn_relu(), nn_linear(c->hidden, size), nn_sigmoid()));
+    NN_CHILD(m, encoder,
+             nn_sequential(nn_linear(size, c->hidden), nn_relu(), nn_linear(c->hidden, c->latent), nn_relu()));
+    NN_CHILD(m, decoder,
+             nn_sequential(nn_linear(c->latent, c->hidden), nn_relu(), nn_linear(c->hidden, size), nn_sigmoid()));
 }
 
 static void make_conv(denoising_ae *m)
 {
     const denoising_ae_config *c = &m->config;
-    int64_t h = c->height / 4, w = c->width / 4, features = 32 * h * w;
+    int64_t                    h = c->height / 4, w = c->width / 4, features = 32 * h * w;
     if (c->height % 4 || c->width % 4)
-        NN_CHILD(m, encoder, nn_failed("DenoisingAutoencoder", "images of %d x %d, expected multiples of 4", (int)c->height,
-                                       (int)c->width));
-    NN_CHILD(m, encoder, nn_sequential(nn_unflatten(AG_SHAPE(c->channels, c->height, c->width)),
-                                       nn_conv2d(c->channels, 16, 4, 2, 1), nn_relu(),
-                                       nn_conv2d(16, 32, 4, 2, 1), nn_relu(), nn_flatten(), nn_linear(features, c->latent)));
-    NN_CHILD(m, decoder, nn_sequential(nn_linear(c->latent, features), nn_relu(), nn_unflatten(AG_SHAPE(32, h, w)),
-                                       nn_conv_transpose2d(32, 16, 4, 2, 1), nn_relu(),
-                                       nn_conv_transpose2d(16, c->channels, 4, 2, 1), nn_flatten(), nn_sigmoid()));
+        NN_CHILD(m, encoder,
+                 nn_failed("DenoisingAutoencoder", "images of %d x %d, expected multiples of 4", (int)c->height,
+                           (int)c->width));
+    NN_CHILD(m, encoder,
+             nn_sequential(nn_unflatten(AG_SHAPE(c->channels, c->height, c->width)),
+                           nn_conv2d(c->channels, 16, 4, 2, 1), nn_relu(), nn_conv2d(16, 32, 4, 2, 1), nn_relu(),
+                           nn_flatten(), nn_linear(features, c->latent)));
+    NN_CHILD(m, decoder,
+             nn_sequential(nn_linear(c->latent, features), nn_relu(), nn_unflatten(AG_SHAPE(32, h, w)),
+                           nn_conv_transpose2d(32, 16, 4, 2, 1), nn_relu(),
+                           nn_conv_transpose2d(16, c->channels, 4, 2, 1), nn_flatten(), nn_sigmoid()));
 }
 
 static bool set_zero(void *context, const char *name, nn_parameter *p)
@@ -77,14 +81,12 @@ ag_tensor *denoising_ae_corrupt(denoising_ae *m, ag_tensor *x)
 {
     double level = m->config.level;
     switch (m->config.noise) {
-    case DENOISING_VECTOR:
-        return ag_add(x, ag_scale(ag_randn(x->tape, AG_SHAPE(pixels(&m->config))), level));
-    case DENOISING_GAUSSIAN:
-        return ag_add(x, ag_scale(ag_randn_like(x), level));
-    case DENOISING_MASKING:
-        return ag_mul(x, ag_bernoulli_like(x, 1 - level));
+    case DENOISING_VECTOR: return ag_add(x, ag_scale(ag_randn(x->tape, AG_SHAPE(pixels(&m->config))), level));
+    case DENOISING_GAUSSIAN: return ag_add(x, ag_scale(ag_randn_like(x), level));
+    case DENOISING_MASKING: return ag_mul(x, ag_bernoulli_like(x, 1 - level));
     default: { /* x (1 - hit) + hit * (0 or 1) */
-        ag_tensor *hit = ag_bernoulli_like(x, level), *salt = ag_bernoulli_like(x, 0.5);
+        ag_tensor *hit = ag_bernoulli_like(x, level);
+        ag_tensor *salt = ag_bernoulli_like(x, 0.5);
         return ag_add(ag_sub(x, ag_mul(x, hit)), ag_mul(hit, salt));
     }
     }

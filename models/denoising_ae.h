@@ -1,5 +1,5 @@
-/* A denoising autoencoder: it sees noisy images and is to give back the clean ones. Vincent et al.: "Extracting and composing
- * robust features with denoising autoencoders", 2008.
+/* A denoising autoencoder: it sees noisy images and is to give back the clean ones. Vincent et al.: "Extracting and
+ * composing robust features with denoising autoencoders", 2008.
  *
  * Below the model stands a trainer with what the tutorial's class offers: partial_fit, total cost, transform, generate,
  * reconstruct. */
@@ -16,10 +16,10 @@ typedef enum denoising_noise {
 } denoising_noise;
 
 typedef struct denoising_ae_config {
-    int64_t         channels, height, width; /* of an image */
-    int64_t         latent;
-    int64_t         hidden; /* units between image and code; 0: the tutorial's shallow net, softplus and a linear output */
-    bool            conv;   /* convolutions in place of the hidden layer */
+    int64_t channels, height, width; /* of an image */
+    int64_t latent;
+    int64_t hidden; /* units between image and code; 0: the tutorial's shallow net, softplus and a linear output */
+    bool    conv;   /* convolutions in place of the hidden layer */
     denoising_noise noise;
     double          level;
 } denoising_ae_config;
@@ -33,11 +33,11 @@ typedef struct denoising_ae {
 /* Without values: nn_reset_parameters gives them. NULL when memory runs out; nn_error tells anything else. */
 denoising_ae *denoising_ae_new(denoising_ae_config config);
 
-ag_tensor *denoising_ae_corrupt(denoising_ae *m, ag_tensor *x);    /* x (N, pixels) with noise from the tape's state */
-ag_tensor *denoising_ae_encode(denoising_ae *m, ag_tensor *x);     /* returns (N, latent) */
-ag_tensor *denoising_ae_decode(denoising_ae *m, ag_tensor *code);  /* returns (N, pixels) */
-ag_tensor *denoising_ae_forward(denoising_ae *m, ag_tensor *x);    /* of x as it is: corrupt it first to train */
-ag_tensor *denoising_ae_loss(denoising_ae *m, ag_tensor *x);       /* 0.5 sum((r - x)^2), r from x with noise */
+ag_tensor *denoising_ae_corrupt(denoising_ae *m, ag_tensor *x);   /* x (N, pixels) with noise from the tape's state */
+ag_tensor *denoising_ae_encode(denoising_ae *m, ag_tensor *x);    /* returns (N, latent) */
+ag_tensor *denoising_ae_decode(denoising_ae *m, ag_tensor *code); /* returns (N, pixels) */
+ag_tensor *denoising_ae_forward(denoising_ae *m, ag_tensor *x);   /* of x as it is: corrupt it first to train */
+ag_tensor *denoising_ae_loss(denoising_ae *m, ag_tensor *x);      /* 0.5 sum((r - x)^2), r from x with noise */
 
 /* ---- The trainer. Each function returns false, or NaN, when its pass fails; denoiser_error says why. ---- */
 

@@ -1,11 +1,12 @@
-/* Trains a denoising autoencoder; draws noisy, denoised and clean images. It is a deep one on Gaussian noise unless options say
- * otherwise; --tutorial gives the tutorial's shallow one. */
+/* Trains a denoising autoencoder; draws noisy, denoised and clean images. It is a deep one on Gaussian noise unless
+ * options say otherwise; --tutorial gives the tutorial's shallow one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "models/denoising_ae.h"
 #include "models/recipes.h"
 #include "models/train/draw.h"
+#include "models/train/image_program.h"
 
 typedef struct denoising_program {
     const char         *noise;
@@ -19,7 +20,7 @@ typedef struct denoising_program {
 static bool step(void *context, train_step *s)
 {
     denoising_program *p = context;
-    train_batch b;
+    train_batch        b;
     if (!train_load(s, &b))
         return false;
     ag_tensor *noisy = denoising_ae_corrupt(p->model, b.x);
@@ -34,9 +35,9 @@ static ag_tensor *corrupt(void *context, ag_tensor *x)
     return denoising_ae_corrupt(((denoising_program *)context)->model, x);
 }
 
-static ag_tensor *encode(void *context, ag_tensor *x)
+static ag_tensor *encode(void *context, const train_batch *b)
 {
-    return denoising_ae_encode(((denoising_program *)context)->model, x);
+    return denoising_ae_encode(((denoising_program *)context)->model, b->x);
 }
 
 static ag_tensor *decode(void *context, ag_tensor *code)
@@ -47,10 +48,10 @@ static ag_tensor *decode(void *context, ag_tensor *code)
 /* The mean squared error before and after, over the test set. */
 static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
 {
-    double before = 0, after = 0;
+    double  before = 0, after = 0;
     int64_t n = m->phase.batch < m->test.count ? m->phase.batch : m->test.count, seen = 0;
     for (; seen + n <= m->test.count; seen += n) {
-        ag_tensor *x = train_test_images(m, seen, n), *noisy = denoising_ae_corrupt(p->model, x);
+        ag_tensor *x = train_test_images(m, seen, n).x, *noisy = denoising_ae_corrupt(p->model, x);
         before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
         after += ag_item(ag_mse_loss(denoising_ae_forward(p->model, noisy), x, AG_MEAN)) * (double)n;
     }
@@ -58,10 +59,12 @@ static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
         return tl_fail(why, "%s", ag_error(m->job->run.tape));
     if (m->job->options.quiet)
         return true;
-    printf("mean squared error of the test images: noisy %.5f, denoised %.5f\n", before / (double)seen, after / (double)seen);
+    printf("mean squared error of the test images: noisy %.5f, denoised %.5f\n", before / (double)seen,
+           after / (double)seen);
     if (p->tutorial)
-        puts("(per pixel, in units of the pixel's variance over the training set: the tutorial's noise of 0.01 deviations cannot be\n"
-             "seen, and a code of 200 numbers loses more than so little noise; its recipe learns a code, not to denoise)");
+        puts(
+            "(per pixel, in units of the pixel's variance over the training set: the tutorial's noise of 0.01 deviations cannot be\n"
+            "seen, and a code of 200 numbers loses more than so little noise; its recipe learns a code, not to denoise)");
     return true;
 }
 
@@ -70,8 +73,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
 {
     enum { SHOWN = 48, COLUMNS = 16 };
     denoising_program *p = context;
-    ag_tensor *x = train_test_images(m, 0, SHOWN), *noisy = denoising_ae_corrupt(p->model, x);
-    ag_tensor *rows[] = {noisy, denoising_ae_forward(p->model, noisy), x};
+    ag_tensor         *x = train_test_images(m, 0, SHOWN).x, *noisy = denoising_ae_corrupt(p->model, x);
+    ag_tensor         *rows[] = {noisy, denoising_ae_forward(p->model, noisy), x};
     return train_draw_rows(m, "denoised.png", 3, rows, COLUMNS, why) && report_errors(p, m, why);
 }
 
@@ -121,18 +124,33 @@ static bool build(void *context, train_images *m, tl_error *why)
 int main(int argc, char **argv)
 {
     denoising_program p = {.noise = "gaussian", .config.channels = 1};
-    tl_option options[] = {
-        {"noise", TL_TEXT, &p.noise, 0, 0, "gaussian|masking|saltpepper", "the noise that is added to the images", false},
-        {"level", TL_REAL, &p.config.level, 0, 1, "X", "deviation of the noise, or the share of pixels that it hits", false},
-        {"latent", TL_INT, &p.config.latent, 1, 1e6, "N", "numbers in the code", false},
-        {"conv", TL_FLAG, &p.config.conv, 0, 0, NULL, "convolutions in place of the hidden layer", false},
-        {"tutorial", TL_FLAG, &p.tutorial, 0, 0, NULL, "784-200-784, softplus, standardised pixels, slight noise", false},
-        TL_OPTIONS_END,
+    tl_option         options[] = {
+                {"noise", TL_TEXT, &p.noise, 0, 0, "gaussian|masking|saltpepper", "the noise that is added to the images",
+                 false},
+                {"level", TL_REAL, &p.config.level, 0, 1, "X", "deviation of the noise, or the share of pixels that it hits",
+                 false},
+                {"latent", TL_INT, &p.config.latent, 1, 1e6, "N", "numbers in the code", false},
+                {"conv", TL_FLAG, &p.config.conv, 0, 0, NULL, "convolutions in place of the hidden layer", false},
+                {"tutorial", TL_FLAG, &p.tutorial, 0, 0, NULL, "784-200-784, softplus, standardised pixels, slight noise",
+                 false},
+                TL_OPTIONS_END,
     };
-    return train_image_main(argc, argv, &(train_image_program){
-        .name = "denoising_ae_mnist",
-        .about = "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.",
-        .options = options, .variant = variant, .defaults = defaults, .check = check, .build = build, .step = step, .draw = draw,
-        .encode = encode, .decode = decode, .corrupt = corrupt, .context = &p,
-    });
+    return train_image_main(
+        argc, argv,
+        &(train_image_program){
+            .name = "denoising_ae_mnist",
+            .about =
+                "Trains a denoising autoencoder on images of digits and draws what it makes of noisy ones.\n"
+                "In metrics.csv, loss is half the squared error of the output and noise half that of the noisy input.",
+            .options = options,
+            .variant = variant,
+            .defaults = defaults,
+            .check = check,
+            .build = build,
+            .step = step,
+            .draw = draw,
+            .encode = encode,
+            .decode = decode,
+            .corrupt = corrupt,
+            .context = &p});
 }

@@ -4,7 +4,7 @@
 static nn_module *layers(const mlp_ae_config *c, int first, int last, nn_module *(*after)(void), double dropout)
 {
     nn_module *list[3 * MLP_AE_MOST];
-    int n = 0, step = first < last ? 1 : -1;
+    int        n = 0, step = first < last ? 1 : -1;
     for (int i = first; i != last; i += step) {
         nn_module *(*activation)(void) = i + step == last ? after : c->activation;
         list[n++] = nn_linear(c->width[i], c->width[i + step]);
@@ -34,7 +34,8 @@ static void reset(nn_module *m, ag_rng *rng)
         nn_visit(m, init_xavier, &(ag_rng){rng->seed, 0});
 }
 
-static const nn_type mlp_ae_type = {.name = "MLPAutoencoder", .size = sizeof(mlp_ae), .forward = forward, .reset = reset};
+static const nn_type mlp_ae_type = {
+    .name = "MLPAutoencoder", .size = sizeof(mlp_ae), .forward = forward, .reset = reset};
 
 mlp_ae *mlp_ae_new(const mlp_ae_config *c)
 {

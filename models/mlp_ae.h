@@ -1,5 +1,5 @@
-/* A fully connected autoencoder: input - ... - code - ... - input. Hinton, Salakhutdinov: "Reducing the dimensionality of data
- * with neural networks", 2006. */
+/* A fully connected autoencoder: input - ... - code - ... - input. Hinton, Salakhutdinov: "Reducing the dimensionality
+ * of data with neural networks", 2006. */
 #ifndef MODELS_MLP_AE_H
 #define MODELS_MLP_AE_H
 
@@ -8,13 +8,13 @@
 #define MLP_AE_MOST 8 /* widths */
 
 typedef struct mlp_ae_config {
-    int       widths;             /* 784, 256, 64, 20: from the input to the code; the decoder mirrors it */
-    int64_t   width[MLP_AE_MOST];
+    int     widths; /* 784, 256, 64, 20: from the input to the code; the decoder mirrors it */
+    int64_t width[MLP_AE_MOST];
     nn_module *(*activation)(void);
-    bool      activate_code;      /* an activation after the code too */
-    nn_module *(*output)(void);   /* after the last layer */
-    bool      xavier;             /* Keras's initialisation in place of PyTorch's: Xavier uniform, biases zero */
-    double    dropout;            /* after each activation of the encoder, if above 0 */
+    bool activate_code;         /* an activation after the code too */
+    nn_module *(*output)(void); /* after the last layer */
+    bool   xavier;              /* Keras's initialisation in place of PyTorch's: Xavier uniform, biases zero */
+    double dropout;             /* after each activation of the encoder, if above 0 */
 } mlp_ae_config;
 
 typedef struct mlp_ae {

@@ -4,6 +4,7 @@
 #include "models/mlp_ae.h"
 #include "models/recipes.h"
 #include "models/train/draw.h"
+#include "models/train/image_program.h"
 
 typedef struct mlp_ae_program {
     const char     *variant;
@@ -17,19 +18,19 @@ typedef struct mlp_ae_program {
 static bool step(void *context, train_step *s)
 {
     mlp_ae_program *p = context;
-    train_batch b;
+    train_batch     b;
     if (!train_load(s, &b))
         return false;
     mlp_ae_output out = mlp_ae_forward(p->model, b.x);
-    ag_tensor *active = ag_clamp(ag_scale(ag_abs(out.code), 100), 0, 1); /* 1 from 0.01 on */
+    ag_tensor    *active = ag_clamp(ag_scale(ag_abs(out.code), 100), 0, 1); /* 1 from 0.01 on */
     train_report(s, "loss", ag_scale(ag_mse_loss(ag_detach(out.reconstruction), b.x, AG_MEAN), (double)b.n));
     train_report(s, "active", ag_scale(ag_mean(ag_detach(active), AG_ALL, false), (double)b.n));
     return train_minimize(s, mlp_ae_loss(out, b.x, p->sparsity), &p->adam);
 }
 
-static ag_tensor *encode(void *context, ag_tensor *x)
+static ag_tensor *encode(void *context, const train_batch *b)
 {
-    return nn_forward(((mlp_ae_program *)context)->model->encoder, x);
+    return nn_forward(((mlp_ae_program *)context)->model->encoder, b->x);
 }
 
 static ag_tensor *decode(void *context, ag_tensor *code)
@@ -63,11 +64,14 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 static bool build(void *context, train_images *m, tl_error *why)
 {
     mlp_ae_program *p = context;
-    const bool relu2 = !strcmp(p->variant, "relu2"), tanh3 = !strcmp(p->variant, "tanh3");
+    const bool      relu2 = !strcmp(p->variant, "relu2"), tanh3 = !strcmp(p->variant, "tanh3");
     nn_adam_options adam = nn_adam_defaults(m->job->options.lr);
-    mlp_ae_config config = {.widths = recipe_sizes(p->recipe), .activation = tanh3 ? nn_tanh : nn_relu,
-                            .activate_code = !relu2 && !tanh3, .output = relu2 ? nn_tanh : nn_sigmoid, .xavier = relu2,
-                            .dropout = p->dropout};
+    mlp_ae_config   config = {.widths = recipe_sizes(p->recipe),
+                              .activation = tanh3 ? nn_tanh : nn_relu,
+                              .activate_code = !relu2 && !tanh3,
+                              .output = relu2 ? nn_tanh : nn_sigmoid,
+                              .xavier = relu2,
+                              .dropout = p->dropout};
     (void)why;
     memcpy(config.width, p->recipe->size, sizeof p->recipe->size);
     config.width[0] = m->height * m->width;
@@ -82,16 +86,25 @@ static bool build(void *context, train_images *m, tl_error *why)
 int main(int argc, char **argv)
 {
     mlp_ae_program p = {.variant = "relu20"};
-    tl_option options[] = {
-        {"variant", TL_TEXT, &p.variant, 0, 0, "relu20|tanh3|relu2", "codes of 20, 3 or 2 numbers", false},
-        {"dropout", TL_REAL, &p.dropout, 0, 1, "P", "dropout in the encoder", false},
-        {"sparsity", TL_REAL, &p.sparsity, 0, 1e6, "L", "weight of the code's mean absolute value in the loss", false},
-        TL_OPTIONS_END,
+    tl_option      options[] = {
+             {"variant", TL_TEXT, &p.variant, 0, 0, "relu20|tanh3|relu2", "codes of 20, 3 or 2 numbers", false},
+             {"dropout", TL_REAL, &p.dropout, 0, 1, "P", "dropout in the encoder", false},
+             {"sparsity", TL_REAL, &p.sparsity, 0, 1e6, "L", "weight of the code's mean absolute value in the loss", false},
+             TL_OPTIONS_END,
     };
-    return train_image_main(argc, argv, &(train_image_program){
-        .name = "mlp_ae_mnist",
-        .about = "Trains a fully connected autoencoder on images of digits; draws reconstructions and codes.",
-        .options = options, .variant = variant, .defaults = defaults, .build = build, .step = step, .draw = draw,
-        .encode = encode, .decode = decode, .context = &p,
-    });
+    return train_image_main(
+        argc, argv,
+        &(train_image_program){
+            .name = "mlp_ae_mnist",
+            .about = "Trains a fully connected autoencoder on images of digits; draws reconstructions and codes.\n"
+                     "In metrics.csv, active is the share of the code's numbers above 0.01 in absolute value.",
+            .options = options,
+            .variant = variant,
+            .defaults = defaults,
+            .build = build,
+            .step = step,
+            .draw = draw,
+            .encode = encode,
+            .decode = decode,
+            .context = &p});
 }

@@ -28,8 +28,9 @@ mlp_classifier *mlp_classifier_new(mlp_classifier_config c)
         return NULL;
     m->hidden = c.hidden;
     if (c.hidden > 0)
-        NN_CHILD(m, layers, nn_sequential(nn_linear(c.input, c.hidden), nn_relu(), nn_dropout(c.dropout),
-                                          nn_linear(c.hidden, c.classes)));
+        NN_CHILD(m, layers,
+                 nn_sequential(nn_linear(c.input, c.hidden), nn_relu(), nn_dropout(c.dropout),
+                               nn_linear(c.hidden, c.classes)));
     else
         NN_CHILD(m, layers, nn_sequential(nn_linear(c.input, c.classes)));
     return m;
@@ -47,7 +48,7 @@ int64_t mlp_classifier_correct(const ag_tensor *logits, const ag_tensor *labels)
     int64_t correct = 0, classes = logits->shape.dim[1];
     for (int64_t i = 0; i < logits->shape.dim[0]; i++) {
         const ag_real *row = logits->data + i * classes;
-        int64_t best = 0;
+        int64_t        best = 0;
         for (int64_t c = 1; c < classes; c++)
             best = row[c] > row[best] ? c : best;
         correct += best == (int64_t)labels->data[i];

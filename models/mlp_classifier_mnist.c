@@ -1,6 +1,7 @@
 /* Trains the classifier that the tutorials begin with; metrics.csv has its accuracy. */
 #include "models/mlp_classifier.h"
 #include "models/recipes.h"
+#include "models/train/image_program.h"
 
 typedef struct classifier_program {
     int64_t         hidden;
@@ -12,7 +13,7 @@ typedef struct classifier_program {
 static bool step(void *context, train_step *s)
 {
     classifier_program *p = context;
-    train_batch b;
+    train_batch         b;
     if (!train_load(s, &b))
         return false;
     ag_tensor *logits = mlp_classifier_forward(p->model, b.x);
@@ -23,9 +24,9 @@ static bool step(void *context, train_step *s)
 }
 
 /* The classifier's code are the logits. */
-static ag_tensor *encode(void *context, ag_tensor *x)
+static ag_tensor *encode(void *context, const train_batch *b)
 {
-    return mlp_classifier_forward(((classifier_program *)context)->model, x);
+    return mlp_classifier_forward(((classifier_program *)context)->model, b->x);
 }
 
 static const char *variant(void *context)
@@ -53,11 +54,11 @@ static bool check(void *context, const train_job *job, tl_error *why)
 static bool build(void *context, train_images *m, tl_error *why)
 {
     classifier_program *p = context;
-    const double lr = m->job->options.lr;
+    const double        lr = m->job->options.lr;
     (void)why;
     m->code = recipe_of('g')->size[2];
     p->model = mlp_classifier_new((mlp_classifier_config){m->height * m->width, p->hidden, m->code, p->dropout});
-    nn_module *model = (nn_module *)p->model;
+    nn_module    *model = (nn_module *)p->model;
     nn_optimizer *o = p->hidden > 0 ? nn_adagrad(model, (nn_adagrad_options){.lr = lr, .initial_accumulator = 0.1})
                                     : nn_sgd(model, nn_sgd_defaults(lr));
     train_set_model(m->job, model, &p->optimizer, p->hidden > 0 ? "adagrad" : "sgd", o);
@@ -67,15 +68,22 @@ static bool build(void *context, train_images *m, tl_error *why)
 int main(int argc, char **argv)
 {
     classifier_program p = {.hidden = recipe_of('g')->size[1], .dropout = 0.25};
-    tl_option options[] = {
-        {"hidden", TL_INT, &p.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression", false},
-        {"dropout", TL_REAL, &p.dropout, 0, 1, "P", "dropout of the hidden layer", false},
-        TL_OPTIONS_END,
+    tl_option          options[] = {
+                 {"hidden", TL_INT, &p.hidden, 0, 1e6, "N", "units of the hidden layer; 0: softmax regression", false},
+                 {"dropout", TL_REAL, &p.dropout, 0, 1, "P", "dropout of the hidden layer", false},
+                 TL_OPTIONS_END,
     };
-    return train_image_main(argc, argv, &(train_image_program){
-        .name = "mlp_classifier_mnist",
-        .about = "Trains a classifier with one hidden layer on images of digits.",
-        .options = options, .variant = variant, .defaults = defaults, .check = check, .build = build, .step = step,
-        .encode = encode, .context = &p,
-    });
+    return train_image_main(
+        argc, argv,
+        &(train_image_program){.name = "mlp_classifier_mnist",
+                               .about = "Trains a classifier with one hidden layer on images of digits.\n"
+                                        "In metrics.csv, accuracy is the share of images whose digit is recognised.",
+                               .options = options,
+                               .variant = variant,
+                               .defaults = defaults,
+                               .check = check,
+                               .build = build,
+                               .step = step,
+                               .encode = encode,
+                               .context = &p});
 }

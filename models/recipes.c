@@ -2,8 +2,11 @@
 
 #include <string.h>
 
-#define SIZES(...) {__VA_ARGS__}
-#define RECIPE(id, program, variant, sizes, batch, epochs, steps, lr, pixels, order, last) \
+#define SIZES(...)                                                                                                     \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+#define RECIPE(id, program, variant, sizes, batch, epochs, steps, lr, pixels, order, last)                             \
     {#id[0], #program, #variant, sizes, batch, epochs, steps, lr, {pixels, order, last}},
 static const recipe recipes[] = {
 #include "models/recipes.def"

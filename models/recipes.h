@@ -7,9 +7,9 @@
 enum { RECIPE_SIZES = 6 };
 
 typedef struct recipe {
-    char            id;       /* 'a', 'b', ...: the workloads' letters */
+    char            id; /* 'a', 'b', ...: the workloads' letters */
     const char     *program, *variant;
-    int64_t         size[RECIPE_SIZES]; /* of the model; 0 after the last */
+    int64_t         size[RECIPE_SIZES];   /* of the model; 0 after the last */
     int64_t         batch, epochs, steps; /* steps above 0 in place of epochs */
     double          lr;
     train_image_use use;

@@ -13,15 +13,15 @@ ag_tensor *vae_decode(vae *m, ag_tensor *z)
 
 vae_code vae_encode(vae *m, ag_tensor *x)
 {
-    ag_tensor *h      = ag_relu(nn_forward(m->fc1, x));
-    ag_tensor *mu     = nn_forward(m->fc21, h);
+    ag_tensor *h = ag_relu(nn_forward(m->fc1, x));
+    ag_tensor *mu = nn_forward(m->fc21, h);
     ag_tensor *logvar = nn_forward(m->fc22, h);
     return (vae_code){mu, logvar};
 }
 
 vae_output vae_forward(vae *m, ag_tensor *x)
 {
-    vae_code   code   = vae_encode(m, x);
+    vae_code   code = vae_encode(m, x);
     ag_tensor *logits = vae_decode(m, vae_sample(code.mu, code.logvar));
     return (vae_output){logits, code.mu, code.logvar};
 }

@@ -1,5 +1,5 @@
-/* The variational autoencoder of pytorch/examples: 784-400-(20, 20)-400-784. Kingma, Welling: "Auto-encoding variational
- * Bayes", 2014. */
+/* The variational autoencoder of pytorch/examples: 784-400-(20, 20)-400-784. Kingma, Welling: "Auto-encoding
+ * variational Bayes", 2014. */
 #ifndef MODELS_VAE_H
 #define MODELS_VAE_H
 
@@ -31,11 +31,13 @@ typedef struct vae_code {
 
 /* What the variants of the VAE have in common, for programs that offer several. */
 typedef struct vae_kind {
-    const char *name;                              /* of its recipe: recipes.def */
-    const char *reconstruction;                    /* its error: "bce", "mse" */
-    nn_module *(*make)(int64_t height, int64_t width, const int64_t *size); /* sizes as in the recipe, from its second */
-    vae_losses (*loss)(nn_module *m, ag_tensor *x, double beta); /* of images x (N, pixels); bce is the reconstruction's error */
-    bool        is_mean;                           /* the losses are means over the batch, not sums */
+    const char *name;           /* of its recipe: recipes.def */
+    const char *reconstruction; /* its error: "bce", "mse" */
+    nn_module *(*make)(int64_t height, int64_t width,
+                       const int64_t *size); /* sizes as in the recipe, from its second */
+    vae_losses (*loss)(nn_module *m, ag_tensor *x,
+                       double beta);                  /* of images x (N, pixels); bce is the reconstruction's error */
+    bool is_mean;                                     /* the losses are means over the batch, not sums */
     ag_tensor *(*encode)(nn_module *m, ag_tensor *x); /* mu (N, latent) */
     ag_tensor *(*decode)(nn_module *m, ag_tensor *z); /* images (N, pixels), 0..1 */
 } vae_kind;
@@ -46,13 +48,13 @@ extern const vae_kind vae_standard; /* and in chunked_vae.h, conv_vae.h */
  * nn_module_free(&m->base). */
 vae *vae_new(vae_config config);
 
-vae_code   vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
+vae_code vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
 
 /* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
 ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);
 
-vae_output vae_forward(vae *m, ag_tensor *x);  /* x (N, input), values 0..1 */
-ag_tensor *vae_decode(vae *m, ag_tensor *z);   /* z (N, latent); returns logits (N, input) */
+vae_output vae_forward(vae *m, ag_tensor *x); /* x (N, input), values 0..1 */
+ag_tensor *vae_decode(vae *m, ag_tensor *z);  /* z (N, latent); returns logits (N, input) */
 
 /* beta 1 is the paper's loss; above 1: Higgins et al.: "beta-VAE", 2017. */
 vae_losses vae_loss(vae_output out, ag_tensor *x, double beta);

@@ -5,6 +5,7 @@
 #include "models/conv_vae.h"
 #include "models/recipes.h"
 #include "models/train/draw.h"
+#include "models/train/image_program.h"
 
 static const vae_kind *const kinds[] = {&vae_standard, &vae_chunked, &vae_conv};
 
@@ -21,10 +22,10 @@ typedef struct vae_program {
 static bool step(void *context, train_step *s)
 {
     vae_program *p = context;
-    train_batch b;
+    train_batch  b;
     if (!train_load(s, &b))
         return false;
-    vae_losses l = p->kind->loss(p->model, b.x, p->beta);
+    vae_losses   l = p->kind->loss(p->model, b.x, p->beta);
     const double sums = p->kind->is_mean ? (double)b.n : 1;
     train_report(s, "loss", ag_scale(ag_detach(l.total), sums));
     train_report(s, p->kind->reconstruction, ag_scale(ag_detach(l.bce), sums));
@@ -32,10 +33,10 @@ static bool step(void *context, train_step *s)
     return train_minimize(s, l.total, &p->adam);
 }
 
-static ag_tensor *encode(void *context, ag_tensor *x)
+static ag_tensor *encode(void *context, const train_batch *b)
 {
     vae_program *p = context;
-    return p->kind->encode(p->model, x);
+    return p->kind->encode(p->model, b->x);
 }
 
 static ag_tensor *decode(void *context, ag_tensor *z)
@@ -44,14 +45,18 @@ static ag_tensor *decode(void *context, ag_tensor *z)
     return p->kind->decode(p->model, z);
 }
 
+static ag_tensor *sample(void *context, ag_tape *tape, int64_t n)
+{
+    return ag_randn(tape, AG_SHAPE(n, ((vae_program *)context)->latent));
+}
+
 static bool draw(void *context, train_images *m, tl_error *why)
 {
     vae_program *p = context;
     if (!train_draw_reconstructions(m, why))
         return false;
-    ag_tensor *z = ag_randn(train_image_tape(m), AG_SHAPE(128, p->latent));
-    return train_draw_grid(m, "samples.png", decode(p, z), 16, why) && (p->latent != 2 || train_draw_manifold(m, why)) &&
-           (!p->interpolate || train_draw_interpolations(m, why));
+    return train_draw_grid(m, "samples.png", decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
+           (p->latent != 2 || train_draw_manifold(m, why)) && (!p->interpolate || train_draw_interpolations(m, why));
 }
 
 /* ---- Options and model. ---- */
@@ -83,9 +88,9 @@ static bool check(void *context, const train_job *job, tl_error *why)
 
 static bool build(void *context, train_images *m, tl_error *why)
 {
-    vae_program *p = context;
+    vae_program  *p = context;
     const recipe *r = recipe_named("vae_mnist", p->kind->name);
-    int64_t size[RECIPE_SIZES];
+    int64_t       size[RECIPE_SIZES];
     (void)why;
     memcpy(size, r->size, sizeof size);
     size[1] = p->hidden;
@@ -98,18 +103,30 @@ static bool build(void *context, train_images *m, tl_error *why)
 int main(int argc, char **argv)
 {
     vae_program p = {.variant = "standard", .kind = &vae_standard, .beta = 1};
-    tl_option options[] = {
-        {"variant", TL_TEXT, &p.variant, 0, 0, "standard|chunked|conv", "the model", false},
-        {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the standard variant's hidden layers", false},
-        {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code; 2 draws the latent plane too", false},
-        {"beta", TL_REAL, &p.beta, 0, 1e6, "X", "weight of the KL term", false},
-        {"interpolate", TL_FLAG, &p.interpolate, 0, 0, NULL, "draw straight lines between test digits", false},
-        TL_OPTIONS_END,
+    tl_option   options[] = {
+          {"variant", TL_TEXT, &p.variant, 0, 0, "standard|chunked|conv", "the model", false},
+          {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the standard variant's hidden layers", false},
+          {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code; 2 draws the latent plane too", false},
+          {"beta", TL_REAL, &p.beta, 0, 1e6, "X", "weight of the KL term", false},
+          {"interpolate", TL_FLAG, &p.interpolate, 0, 0, NULL, "draw straight lines between test digits", false},
+          TL_OPTIONS_END,
     };
-    return train_image_main(argc, argv, &(train_image_program){
-        .name = "vae_mnist",
-        .about = "Trains a variational autoencoder on images of digits and draws reconstructions and samples.",
-        .options = options, .variant = variant, .defaults = defaults, .check = check, .build = build, .step = step, .draw = draw,
-        .encode = encode, .decode = decode, .prior = true, .context = &p,
-    });
+    return train_image_main(
+        argc, argv,
+        &(train_image_program){
+            .name = "vae_mnist",
+            .about =
+                "Trains a variational autoencoder on images of digits and draws reconstructions and samples.\n"
+                "metrics.csv has the loss and its parts: the error of the reconstruction (bce or mse), and kld before --beta.",
+            .options = options,
+            .variant = variant,
+            .defaults = defaults,
+            .check = check,
+            .build = build,
+            .step = step,
+            .draw = draw,
+            .encode = encode,
+            .decode = decode,
+            .sample = sample,
+            .context = &p});
 }

@@ -29,28 +29,28 @@ static void describe_number(const nn_module *m, char *text, size_t size)
 }
 
 /* A layer that is one op: its type, its forward, its constructor. */
-#define LAYER(name, type_name)                                                                        \
-    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                      \
-    {                                                                                                 \
-        (void)m;                                                                                      \
-        return ag_##name(x);                                                                          \
-    }                                                                                                 \
-    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, NULL};        \
-    nn_module *nn_##name(void)                                                                        \
-    {                                                                                                 \
-        return plain_new(&name##_type, 0);                                                            \
+#define LAYER(name, type_name)                                                                                         \
+    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                                       \
+    {                                                                                                                  \
+        (void)m;                                                                                                       \
+        return ag_##name(x);                                                                                           \
+    }                                                                                                                  \
+    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, NULL};                         \
+    nn_module           *nn_##name(void)                                                                               \
+    {                                                                                                                  \
+        return plain_new(&name##_type, 0);                                                                             \
     }
 
 /* The same with a number, of type `number`. */
-#define LAYER_P(name, type_name, number)                                                              \
-    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                      \
-    {                                                                                                 \
-        return ag_##name(x, (number)number_of(m));                                                    \
-    }                                                                                                 \
-    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, describe_number}; \
-    nn_module *nn_##name(number p)                                                                    \
-    {                                                                                                 \
-        return plain_new(&name##_type, (double)p);                                                    \
+#define LAYER_P(name, type_name, number)                                                                               \
+    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                                       \
+    {                                                                                                                  \
+        return ag_##name(x, (number)number_of(m));                                                                     \
+    }                                                                                                                  \
+    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, describe_number};              \
+    nn_module           *nn_##name(number p)                                                                           \
+    {                                                                                                                  \
+        return plain_new(&name##_type, (double)p);                                                                     \
     }
 
 LAYER(relu, "ReLU")

@@ -17,11 +17,10 @@ static void adagrad_start(const nn_optimizer *base, nn_slot *s)
 static void adagrad_prepare(nn_optimizer *base, const nn_slot *s)
 {
     adagrad *o = (adagrad *)base;
-    (void)s;
     o->now = (agk_adagrad){
-        .lr = (ag_real)base->lr,
+        .lr = (ag_real)nn__lr_of(base, s),
         .eps = (ag_real)o->options.eps,
-        .weight_decay = (ag_real)o->options.weight_decay,
+        .weight_decay = (ag_real)nn__decay_of(s, o->options.weight_decay),
     };
 }
 
@@ -31,7 +30,8 @@ static void adagrad_update(const nn_optimizer *base, const nn_slot *s, int64_t b
     agk()->adagrad(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->p->data + begin);
 }
 
-static const nn_rule adagrad_rule = {"Adagrad", sizeof(adagrad), 1, {"sum"}, adagrad_start, adagrad_prepare, adagrad_update};
+static const nn_rule adagrad_rule = {"Adagrad",       sizeof(adagrad), 1, {"sum"}, adagrad_start,
+                                     adagrad_prepare, adagrad_update};
 
 nn_adagrad_options nn_adagrad_defaults(double lr)
 {

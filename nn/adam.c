@@ -12,30 +12,30 @@ typedef struct adam {
 
 static void adam_prepare(nn_optimizer *base, const nn_slot *s)
 {
-    adam *o = (adam *)base;
+    adam                  *o = (adam *)base;
     const nn_adam_options *p = &o->options;
-    double t = (double)(s->steps + 1);
+    double                 t = (double)(s->steps + 1);
     o->now = (agk_adam){
-        .step_size = (ag_real)(base->lr / (1 - pow(p->beta1, t))),
+        .step_size = (ag_real)(nn__lr_of(base, s) / (1 - pow(p->beta1, t))),
         .root_correction = (ag_real)(1 / sqrt(1 - pow(p->beta2, t))),
         .one_minus_beta1 = (ag_real)(1 - p->beta1),
         .beta2 = (ag_real)p->beta2,
         .one_minus_beta2 = (ag_real)(1 - p->beta2),
         .eps = (ag_real)p->eps,
-        .weight_decay = o->decoupled ? 0 : (ag_real)p->weight_decay,
-        .keep = o->decoupled ? (ag_real)(1 - base->lr * p->weight_decay) : 1,
+        .weight_decay = o->decoupled ? 0 : (ag_real)nn__decay_of(s, p->weight_decay),
+        .keep = o->decoupled ? (ag_real)(1 - nn__lr_of(base, s) * nn__decay_of(s, p->weight_decay)) : 1,
     };
 }
 
 static void adam_update(const nn_optimizer *base, const nn_slot *s, int64_t begin, int64_t end)
 {
     const adam *o = (const adam *)base;
-    agk()->adam(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->state[1] + begin,
-                s->p->data + begin);
+    agk()->adam(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->state[1] + begin, s->p->data + begin);
 }
 
 static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, NULL, adam_prepare, adam_update};
-static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, NULL, adam_prepare, adam_update};
+static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2,          {"exp_avg", "exp_avg_sq"},
+                                   NULL,    adam_prepare, adam_update};
 
 nn_adam_options nn_adam_defaults(double lr)
 {

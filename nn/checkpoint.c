@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/module_internal.h"
 #include "nn/optimizer_internal.h"
+#include "tools/memory.h"
 #include "tools/text.h"
 
 #define OPTIMIZER "optimizer/" /* names of a module may hold a '/', but hardly begin with this */
@@ -21,11 +23,11 @@
 
 typedef struct entry {
     char      *name;
-    ag_tensor *tensor;   /* gives the shape */
-    nn_slot   *slot;     /* of an optimizer, whose state number `state` this is, or, below 0, its count of steps; else NULL */
-    int        state;
-    bool       is_count; /* a buffer that is a whole number */
-    int64_t    count;    /* that, to be written */
+    ag_tensor *tensor; /* gives the shape */
+    nn_slot *slot; /* of an optimizer, whose state number `state` this is, or, below 0, its count of steps; else NULL */
+    int      state;
+    bool     is_count; /* a buffer that is a whole number */
+    int64_t  count;    /* that, to be written */
 } entry;
 
 typedef struct entries {
@@ -39,7 +41,7 @@ static bool add(entries *e, entry new)
 {
     if (new.name && e->n == e->room) {
         int64_t room = 2 * e->room + 32;
-        entry *grown = realloc(e->at, (size_t)room * sizeof *grown);
+        entry  *grown = realloc(e->at, (size_t)room * sizeof *grown);
         e->at = grown ? grown : e->at;
         e->room = grown ? room : e->room;
     }
@@ -60,14 +62,16 @@ static char *copy_text(const char *text)
 
 static bool add_parameter(void *context, const char *name, nn_parameter *p)
 {
-    return add(context, (entry){.name = copy_text(name), .tensor = p->tensor, .is_count = p->is_count,
+    return add(context, (entry){.name = copy_text(name),
+                                .tensor = p->tensor,
+                                .is_count = p->is_count,
                                 .count = p->is_count ? (int64_t)p->tensor->data[0] : 0});
 }
 
 static char *state_name(const char *optimizer, const char *parameter, const char *state)
 {
     size_t size = strlen(OPTIMIZER) + strlen(optimizer) + strlen(parameter) + strlen(state) + 3;
-    char *text = malloc(size);
+    char  *text = malloc(size);
     if (text)
         snprintf(text, size, OPTIMIZER "%s/%s/%s", optimizer, parameter, state);
     return text;
@@ -79,7 +83,7 @@ static bool add_optimizer(entries *e, const nn_named_optimizer *o, int64_t own)
     const nn_rule *rule = o->optimizer->rule;
     for (int i = 0; i < o->optimizer->slots; i++) {
         nn_slot *slot = &o->optimizer->slot[i];
-        int64_t k = 0;
+        int64_t  k = 0;
         while (k < own && e->at[k].tensor != slot->p)
             k++;
         if (k == own) {
@@ -88,7 +92,10 @@ static bool add_optimizer(entries *e, const nn_named_optimizer *o, int64_t own)
         }
         for (int state = -1; state < rule->states; state++) {
             const char *name = state < 0 ? "step" : rule->state[state];
-            if (!add(e, (entry){.name = state_name(o->name, e->at[k].name, name), .tensor = slot->p, .slot = slot, .state = state}))
+            if (!add(e, (entry){.name = state_name(o->name, e->at[k].name, name),
+                                .tensor = slot->p,
+                                .slot = slot,
+                                .state = state}))
                 return false;
         }
     }
@@ -107,9 +114,10 @@ static bool entries_of(nn_module *m, int n, const nn_named_optimizer *o, entries
     *e = (entries){.failed = !m ? "the model is NULL" : nn_error(m)};
     for (int i = 0; i < n && !e->failed; i++)
         e->failed = !o || !o[i].name || strlen(o[i].name) > 60 || strchr(o[i].name, '/')
-                        ? "an optimizer's name is missing, has a / or more than 60 characters" : nn_optimizer_error(o[i].optimizer);
+                        ? "an optimizer's name is missing, has a / or more than 60 characters"
+                        : nn_optimizer_error(o[i].optimizer);
     if (!e->failed)
-        nn_visit(m, add_parameter, e);
+        nn__visit_all(m, add_parameter, e);
     const int64_t own = e->n;
     for (int i = 0; i < n && !e->failed; i++)
         add_optimizer(e, &o[i], own);
@@ -135,10 +143,13 @@ static ag_shape shape_of(const entry *e)
 /* `shape` is room for the dimensions. */
 static nn_stored_tensor stored(const entry *e, ag_shape *shape)
 {
-    const void *data = e->is_count ? &e->count : !e->slot ? (const void *)e->tensor->data
-                       : e->state < 0 ? (const void *)&e->slot->steps : e->slot->state[e->state];
+    const void *data = e->is_count    ? &e->count
+                       : !e->slot     ? (const void *)e->tensor->data
+                       : e->state < 0 ? (const void *)&e->slot->steps
+                                      : e->slot->state[e->state];
     *shape = shape_of(e);
-    return (nn_stored_tensor){e->name, is_whole(e) ? NN_I64 : REAL_DTYPE, shape->rank, shape->dim, ag_numel(shape), data};
+    return (nn_stored_tensor){e->name, is_whole(e) ? NN_I64 : REAL_DTYPE, shape->rank, shape->dim, ag_numel(shape),
+                              data};
 }
 
 /* The texts about optimizers. */
@@ -155,14 +166,14 @@ static void describe(const nn_named_optimizer *o, optimizer_texts *room, nn_stor
     text[1] = (nn_stored_text){room->key[1], room->lr};
 }
 
-static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, int64_t n_texts, const nn_stored_text *text,
-                          const char *path, tl_error *why)
+static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, int64_t n_texts,
+                          const nn_stored_text *text, const char *path, tl_error *why)
 {
-    nn_stored_tensor *tensors = malloc((size_t)(e->n + 1) * sizeof *tensors);
-    ag_shape *shapes = malloc((size_t)(e->n + 1) * sizeof *shapes);
-    nn_stored_text *texts = malloc((size_t)(1 + 2 * n + n_texts) * sizeof *texts);
-    optimizer_texts *room = malloc((size_t)(n + 1) * sizeof *room);
-    bool ok = (tensors && shapes && texts && room) || tl_fail_at(why, path, "out of memory");
+    nn_stored_tensor *tensors = tl_array(e->n + 1, 1, sizeof *tensors);
+    ag_shape         *shapes = tl_array(e->n + 1, 1, sizeof *shapes);
+    nn_stored_text   *texts = tl_array(1 + 2 * (int64_t)n + n_texts, 1, sizeof *texts);
+    optimizer_texts  *room = tl_array((int64_t)n + 1, 1, sizeof *room);
+    bool              ok = (tensors && shapes && texts && room) || tl_fail_at(why, path, "out of memory");
     if (ok) {
         for (int64_t i = 0; i < e->n; i++)
             tensors[i] = stored(&e->at[i], &shapes[i]);
@@ -206,7 +217,7 @@ bool nn_save(nn_module *m, const char *path, tl_error *why)
 /* A list of complaints under one heading, as far as there is room. */
 typedef struct complaints {
     tl_error *why;
-    int64_t     n, told;
+    int64_t   n, told;
 } complaints;
 
 static void complain(complaints *c, const char *heading, const char *format, ...)
@@ -223,7 +234,11 @@ static void complain(complaints *c, const char *heading, const char *format, ...
         return;
     va_list args;
     va_start(args, format);
-    length += (size_t)snprintf(c->why->text + length, 100, "%s%s", c->told ? ", " : length ? "; " : "", c->told ? "" : heading);
+    length += (size_t)snprintf(c->why->text + length, 100, "%s%s",
+                               c->told  ? ", "
+                               : length ? "; "
+                                        : "",
+                               c->told ? "" : heading);
     vsnprintf(c->why->text + length, 300, format, args);
     va_end(args);
     c->told++;
@@ -233,7 +248,7 @@ static void complain(complaints *c, const char *heading, const char *format, ...
 static bool finish(complaints *c)
 {
     size_t length = strlen(c->why->text);
-    bool none = c->n == 0;
+    bool   none = c->n == 0;
     if (c->n > c->told)
         snprintf(c->why->text + length, sizeof c->why->text - length, " and %" PRId64 " more", c->n - c->told);
     c->n = c->told = 0;
@@ -260,7 +275,7 @@ static bool names_agree(const entries *e, bool optimizers, const nn_safetensors 
     bool ok = finish(c);
     for (int64_t k = 0; k < file->n_tensors; k++) {
         const char *name = file->tensor[k].name;
-        bool known = !optimizers && !strncmp(name, OPTIMIZER, strlen(OPTIMIZER));
+        bool        known = !optimizers && !strncmp(name, OPTIMIZER, strlen(OPTIMIZER));
         for (int64_t i = 0; i < e->n && !known; i++)
             known = !strcmp(name, e->at[i].name);
         if (!known)
@@ -271,7 +286,7 @@ static bool names_agree(const entries *e, bool optimizers, const nn_safetensors 
 
 static void check_entry(const entry *e, const nn_stored_tensor *t, complaints *shapes, complaints *dtypes)
 {
-    char text[160];
+    char           text[160];
     const ag_shape shape = shape_of(e);
     if (!same_shape(e, t))
         complain(shapes, "other shapes: ", "%.120s is %s in the file, %s in the model", t->name,
@@ -285,18 +300,18 @@ static void check_entry(const entry *e, const nn_stored_tensor *t, complaints *s
 
 static bool shapes_agree(const entries *e, const nn_safetensors *file, complaints *c)
 {
-    tl_error other = {""};
+    tl_error   other = {""};
     complaints dtypes = {.why = &other};
     for (int64_t i = 0; i < e->n; i++) {
         const nn_stored_tensor *t = nn_safetensors_tensor(file, e->at[i].name);
         if (t)
             check_entry(&e->at[i], t, c, &dtypes);
     }
-    bool ok = finish(c) & finish(&dtypes);
+    const bool shapes_fit = finish(c), dtypes_fit = finish(&dtypes);
     if (*other.text)
         complain(c, "", "%.1000s", other.text);
     finish(c);
-    return ok;
+    return shapes_fit && dtypes_fit;
 }
 
 static bool optimizer_agrees(const nn_named_optimizer *o, const nn_safetensors *file, double *lr, complaints *c)
@@ -305,7 +320,8 @@ static bool optimizer_agrees(const nn_named_optimizer *o, const nn_safetensors *
     snprintf(key, sizeof key, "optimizer.%.70s", o->name);
     const char *kind = nn_safetensors_text(file, key);
     if (!kind || strcmp(kind, o->optimizer->rule->name))
-        complain(c, "", "the file's optimizer %.60s is %.60s, expected %s", o->name, kind ? kind : "missing", o->optimizer->rule->name);
+        complain(c, "", "the file's optimizer %.60s is %.60s, expected %s", o->name, kind ? kind : "missing",
+                 o->optimizer->rule->name);
     snprintf(key, sizeof key, "optimizer.%.70s.lr", o->name);
     if (!tl_parse_number(nn_safetensors_text(file, key), lr) || !(*lr >= 0 && *lr < 1e300))
         complain(c, "", "the file has no learning rate of optimizer %.60s", o->name);
@@ -335,22 +351,25 @@ static bool copy_all(const entries *e, int n, const nn_named_optimizer *o, const
             o[i].optimizer->lr = lr;
     }
     for (int64_t i = 0; i < e->n; i++)
-        if (nn_safetensors_tensor(file, e->at[i].name))
+        if (nn_safetensors_tensor(file, e->at[i].name)) {
             copy(&e->at[i], nn_safetensors_tensor(file, e->at[i].name));
+            ag_written(e->at[i].tensor);
+        }
     return true;
 }
 
-bool nn_load_checkpoint(nn_module *m, int n, const nn_named_optimizer *o, const nn_safetensors *file, bool strict, tl_error *why)
+bool nn_load_checkpoint(nn_module *m, int n, const nn_named_optimizer *o, const nn_safetensors *file, bool strict,
+                        tl_error *why)
 {
     entries e;
-    double lr;
+    double  lr;
     if (!file || n < 0)
         return tl_fail(why, "no file, or a negative number of optimizers");
     if (!entries_of(m, n, o, &e, why))
         return false;
-    tl_error found = {""};
+    tl_error   found = {""};
     complaints c = {.why = &found};
-    bool ok = true, names = false;
+    bool       ok = true, names = false;
     for (int i = 0; i < n; i++)
         ok = optimizer_agrees(&o[i], file, &lr, &c) & ok;
     if (ok) { /* of another optimizer every name would differ */

@@ -8,7 +8,7 @@
 
 static bool add_squares(void *context, const char *name, nn_parameter *p)
 {
-    double *total = context;
+    double          *total = context;
     const ag_tensor *t = p->tensor;
     (void)name;
     for (int64_t i = 0, n = ag_numel(&t->shape); t->grad && i < n; i += CHUNK)
@@ -18,7 +18,7 @@ static bool add_squares(void *context, const char *name, nn_parameter *p)
 
 static bool scale_grad(void *context, const char *name, nn_parameter *p)
 {
-    ag_real factor = *(const ag_real *)context, pq[2] = {factor, 0};
+    ag_real    factor = *(const ag_real *)context, pq[2] = {factor, 0};
     ag_tensor *t = p->tensor;
     (void)name;
     if (t->grad)
@@ -30,7 +30,7 @@ double nn_clip_grad_norm(nn_module *model, double max)
 {
     double total = 0;
     nn_visit(model, add_squares, &total);
-    double norm = sqrt(total), factor = max / (norm + 1e-6);
+    double  norm = sqrt(total), factor = max / (norm + 1e-6);
     ag_real scale = (ag_real)factor;
     if (!(factor >= 1)) /* a norm that is no number makes every gradient none */
         nn_visit(model, scale_grad, &scale);
@@ -39,7 +39,7 @@ double nn_clip_grad_norm(nn_module *model, double max)
 
 static bool cut_grad(void *context, const char *name, nn_parameter *p)
 {
-    ag_real max = *(const ag_real *)context, pq[2] = {-max, max};
+    ag_real    max = *(const ag_real *)context, pq[2] = {-max, max};
     ag_tensor *t = p->tensor;
     (void)name;
     if (t->grad)

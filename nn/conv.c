@@ -15,8 +15,11 @@ typedef struct conv {
 
 static ag_conv_options op_options(const nn_conv_options *o)
 {
-    return (ag_conv_options){{o->stride[0], o->stride[1]},     {o->padding[0], o->padding[1]},
-                             {o->dilation[0], o->dilation[1]}, {o->output_padding[0], o->output_padding[1]}, o->groups};
+    return (ag_conv_options){{o->stride[0], o->stride[1]},
+                             {o->padding[0], o->padding[1]},
+                             {o->dilation[0], o->dilation[1]},
+                             {o->output_padding[0], o->output_padding[1]},
+                             o->groups};
 }
 
 static ag_tensor *conv1d_forward(nn_module *m, ag_tensor *x)
@@ -47,9 +50,9 @@ static void conv_reset(nn_module *m, ag_rng *rng)
 static void conv_describe(const nn_module *m, char *text, size_t size)
 {
     const nn_conv_options *o = &((const conv *)m)->options;
-    int64_t s = o->stride[1] ? o->stride[1] : 1;
-    snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out, o->kernel[1], s,
-             o->padding[1]);
+    int64_t                s = o->stride[1] ? o->stride[1] : 1;
+    snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out, o->kernel[1],
+             s, o->padding[1]);
 }
 
 static const nn_type conv1d_type = {"Conv1d", sizeof(conv), conv1d_forward, conv_reset, conv_describe};
@@ -69,7 +72,7 @@ static bool options_fit(const nn_conv_options *o, int64_t groups)
 static nn_module *conv_new(const nn_type *type, nn_conv_options o)
 {
     int64_t groups = o.groups ? o.groups : 1;
-    bool transposed = type == &conv_transpose2d_type;
+    bool    transposed = type == &conv_transpose2d_type;
     if (!options_fit(&o, groups))
         return nn_failed(type->name,
                          "%" PRId64 " to %" PRId64 " channels in %" PRId64 " groups, kernel %" PRId64 " x %" PRId64
@@ -80,8 +83,9 @@ static nn_module *conv_new(const nn_type *type, nn_conv_options o)
         return nn_failed(type->name, "out of memory");
     c->options = o;
     int64_t first = transposed ? o.in : o.out, second = (transposed ? o.out : o.in) / groups;
-    NN_PARAMETER(c, weight, type == &conv1d_type ? AG_SHAPE(first, second, o.kernel[0])
-                                                 : AG_SHAPE(first, second, o.kernel[0], o.kernel[1]));
+    NN_PARAMETER(c, weight,
+                 type == &conv1d_type ? AG_SHAPE(first, second, o.kernel[0])
+                                      : AG_SHAPE(first, second, o.kernel[0], o.kernel[1]));
     if (!o.no_bias)
         NN_PARAMETER(c, bias, AG_SHAPE(o.out));
     return &c->base;

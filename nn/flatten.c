@@ -26,7 +26,7 @@ typedef struct unflatten {
 static ag_tensor *unflatten_forward(nn_module *m, ag_tensor *x)
 {
     const ag_shape *to = &((const unflatten *)m)->shape;
-    ag_shape s = x->shape;
+    ag_shape        s = x->shape;
     if (s.rank < 1 || s.dim[s.rank - 1] != ag_numel(to) || s.rank - 1 + to->rank > AG_MAX_RANK)
         return ag_fail(x->tape, "Unflatten: the last axis of %s does not make %s", AG_STR(&s), AG_STR(to));
     s.rank--;

@@ -18,6 +18,7 @@ bool nn_init_constant(ag_tensor *t, double value)
         return false;
     for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++)
         t->data[i] = (ag_real)value;
+    ag_written(t);
     return true;
 }
 
@@ -26,6 +27,7 @@ bool nn_init_uniform(ag_tensor *t, double low, double high, ag_rng *rng)
     if (!t || !rng || !(low <= high) || isinf(low) || isinf(high))
         return false;
     ag_rng_uniform(rng, ag_numel(&t->shape), (ag_real)low, (ag_real)high, t->data);
+    ag_written(t);
     return true;
 }
 
@@ -34,13 +36,15 @@ bool nn_init_normal(ag_tensor *t, double mean, double deviation, ag_rng *rng)
     if (!t || !rng || !(deviation >= 0) || !isfinite(mean) || isinf(deviation))
         return false;
     ag_rng_normal(rng, ag_numel(&t->shape), (ag_real)mean, (ag_real)deviation, t->data);
+    ag_written(t);
     return true;
 }
 
 bool nn_init_truncated_normal(ag_tensor *t, double mean, double deviation, double low, double high, ag_rng *rng)
 {
     const double least_share = 0.01;
-    double root2 = sqrt(2), share = (erf((high - mean) / deviation / root2) - erf((low - mean) / deviation / root2)) / 2;
+    double       root2 = sqrt(2),
+           share = (erf((high - mean) / deviation / root2) - erf((low - mean) / deviation / root2)) / 2;
     if (!(deviation > 0) || !(share >= least_share) || !nn_init_normal(t, mean, deviation, rng))
         return false;
     const ag_real from = (ag_real)low, to = (ag_real)high;

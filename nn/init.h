@@ -1,6 +1,6 @@
 /* Initialisers: first values of a parameter. Each draws once from rng and returns false, leaving the tensor as it is,
- * when the tensor is NULL or an argument makes no sense. fan_in and fan_out are PyTorch's: dimensions 1 and 0 of the weight, times the
- * size of the kernel for convolutions. */
+ * when the tensor is NULL or an argument makes no sense. fan_in and fan_out are PyTorch's: dimensions 1 and 0 of the
+ * weight, times the size of the kernel for convolutions. */
 #ifndef NN_INIT_H
 #define NN_INIT_H
 
@@ -17,8 +17,8 @@ bool nn_init_constant(ag_tensor *t, double value);
 bool nn_init_uniform(ag_tensor *t, double low, double high, ag_rng *rng);
 bool nn_init_normal(ag_tensor *t, double mean, double deviation, ag_rng *rng);
 
-/* N(mean, deviation) cut to [low, high], which must hold a hundredth of it: drawn again until inside. TensorFlow's truncated normal is low, high =
- * mean -+ 2 deviation. */
+/* N(mean, deviation) cut to [low, high], which must hold a hundredth of it: drawn again until inside. TensorFlow's
+ * truncated normal is low, high = mean -+ 2 deviation. */
 bool nn_init_truncated_normal(ag_tensor *t, double mean, double deviation, double low, double high, ag_rng *rng);
 
 /* Glorot, Bengio: "Understanding the difficulty of training deep feedforward neural networks", 2010:
@@ -26,8 +26,8 @@ bool nn_init_truncated_normal(ag_tensor *t, double mean, double deviation, doubl
 bool nn_init_xavier_uniform(ag_tensor *t, double gain, ag_rng *rng);
 bool nn_init_xavier_normal(ag_tensor *t, double gain, ag_rng *rng);
 
-/* He et al.: "Delving deep into rectifiers", 2015: U(-a, a) with a = gain sqrt(3 / fan), N(0, gain / sqrt(fan)); the gain
- * of ReLU is sqrt(2). */
+/* He et al.: "Delving deep into rectifiers", 2015: U(-a, a) with a = gain sqrt(3 / fan), N(0, gain / sqrt(fan)); the
+ * gain of ReLU is sqrt(2). */
 bool nn_init_kaiming_uniform(ag_tensor *t, double gain, nn_fan fan, ag_rng *rng);
 bool nn_init_kaiming_normal(ag_tensor *t, double gain, nn_fan fan, ag_rng *rng);
 

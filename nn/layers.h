@@ -17,8 +17,8 @@ nn_module *nn_linear_without_bias(int64_t in, int64_t out);
 nn_module *nn_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding);
 nn_module *nn_conv_transpose2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding);
 
-/* The same in full; 0 stands for PyTorch's default, as in ag_conv_options. Pairs are vertical, horizontal; for nn_conv1d, on
- * x (N, C, L), the first counts. output_padding is the transposed one's. */
+/* The same in full; 0 stands for PyTorch's default, as in ag_conv_options. Pairs are vertical, horizontal; for
+ * nn_conv1d, on x (N, C, L), the first counts. output_padding is the transposed one's. */
 typedef struct nn_conv_options {
     int64_t in, out, kernel[2], stride[2], padding[2], dilation[2], output_padding[2], groups;
     bool    no_bias;
@@ -40,6 +40,15 @@ nn_module *nn_upsample_nearest2d(int64_t factor);
 nn_module *nn_batch_norm1d(int64_t channels);
 nn_module *nn_batch_norm2d(int64_t channels);
 nn_module *nn_layer_norm(ag_shape shape);
+
+/* The same in full; 0 stands for PyTorch's default. */
+typedef struct nn_norm_options {
+    double eps, momentum; /* momentum: batch norm only */
+    bool   no_affine;     /* PyTorch's affine=False, elementwise_affine=False: no weight and bias */
+} nn_norm_options;
+nn_module *nn_batch_norm1d_with(int64_t channels, nn_norm_options options);
+nn_module *nn_batch_norm2d_with(int64_t channels, nn_norm_options options);
+nn_module *nn_layer_norm_with(ag_shape shape, nn_norm_options options);
 
 /* Rows of a table: input of whole numbers 0 .. rows-1, of any shape; one axis of `width` is added. */
 nn_module *nn_embedding(int64_t rows, int64_t width);
@@ -73,8 +82,15 @@ template <class... M> inline nn_module *nn_sequential(M *...m)
     nn_module *const modules[] = {m...};
     return nn_sequential_of(static_cast<int>(sizeof...(M)), modules);
 }
+template <class... M> inline nn_module *nn_module_list(M *...m)
+{
+    nn_module *const modules[] = {m...};
+    return nn_module_list_of(static_cast<int>(sizeof...(M)), modules);
+}
 #else
-#define nn_sequential(...)                                                                                             \
-    nn_sequential_of((int)(sizeof((nn_module *[]){__VA_ARGS__}) / sizeof(nn_module *)), (nn_module *[]){__VA_ARGS__})
+#define NN_LIST(f, ...)                                                                                                \
+    f((int)(sizeof((nn_module *[]){__VA_ARGS__}) / sizeof(nn_module *)), (nn_module *[]){__VA_ARGS__})
+#define nn_sequential(...)  NN_LIST(nn_sequential_of, __VA_ARGS__)
+#define nn_module_list(...) NN_LIST(nn_module_list_of, __VA_ARGS__)
 #endif
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "autograd/tape_internal.h"
+#include "nn/module_internal.h"
 #include "tools/text.h"
 
 enum {
@@ -27,7 +29,8 @@ static bool is_fixed(const nn_module *m)
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-static void set_error(nn_module *m, const char *format, ...)
+static void
+set_error(nn_module *m, const char *format, ...)
 {
     if (is_fixed(m) || m->error[0])
         return;
@@ -52,7 +55,7 @@ nn_module *nn_failed(const char *type_name, const char *format, ...)
     nn_module *m = nn_new(&failed_type);
     if (!m)
         return (nn_module *)&out_of_memory;
-    int at = snprintf(m->error, sizeof m->error, "%s: ", type_name);
+    int     at = snprintf(m->error, sizeof m->error, "%s: ", type_name);
     va_list args;
     va_start(args, format);
     if (at > 0 && (size_t)at < sizeof m->error)
@@ -69,7 +72,8 @@ static void free_tree(nn_module *m)
     }
     for (nn_parameter *p = m->first_parameter, *next; p; p = next) {
         next = p->next;
-        ag_parameter_free(p->tensor);
+        if (!p->is_shared)
+            ag_parameter_free(p->tensor);
         free((char *)p->name);
         free(p);
     }
@@ -168,6 +172,28 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
     return *end = child;
 }
 
+/* Appends an entry of this kind; takes its tensor, NULL if memory was out. */
+static ag_tensor *add_entry(nn_module *m, const char *name, nn_parameter kind)
+{
+    nn_parameter *p = malloc(sizeof *p);
+    char         *copy = copy_name(name);
+    if (!p || !copy || !kind.tensor) {
+        set_error(m, "%s.%s: out of memory", m->type->name, name);
+        free(p);
+        free(copy);
+        if (!kind.is_shared)
+            ag_parameter_free(kind.tensor);
+        return NULL;
+    }
+    *p = kind;
+    p->name = copy;
+    nn_parameter **end = &m->first_parameter;
+    while (*end)
+        end = &(*end)->next;
+    *end = p;
+    return p->tensor;
+}
+
 static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer, bool is_count)
 {
     if (!m || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
@@ -176,23 +202,36 @@ static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, boo
         set_error(m, "%s.%s: %s is no shape: expected dimensions of at least 1", m->type->name, name, AG_STR(&shape));
         return NULL;
     }
-    nn_parameter *p = malloc(sizeof *p);
-    char *copy = copy_name(name);
     ag_tensor *t = ag_parameter_new(shape);
-    if (!p || !copy || !t) {
-        set_error(m, "%s.%s: out of memory", m->type->name, name);
-        free(p);
-        free(copy);
-        ag_parameter_free(t);
+    if (t)
+        t->needs_grad = !is_buffer;
+    return add_entry(m, name, (nn_parameter){.tensor = t, .is_buffer = is_buffer, .is_count = is_count});
+}
+
+ag_tensor *nn_share_parameter(nn_module *m, const char *name, ag_tensor *shared)
+{
+    if (!m || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
         return NULL;
-    }
-    t->needs_grad = !is_buffer;
-    *p = (nn_parameter){t, copy, NULL, is_buffer, is_count};
-    nn_parameter **end = &m->first_parameter;
-    while (*end)
-        end = &(*end)->next;
-    *end = p;
-    return t;
+    if (shared && !shared->tape)
+        return add_entry(m, name, (nn_parameter){.tensor = shared, .is_shared = true});
+    set_error(m, "%s.%s: the shared tensor is NULL or not a parameter", m->type->name, name);
+    return NULL;
+}
+
+int64_t nn_children(const nn_module *m)
+{
+    int64_t n = 0;
+    for (const nn_module *c = m ? m->first_child : NULL; c; c = c->next)
+        n++;
+    return n;
+}
+
+nn_module *nn_child_at(const nn_module *m, int64_t i)
+{
+    nn_module *c = m && i >= 0 ? m->first_child : NULL;
+    while (c && i-- > 0)
+        c = c->next;
+    return c;
 }
 
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape)
@@ -250,6 +289,20 @@ void nn_set_ready(nn_module *m)
         nn_set_ready(c);
 }
 
+/* "encoder.2: " before the tape's error. */
+static void locate_error(ag_tape *tape, const nn_module *m)
+{
+    char path[NAME_MAX_LENGTH] = "";
+    for (; m && m->name; m = m->parent) {
+        char longer[sizeof path];
+        snprintf(longer, sizeof longer, "%.*s%s%.*s", MAX_NAME, m->name, *path ? "." : "",
+                 (int)sizeof path - MAX_NAME - 8, path);
+        memcpy(path, longer, sizeof path);
+    }
+    if (*path)
+        ag__locate_error(tape, path);
+}
+
 ag_tensor *nn_forward(nn_module *m, ag_tensor *x)
 {
     ag_tape *tape = x ? x->tape : NULL;
@@ -260,10 +313,14 @@ ag_tensor *nn_forward(nn_module *m, ag_tensor *x)
     if (m->error[0])
         return ag_fail(tape, "%s", m->error);
     if (!m->ready)
-        return ag_fail(tape, "%s: the parameters have no values yet: call nn_reset_parameters on the whole model", m->type->name);
+        return ag_fail(tape, "%s: the parameters have no values yet: call nn_reset_parameters on the whole model",
+                       m->type->name);
     if (!m->type->forward)
         return ag_fail(tape, "%s: a module without forward", m->type->name);
+    const bool failed = ag_tensor_error(x) != NULL;
     ag_tensor *y = m->type->forward(m, x);
+    if (!failed && ag_error(tape))
+        locate_error(tape, m);
     ag_trace(y, m);
     return y;
 }
@@ -272,6 +329,7 @@ ag_tensor *nn_forward(nn_module *m, ag_tensor *x)
 
 typedef struct walk {
     nn_visit_fn *visit;
+    bool         shared; /* visits those too */
     void        *context;
     char         name[NAME_MAX_LENGTH];
 } walk;
@@ -280,11 +338,11 @@ static bool visit_tree(walk *w, nn_module *m, size_t length)
 {
     for (nn_parameter *p = m->first_parameter; p; p = p->next) {
         snprintf(w->name + length, sizeof w->name - length, "%s", p->name);
-        if (!w->visit(w->context, w->name, p))
+        if ((w->shared || !p->is_shared) && !w->visit(w->context, w->name, p))
             return false;
     }
     for (nn_module *c = m->first_child; c; c = c->next) {
-        int added = snprintf(w->name + length, sizeof w->name - length, "%s.", c->name);
+        int    added = snprintf(w->name + length, sizeof w->name - length, "%s.", c->name);
         size_t inner = length + (size_t)(added > 0 ? added : 0);
         if (inner >= sizeof w->name)
             inner = sizeof w->name - 1;
@@ -297,6 +355,12 @@ static bool visit_tree(walk *w, nn_module *m, size_t length)
 bool nn_visit(nn_module *m, nn_visit_fn *visit, void *context)
 {
     walk w = {.visit = visit, .context = context};
+    return m && visit && visit_tree(&w, m, 0);
+}
+
+bool nn__visit_all(nn_module *m, nn_visit_fn *visit, void *context)
+{
+    walk w = {.visit = visit, .shared = true, .context = context};
     return m && visit && visit_tree(&w, m, 0);
 }
 
@@ -317,7 +381,7 @@ ag_tensor *nn_parameter_named(nn_module *m, const char *name)
 {
     search s = {name, NULL};
     if (name)
-        nn_visit(m, compare_name, &s);
+        nn__visit_all(m, compare_name, &s);
     return s.found;
 }
 
@@ -363,7 +427,7 @@ void nn_zero_grad(nn_module *m)
 
 static bool hash_parameter(void *context, const char *name, nn_parameter *p)
 {
-    uint64_t *hash = context;
+    uint64_t        *hash = context;
     const ag_tensor *t = p->tensor;
     *hash = tl_hash(*hash, name, strlen(name));
     *hash = tl_hash(*hash, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);

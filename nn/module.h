@@ -11,7 +11,8 @@
  *     NN_CHILD(n, fc2, nn_linear(400, 10));
  *     nn_reset_parameters(&n->base, seed);
  *
- * Parameters have no values until nn_reset_parameters gives them PyTorch's default ones; forward refuses before that. */
+ * Parameters have no values until nn_reset_parameters gives them PyTorch's default ones; forward refuses before that.
+ */
 #ifndef NN_MODULE_H
 #define NN_MODULE_H
 
@@ -23,7 +24,7 @@
 extern "C" {
 #endif
 
-typedef struct nn_module nn_module;
+typedef struct nn_module    nn_module;
 typedef struct nn_parameter nn_parameter;
 
 /* What a kind of module is. Functions may be NULL where there is nothing to do. */
@@ -31,7 +32,7 @@ typedef struct nn_type {
     const char *name; /* "Linear" */
     size_t      size; /* of the struct that begins with nn_module */
     ag_tensor *(*forward)(nn_module *m, ag_tensor *x);
-    void (*reset)(nn_module *m, ag_rng *rng);                  /* gives the module's own parameters their first values */
+    void (*reset)(nn_module *m, ag_rng *rng); /* gives the module's own parameters their first values */
     void (*describe)(const nn_module *m, char *text, size_t size); /* "784, 400": for summaries */
 } nn_type;
 
@@ -39,9 +40,9 @@ struct nn_module {
     const nn_type *type;
     nn_module     *parent, *first_child, *next; /* next: the parent's next child */
     nn_parameter  *first_parameter;
-    const char    *name;                        /* in the parent; its own copy */
-    bool           ready;                       /* parameters have values */
-    char           error[160];                  /* why it could not be made, or empty */
+    const char    *name;       /* in the parent; its own copy */
+    bool           ready;      /* parameters have values */
+    char           error[160]; /* why it could not be made, or empty */
 };
 
 /* A tensor that a module owns under a name: a parameter, trained, or a buffer, only saved. */
@@ -50,7 +51,8 @@ struct nn_parameter {
     const char   *name;
     nn_parameter *next;
     bool          is_buffer;
-    bool          is_count; /* a whole number: saved as one */
+    bool          is_count;  /* a whole number: saved as one */
+    bool          is_shared; /* another module's; not visited by nn_visit */
 };
 
 /* A zeroed struct of type->size bytes with its module set up. NULL when memory is out. */
@@ -59,13 +61,14 @@ void *nn_new(const nn_type *type);
 /* Frees a tree of modules. NULL is allowed; a module with a parent is freed with it. */
 void nn_module_free(nn_module *m);
 
-/* Adds a child under a name; returns the child. The parent owns it from then on. Errors go to the parent: no child, a name
- * that is empty, taken or has a dot, a child that already has a parent or is above m. A module that is out of memory frees the child. */
+/* Adds a child under a name; returns the child. The parent owns it from then on. Errors go to the parent: no child, a
+ * name that is empty, taken or has a dot, a child that already has a parent or is above m. A module that is out of
+ * memory frees the child. */
 nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child);
 #define NN_CHILD(m, field, child) ((m)->field = nn_add_child(&(m)->base, #field, child))
 
-/* Adds a zero-filled parameter; NULL on failure, with the error in the module. The system gives its memory when values are first
- * written: a large model that was only made, to be compared with a file, takes none. */
+/* Adds a zero-filled parameter; NULL on failure, with the error in the module. The system gives its memory when values
+ * are first written: a large model that was only made, to be compared with a file, takes none. */
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_count(nn_module *m, const char *name); /* a buffer of one whole number */
@@ -73,17 +76,32 @@ ag_tensor *nn_add_count(nn_module *m, const char *name); /* a buffer of one whol
 #define NN_BUFFER(m, field, shape)    ((m)->field = nn_add_buffer(&(m)->base, #field, shape))
 #define NN_COUNT(m, field)            ((m)->field = nn_add_count(&(m)->base, #field))
 
+/* How many children a module has, and child i of them, in the order of registration; NULL if there is none. */
+int64_t    nn_children(const nn_module *m);
+nn_module *nn_child_at(const nn_module *m, int64_t i);
+
+/* Modules under the names "0", "1", ..., as torch.nn.ModuleList has them: a module without a forward, whose children a
+ * model goes through with nn_child_at. More can be appended while the model is being made. */
+nn_module *nn_module_list_of(int n, nn_module *const *modules);
+nn_module *nn_append(nn_module *list, nn_module *module); /* returns the module */
+
+/* Registers a parameter of another module of the tree under a second name: tied weights, which state dicts of PyTorch
+ * hold under both. It is saved under both names, must be in a file under both to be loaded, and is otherwise the one
+ * parameter of its owner. Returns `shared`; NULL on failure, with the error in the module. */
+ag_tensor *nn_share_parameter(nn_module *m, const char *name, ag_tensor *shared);
+
 /* A module that carries an error: what constructors return when they fail. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-nn_module *nn_failed(const char *type_name, const char *format, ...);
+nn_module *
+nn_failed(const char *type_name, const char *format, ...);
 
 /* The first error in the tree, or NULL. A NULL module is out of memory. */
 const char *nn_error(const nn_module *m);
 
-/* Gives all parameters their first values: PyTorch's defaults, a function of seed alone. A type's `reset` is called after those of
- * the module's children. */
+/* Gives all parameters their first values: PyTorch's defaults, a function of seed alone. A type's `reset` is called
+ * after those of the module's children. */
 void nn_reset_parameters(nn_module *m, uint64_t seed);
 
 /* Marks a tree whose values are set otherwise, by hand, as ready. */
@@ -93,9 +111,10 @@ void nn_set_ready(nn_module *m);
 ag_tensor *nn_forward(nn_module *m, ag_tensor *x);
 
 /* Calls visit for each parameter and buffer of the tree, in the order of registration, with its dotted name, until it
- * returns false. Returns whether all were visited. A module's own come before its children's. */
+ * returns false. Returns whether all were visited. A module's own come before its children's. Shared ones are visited
+ * once, by their owner's name. */
 typedef bool nn_visit_fn(void *context, const char *name, nn_parameter *p);
-bool nn_visit(nn_module *m, nn_visit_fn *visit, void *context);
+bool         nn_visit(nn_module *m, nn_visit_fn *visit, void *context);
 
 /* The parameter or buffer of a dotted name ("encoder.0.weight"), or NULL. */
 ag_tensor *nn_parameter_named(nn_module *m, const char *name);

@@ -52,6 +52,16 @@ nn_optimizer *nn_adamw(nn_module *model, nn_adam_options options);
 nn_optimizer *nn_adagrad(nn_module *model, nn_adagrad_options options);
 nn_optimizer *nn_rmsprop(nn_module *model, nn_rmsprop_options options);
 
+/* Options of a group of parameters, as torch.optim's parameter groups have them: those of a part of the optimizer's
+ * model. A later call wins over an earlier one. False if no parameter of the optimizer is in it, or an option is wrong.
+ */
+typedef struct nn_group_options {
+    double lr_scale;     /* times the optimizer's learning rate; schedules go on working */
+    double weight_decay; /* in place of the optimizer's */
+} nn_group_options;
+bool nn_set_group(nn_optimizer *o, nn_module *part, nn_group_options options);
+bool nn_set_parameter_group(nn_optimizer *o, const ag_tensor *parameter, nn_group_options options);
+
 void nn_optimizer_free(nn_optimizer *o);
 
 /* What was wrong with its making, or NULL. */

@@ -10,13 +10,12 @@ typedef struct rmsprop {
 static void rmsprop_prepare(nn_optimizer *base, const nn_slot *s)
 {
     rmsprop *o = (rmsprop *)base;
-    (void)s;
     o->now = (agk_rmsprop){
-        .lr = (ag_real)base->lr,
+        .lr = (ag_real)nn__lr_of(base, s),
         .alpha = (ag_real)o->options.alpha,
         .one_minus_alpha = (ag_real)(1 - o->options.alpha),
         .eps = (ag_real)o->options.eps,
-        .weight_decay = (ag_real)o->options.weight_decay,
+        .weight_decay = (ag_real)nn__decay_of(s, o->options.weight_decay),
         .momentum = (ag_real)o->options.momentum,
     };
 }
@@ -24,12 +23,14 @@ static void rmsprop_prepare(nn_optimizer *base, const nn_slot *s)
 static void rmsprop_update(const nn_optimizer *base, const nn_slot *s, int64_t begin, int64_t end)
 {
     const rmsprop *o = (const rmsprop *)base;
-    ag_real *mean = o->options.centered ? s->state[1] + begin : NULL;
-    ag_real *velocity = o->options.momentum > 0 ? s->state[2] + begin : NULL;
+    ag_real       *mean = o->options.centered ? s->state[1] + begin : NULL;
+    ag_real       *velocity = o->options.momentum > 0 ? s->state[2] + begin : NULL;
     agk()->rmsprop(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, mean, velocity, s->p->data + begin);
 }
 
-static const nn_rule rmsprop_rule = {"RMSprop", sizeof(rmsprop), 3, {"square_avg", "grad_avg", "momentum_buffer"}, NULL, rmsprop_prepare, rmsprop_update};
+static const nn_rule rmsprop_rule = {
+    "RMSprop",       sizeof(rmsprop), 3, {"square_avg", "grad_avg", "momentum_buffer"}, NULL,
+    rmsprop_prepare, rmsprop_update};
 
 nn_rmsprop_options nn_rmsprop_defaults(double lr)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tools/file.h"
+#include "tools/memory.h"
 #include "tools/text.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -18,10 +19,10 @@ static const struct {
     const char *name;
     int64_t     size;
 } dtypes[NN_DTYPES] = {
-    [NN_BOOL] = {"BOOL", 1},       [NN_U8] = {"U8", 1},           [NN_I8] = {"I8", 1},     [NN_F8_E5M2] = {"F8_E5M2", 1},
-    [NN_F8_E4M3] = {"F8_E4M3", 1}, [NN_F8_E8M0] = {"F8_E8M0", 1}, [NN_I16] = {"I16", 2},   [NN_U16] = {"U16", 2},
-    [NN_F16] = {"F16", 2},         [NN_BF16] = {"BF16", 2},       [NN_I32] = {"I32", 4},   [NN_U32] = {"U32", 4},
-    [NN_F32] = {"F32", 4},         [NN_C64] = {"C64", 8},         [NN_F64] = {"F64", 8},   [NN_I64] = {"I64", 8},
+    [NN_BOOL] = {"BOOL", 1},       [NN_U8] = {"U8", 1},           [NN_I8] = {"I8", 1},   [NN_F8_E5M2] = {"F8_E5M2", 1},
+    [NN_F8_E4M3] = {"F8_E4M3", 1}, [NN_F8_E8M0] = {"F8_E8M0", 1}, [NN_I16] = {"I16", 2}, [NN_U16] = {"U16", 2},
+    [NN_F16] = {"F16", 2},         [NN_BF16] = {"BF16", 2},       [NN_I32] = {"I32", 4}, [NN_U32] = {"U32", 4},
+    [NN_F32] = {"F32", 4},         [NN_C64] = {"C64", 8},         [NN_F64] = {"F64", 8}, [NN_I64] = {"I64", 8},
     [NN_U64] = {"U64", 8},
 };
 
@@ -41,9 +42,9 @@ int64_t nn_dtype_size(nn_dtype t)
 static double small_float(unsigned bits, int exponent, int mantissa)
 {
     const int bias = (1 << (exponent - 1)) - 1, top = (1 << exponent) - 1;
-    int    e = (int)(bits >> mantissa) & top;
-    double m = (double)(bits & ((1u << mantissa) - 1)) / (1u << mantissa);
-    double x = e == top ? (m > 0 ? NAN : INFINITY) : e == 0 ? ldexp(m, 1 - bias) : ldexp(1 + m, e - bias);
+    int       e = (int)(bits >> mantissa) & top;
+    double    m = (double)(bits & ((1u << mantissa) - 1)) / (1u << mantissa);
+    double    x = e == top ? (m > 0 ? NAN : INFINITY) : e == 0 ? ldexp(m, 1 - bias) : ldexp(1 + m, e - bias);
     return bits >> (exponent + mantissa) & 1 ? -x : x;
 }
 
@@ -79,8 +80,8 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
     memcpy(&v, (const char *)t->data + i * size, (size_t)size);
     switch (t->dtype) {
     case NN_BOOL:
-    case NN_U8:  return v.u8;
-    case NN_I8:  return v.i8;
+    case NN_U8: return v.u8;
+    case NN_I8: return v.i8;
     case NN_U16: return v.u16;
     case NN_I16: return v.i16;
     case NN_F16: return small_float(v.u16, 5, 10);
@@ -91,11 +92,8 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
     case NN_I64: return (double)v.i64;
     case NN_F64: return v.f64;
     case NN_C64: return NAN;
-    case NN_BF16:
-        v.u32 <<= 16;
-        return (double)v.f32;
-    default:
-        return byte_float(t->dtype, v.u8);
+    case NN_BF16: v.u32 <<= 16; return (double)v.f32;
+    default: return byte_float(t->dtype, v.u8);
     }
 }
 
@@ -117,7 +115,8 @@ static int by_name(const void *name, const void *tensor)
 
 const nn_stored_tensor *nn_safetensors_tensor(const nn_safetensors *s, const char *name)
 {
-    return s && name && s->n_tensors ? bsearch(name, s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name) : NULL;
+    return s && name && s->n_tensors ? bsearch(name, s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name)
+                                     : NULL;
 }
 
 static int by_key(const void *key, const void *text)
@@ -127,7 +126,9 @@ static int by_key(const void *key, const void *text)
 
 const char *nn_safetensors_text(const nn_safetensors *s, const char *key)
 {
-    const nn_stored_text *t = s && key && s->n_texts ? bsearch(key, s->text, (size_t)s->n_texts, sizeof *s->text, by_key) : NULL;
+    const nn_stored_text *t = s && key && s->n_texts
+                                  ? bsearch(key, s->text, (size_t)s->n_texts, sizeof *s->text, by_key)
+                                  : NULL;
     return t ? t->value : NULL;
 }
 
@@ -145,7 +146,7 @@ void nn_safetensors_free(nn_safetensors *s)
 bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why)
 {
     tl_error reason;
-    size_t size = 0;
+    size_t   size = 0;
     *s = (nn_safetensors){0};
     void *bytes = tl_read_file(path, &size, why);
     if (!bytes)
@@ -164,14 +165,14 @@ bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why)
 static int by_size(const void *a, const void *b)
 {
     const nn_stored_tensor *x = *(nn_stored_tensor *const *)a, *y = *(nn_stored_tensor *const *)b;
-    int64_t p = nn_dtype_size(x->dtype), q = nn_dtype_size(y->dtype);
+    int64_t                 p = nn_dtype_size(x->dtype), q = nn_dtype_size(y->dtype);
     return p != q ? (p < q) - (p > q) : (x > y) - (x < y);
 }
 
 static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
                          const nn_stored_text *text)
 {
-    int64_t at = 0;
+    int64_t     at = 0;
     const char *comma = "";
     fputc('{', f);
     if (n_texts > 0) {
@@ -187,7 +188,7 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
     }
     for (int64_t i = 0; i < n_tensors; i++, comma = ",") {
         const nn_stored_tensor *t = tensor[i];
-        int64_t end = at + t->count * nn_dtype_size(t->dtype);
+        int64_t                 end = at + t->count * nn_dtype_size(t->dtype);
         fputs(comma, f);
         tl_print_json(f, t->name);
         fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", nn_dtype_name(t->dtype));
@@ -200,8 +201,8 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
 }
 
 /* The header in memory, as its length comes before it; or NULL. */
-static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts, const nn_stored_text *text,
-                         size_t *length)
+static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
+                         const nn_stored_text *text, size_t *length)
 {
     char *bytes = NULL;
     FILE *f = open_memstream(&bytes, length);
@@ -216,10 +217,11 @@ static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tenso
 }
 
 /* The length, the header padded with spaces to a multiple of 8, the data. Errors stay with the stream. */
-static void write_file(FILE *f, const char *header, size_t length, int64_t n_tensors, const nn_stored_tensor *const *tensor)
+static void write_file(FILE *f, const char *header, size_t length, int64_t n_tensors,
+                       const nn_stored_tensor *const *tensor)
 {
     const size_t padding = (8 - length % 8) % 8;
-    uint8_t size[8];
+    uint8_t      size[8];
     for (int i = 0; i < 8; i++)
         size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
     fwrite(size, 1, sizeof size, f);
@@ -266,7 +268,7 @@ static bool texts_are_fit(const char *path, int64_t n_tensors, const nn_stored_t
 static bool names_fit(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
                       const nn_stored_text *text, tl_error *why)
 {
-    const char **names = malloc((size_t)(n_tensors + n_texts + 1) * sizeof *names);
+    const char **names = tl_array(n_tensors + n_texts + 1, 1, sizeof *names);
     if (!names)
         return tl_fail_at(why, path, "out of memory");
     for (int64_t i = 0; i < n_tensors; i++)
@@ -285,12 +287,13 @@ bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_t
 {
     if (n_tensors < 0 || n_texts < 0 || (n_tensors > 0 && !tensor) || (n_texts > 0 && !text))
         return tl_fail_at(why, path, "no tensors or texts to write");
-    if (!texts_are_fit(path, n_tensors, tensor, n_texts, text, why) || !names_fit(path, n_tensors, tensor, n_texts, text, why))
+    if (!texts_are_fit(path, n_tensors, tensor, n_texts, text, why) ||
+        !names_fit(path, n_tensors, tensor, n_texts, text, why))
         return false;
-    tl_output f;
-    size_t length = 0;
-    char *header = NULL;
-    const nn_stored_tensor **order = malloc((size_t)(n_tensors + 1) * sizeof *order);
+    tl_output                f;
+    size_t                   length = 0;
+    char                    *header = NULL;
+    const nn_stored_tensor **order = tl_array(n_tensors + 1, 1, sizeof *order);
     for (int64_t i = 0; order && i < n_tensors; i++)
         order[i] = &tensor[i];
     if (order) {

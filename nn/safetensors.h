@@ -1,6 +1,6 @@
 /* safetensors files: named tensors and a few texts, as Hugging Face's library reads and writes them
- * (https://github.com/huggingface/safetensors). The reader refuses whatever breaks the format's rules, and needs memory for the
- * file and a few times its header. */
+ * (https://github.com/huggingface/safetensors). The reader refuses whatever breaks the format's rules, and needs memory
+ * for the file and a few times its header. */
 #ifndef NN_SAFETENSORS_H
 #define NN_SAFETENSORS_H
 
@@ -14,8 +14,24 @@ extern "C" {
 #endif
 
 typedef enum nn_dtype {
-    NN_BOOL, NN_U8, NN_I8, NN_F8_E5M2, NN_F8_E4M3, NN_F8_E8M0, NN_I16, NN_U16, NN_F16, NN_BF16,
-    NN_I32, NN_U32, NN_F32, NN_C64, NN_F64, NN_I64, NN_U64, NN_DTYPES
+    NN_BOOL,
+    NN_U8,
+    NN_I8,
+    NN_F8_E5M2,
+    NN_F8_E4M3,
+    NN_F8_E8M0,
+    NN_I16,
+    NN_U16,
+    NN_F16,
+    NN_BF16,
+    NN_I32,
+    NN_U32,
+    NN_F32,
+    NN_C64,
+    NN_F64,
+    NN_I64,
+    NN_U64,
+    NN_DTYPES
 } nn_dtype;
 
 const char *nn_dtype_name(nn_dtype t);
@@ -41,7 +57,8 @@ typedef struct nn_safetensors {
     void             *memory[5];
 } nn_safetensors;
 
-/* Reads a file, or `size` bytes that must outlive *s. False with the reason, and nothing to free, when they are no safetensors. */
+/* Reads a file, or `size` bytes that must outlive *s. False with the reason, and nothing to free, when they are no
+ * safetensors. */
 bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why);
 bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_error *why);
 void nn_safetensors_free(nn_safetensors *s);

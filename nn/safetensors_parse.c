@@ -1,5 +1,5 @@
-/* Reading safetensors: eight bytes of length, a header in JSON, the data. Strict: whatever the format does not allow is refused,
- * and with it everything in JSON that the format has no use for. */
+/* Reading safetensors: eight bytes of length, a header in JSON, the data. Strict: whatever the format does not allow is
+ * refused, and with it everything in JSON that the format has no use for. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +23,10 @@ typedef struct parser {
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-static bool refuse(const parser *p, const char *format, ...)
+static bool
+refuse(const parser *p, const char *format, ...)
 {
-    char text[300];
+    char    text[300];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -65,7 +66,10 @@ static bool next_or_close(parser *p, char close, bool *more)
 
 static int hex_digit(uint8_t c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* The four digits after \u; below 0 when they are not there. */
@@ -114,8 +118,8 @@ static bool take_code(parser *p)
 static bool take_escape(parser *p)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    uint8_t c = p->at < p->end ? *p->at++ : 0;
-    const char *known = c ? strchr(from, c) : NULL;
+    uint8_t           c = p->at < p->end ? *p->at++ : 0;
+    const char       *known = c ? strchr(from, c) : NULL;
     if (known) {
         *p->text++ = to[known - from];
         return true;
@@ -179,7 +183,7 @@ static bool take_texts(parser *p)
     while (more) {
         if (p->s->n_texts == p->text_room) {
             int64_t room = 2 * p->text_room + 16;
-            void *grown = realloc(p->s->text, (size_t)room * sizeof *p->s->text);
+            void   *grown = realloc(p->s->text, (size_t)room * sizeof *p->s->text);
             if (!grown)
                 return refuse(p, "out of memory");
             p->s->memory[0] = p->s->text = grown;
@@ -224,14 +228,15 @@ static bool take_shape(parser *p, nn_stored_tensor *t)
 
 static bool take_offsets(parser *p, int64_t offset[2])
 {
-    return expect(p, '[') && take_number(p, &offset[0]) && expect(p, ',') && take_number(p, &offset[1]) && expect(p, ']');
+    return expect(p, '[') && take_number(p, &offset[0]) && expect(p, ',') && take_number(p, &offset[1]) &&
+           expect(p, ']');
 }
 
 /* Whether shape and dtype fill the bytes between the offsets. */
 static bool sizes_agree(parser *p, nn_stored_tensor *t, const int64_t offset[2])
 {
     int64_t bytes = nn_dtype_size(t->dtype);
-    bool empty = false;
+    bool    empty = false;
     for (int i = 0; i < t->rank; i++)
         empty = empty || t->dim[i] == 0;
     for (int i = 0; i < t->rank && !empty; i++) {
@@ -243,16 +248,16 @@ static bool sizes_agree(parser *p, nn_stored_tensor *t, const int64_t offset[2])
     t->count = bytes / nn_dtype_size(t->dtype);
     if (offset[1] < offset[0])
         return refuse(p, "%.200s: its data end before they begin", t->name);
-    return offset[1] - offset[0] == bytes || refuse(p, "%.200s: %lld bytes of data, its shape and dtype need %lld", t->name,
-                                                    (long long)(offset[1] - offset[0]), (long long)bytes);
+    return offset[1] - offset[0] == bytes || refuse(p, "%.200s: %lld bytes of data, its shape and dtype need %lld",
+                                                    t->name, (long long)(offset[1] - offset[0]), (long long)bytes);
 }
 
 static bool take_tensor(parser *p, const char *name)
 {
     nn_stored_tensor t = {.name = name};
-    int64_t offset[2] = {0, 0};
-    unsigned seen = 0;
-    bool more = true;
+    int64_t          offset[2] = {0, 0};
+    unsigned         seen = 0;
+    bool             more = true;
     if (!expect(p, '{'))
         return false;
     while (more) {
@@ -329,7 +334,7 @@ static int by_key(const void *a, const void *b)
 static bool check_all(parser *p)
 {
     nn_safetensors *s = p->s;
-    const char *at = (const char *)p->end;
+    const char     *at = (const char *)p->end;
     qsort(s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_place);
     for (int64_t i = 0; i < s->n_tensors; i++) {
         if ((const char *)s->tensor[i].data != at)
@@ -339,8 +344,8 @@ static bool check_all(parser *p)
         at += s->tensor[i].count * nn_dtype_size(s->tensor[i].dtype);
     }
     if (at - (const char *)p->end != p->data)
-        return refuse(p, "the tensors end at %lld, the file has %lld bytes of data", (long long)(at - (const char *)p->end),
-                      (long long)p->data);
+        return refuse(p, "the tensors end at %lld, the file has %lld bytes of data",
+                      (long long)(at - (const char *)p->end), (long long)p->data);
     qsort(s->tensor, (size_t)s->n_tensors, sizeof *s->tensor, by_name);
     for (int64_t i = 1; i < s->n_tensors; i++)
         if (by_name(&s->tensor[i - 1], &s->tensor[i]) == 0)
@@ -376,14 +381,17 @@ bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_
     }
     memcpy(&header, bytes, sizeof header);
     if (header > MOST_HEADER || header > size - sizeof header) {
-        tl_fail(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header,
-                 size);
+        tl_fail(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header, size);
         return false;
     }
     const uint8_t *begin = (const uint8_t *)bytes + sizeof header;
-    parser p = {.begin = begin, .at = begin, .end = begin + header, .data = (int64_t)(size - sizeof header - header), .s = s,
-                .why = why};
-    bool ok = make_room(&p, (int64_t)header) && take_header(&p) && check_all(&p);
+    parser         p = {.begin = begin,
+                        .at = begin,
+                        .end = begin + header,
+                        .data = (int64_t)(size - sizeof header - header),
+                        .s = s,
+                        .why = why};
+    bool           ok = make_room(&p, (int64_t)header) && take_header(&p) && check_all(&p);
     if (!ok)
         nn_safetensors_free(s);
     return ok;

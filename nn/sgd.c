@@ -11,10 +11,10 @@ static void sgd_prepare(nn_optimizer *base, const nn_slot *s)
 {
     sgd *o = (sgd *)base;
     o->now = (agk_sgd){
-        .lr = (ag_real)base->lr,
+        .lr = (ag_real)nn__lr_of(base, s),
         .momentum = (ag_real)o->options.momentum,
         .dampening = (ag_real)o->options.dampening,
-        .weight_decay = (ag_real)o->options.weight_decay,
+        .weight_decay = (ag_real)nn__decay_of(s, o->options.weight_decay),
         .nesterov = o->options.nesterov,
         .first = s->steps == 0,
     };
@@ -23,7 +23,7 @@ static void sgd_prepare(nn_optimizer *base, const nn_slot *s)
 static void sgd_update(const nn_optimizer *base, const nn_slot *s, int64_t begin, int64_t end)
 {
     const sgd *o = (const sgd *)base;
-    ag_real *velocity = o->options.momentum > 0 ? s->state[0] + begin : NULL;
+    ag_real   *velocity = o->options.momentum > 0 ? s->state[0] + begin : NULL;
     agk()->sgd(end - begin, &o->now, s->p->grad + begin, velocity, s->p->data + begin);
 }
 

@@ -36,7 +36,7 @@ static int64_t own_parameters(const nn_module *m)
 {
     int64_t n = 0;
     for (const nn_parameter *p = m->first_parameter; p; p = p->next)
-        n += p->is_buffer ? 0 : ag_numel(&p->tensor->shape);
+        n += p->is_buffer || p->is_shared ? 0 : ag_numel(&p->tensor->shape);
     return n;
 }
 

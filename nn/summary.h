@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Runs zeros of shape `input` through the model, in evaluation and without gradients, and prints a table of it to `file`.
- * False, with the reason printed instead, when the model or the pass fails. */
+/* Runs zeros of shape `input` through the model, in evaluation and without gradients, and prints a table of it to
+ * `file`. False, with the reason printed instead, when the model or the pass fails. */
 bool nn_summary(FILE *file, nn_module *model, ag_shape input);
 
 #ifdef __cplusplus

@@ -15,8 +15,8 @@ typedef struct {
 } plain_test;
 
 static plain_test tests[1024];
-static int     count, failures;
-static jmp_buf out;
+static int        count, failures;
+static jmp_buf    out;
 
 void plain_register(const char *suite, const char *name, plain_test_fn *f)
 {
@@ -53,7 +53,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Each test runs in a process of its own, as Criterion's do: what one leaves behind, or its crash, does not reach the next. */
+/* Each test runs in a process of its own, as Criterion's do: what one leaves behind, or its crash, does not reach the
+ * next. */
 enum { PASSED, FAILED, SKIPPED };
 static int result_of(const plain_test *test)
 {
@@ -77,8 +78,8 @@ static int result_of(const plain_test *test)
 int main(int argc, char **argv)
 {
     const char *suite = NULL;
-    FILE *tap = NULL;
-    int tally[3] = {0};
+    FILE       *tap = NULL;
+    int         tally[3] = {0};
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--tap=", 6))
             suite = argv[i];
@@ -90,14 +91,15 @@ int main(int argc, char **argv)
         if (suite && strcmp(suite, test->suite))
             continue;
         double start = now();
-        int result = result_of(test);
+        int    result = result_of(test);
         tally[result]++;
         if (result == FAILED)
             fprintf(stderr, "failed: %s %s\n", test->suite, test->name);
         if (tap && result == SKIPPED)
             fprintf(tap, "ok - %s::%s  # SKIP\n", test->suite, test->name);
         else if (tap)
-            fprintf(tap, "%sok - %s::%s  (%.2fs)\n", result == FAILED ? "not " : "", test->suite, test->name, now() - start);
+            fprintf(tap, "%sok - %s::%s  (%.2fs)\n", result == FAILED ? "not " : "", test->suite, test->name,
+                    now() - start);
     }
     if (tap)
         fclose(tap);

@@ -21,11 +21,11 @@ void check_close(const char *what, int64_t n, const ag_real *got, const double *
 void check_error(const ag_tape *tape, const char *part);
 
 /* Evaluates an expression on the reset tape `tape` and looks for the message. */
-#define REFUSED(message, expression)                                                                  \
-    do {                                                                                              \
-        ag_tape_reset(tape);                                                                          \
-        (void)(expression);                                                                           \
-        check_error(tape, message);                                                                   \
+#define REFUSED(message, expression)                                                                                   \
+    do {                                                                                                               \
+        ag_tape_reset(tape);                                                                                           \
+        (void)(expression);                                                                                            \
+        check_error(tape, message);                                                                                    \
     } while (0)
 
 /* Random values in -2..2 that keep 0.02 away from multiples of 0.1, where the kinks are. */

@@ -70,7 +70,7 @@ readme=$dir/$name/README.md
 awk '/^## As fast|^The headers work/ { exit } /^    [^ ]/ && !code { sub(/^    /, ""); print } /^```/ { code = !code }' "$readme" > "$dir/lines"
 grep -v '^step ' "$dir/lines" > "$dir/commands"
 grep '^step ' "$dir/lines" > "$dir/expected"
-awk '/^```c$/ { n++; next } /^```$/ { if (n == 1) exit } n == 1' "$readme" > "$dir/xor.c"
+cp "$dir/$name/models/examples/xor.c" "$dir" # tests/readme.sh: the README's program
 
 # walk NAME USER HOME PATTERN: types the commands but those with the pattern.
 walk() {

@@ -24,8 +24,8 @@ static bool bad_number(const tl_option *o, const char *text, tl_error *why)
 {
     if (o->kind == TL_SEED)
         return tl_fail(why, "--%s %s: expected a whole number from 0 to %" PRIu64, o->name, text, UINT64_MAX);
-    return tl_fail(why, "--%s %s: expected a %snumber from %g to %g", o->name, text, o->kind == TL_REAL ? "" : "whole ", o->least,
-                   o->most);
+    return tl_fail(why, "--%s %s: expected a %snumber from %g to %g", o->name, text, o->kind == TL_REAL ? "" : "whole ",
+                   o->least, o->most);
 }
 
 static bool set_text(const tl_option *o, const char *text, tl_error *why)
@@ -48,7 +48,7 @@ static bool set_flag(const tl_option *o, const char *text, tl_error *why)
 
 bool tl_option_set(const tl_option *o, const char *text, tl_error *why)
 {
-    double x;
+    double  x;
     int64_t n;
     switch (o->kind) {
     case TL_TEXT: return set_text(o, text, why);
@@ -72,7 +72,7 @@ const char *tl_option_text(const tl_option *o, char *text, size_t size)
     switch (o->kind) {
     case TL_FLAG: return *(const bool *)o->value ? "true" : "false";
     case TL_TEXT: return *(const char *const *)o->value;
-    case TL_INT:  snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
+    case TL_INT: snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
     case TL_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)o->value); break;
     case TL_REAL: snprintf(text, size, "%s", TL_NUMBER(*(const double *)o->value, 17)); break;
     }
@@ -96,11 +96,12 @@ tl_option *tl_option_named(tl_option *const *tables, const char *name)
     return find(tables, name, strlen(name));
 }
 
-/* How many letters must be changed, added or removed to turn the first `n` letters of a into b (Levenshtein); 99 for long ones. */
+/* How many letters must be changed, added or removed to turn the first `n` letters of a into b (Levenshtein); 99 for
+ * long ones. */
 static int distance(const char *a, size_t n, const char *b)
 {
     enum { MOST = 32 };
-    int row[MOST + 1];
+    int    row[MOST + 1];
     size_t m = strlen(b);
     if (n > MOST || m > MOST)
         return 99;
@@ -121,8 +122,8 @@ static int distance(const char *a, size_t n, const char *b)
 static bool unknown(const char *text, tl_option *const *tables, tl_error *why)
 {
     const char *near = NULL;
-    size_t length = strcspn(text, "=");
-    int best = 3; /* a name further away is another */
+    size_t      length = strcspn(text, "=");
+    int         best = 3; /* a name further away is another */
     for (; *tables && length > 3; tables++)
         for (const tl_option *o = *tables; o->name; o++) {
             int d = distance(text + 2, length - 2, o->name);
@@ -140,7 +141,7 @@ static bool unknown(const char *text, tl_option *const *tables, tl_error *why)
 static bool read_option(int argc, char **argv, int *i, tl_option *const *tables, tl_error *why)
 {
     const char *text = argv[*i], *equals = strchr(text, '=');
-    tl_option *o = !strncmp(text, "--", 2) ? find(tables, text + 2, strcspn(text + 2, "=")) : NULL;
+    tl_option  *o = !strncmp(text, "--", 2) ? find(tables, text + 2, strcspn(text + 2, "=")) : NULL;
     if (!o)
         return unknown(text, tables, why);
     o->given = true;
@@ -170,7 +171,7 @@ tl_args_result tl_args_parse(int argc, char **argv, tl_option *const *tables, tl
 
 static void print_default(const tl_option *o)
 {
-    char text[48];
+    char        text[48];
     const char *value = o->kind == TL_FLAG ? NULL : tl_option_text(o, text, sizeof text);
     if (o->kind == TL_REAL)
         snprintf(text, sizeof text, "%s", TL_NUMBER(*(const double *)o->value, 6));

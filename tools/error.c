@@ -11,7 +11,7 @@ static bool fail(tl_error *why, const char *path, const char *format, va_list ar
     if (!why)
         return false;
     char text[sizeof why->text];
-    int n = path ? snprintf(text, sizeof text, "%.*s: ", (int)(sizeof text / 2), path) : 0;
+    int  n = path ? snprintf(text, sizeof text, "%.*s: ", (int)(sizeof text / 2), path) : 0;
     if (n >= 0 && (size_t)n < sizeof text)
         vsnprintf(text + n, sizeof text - (size_t)n, format, args);
     tl_escape(text, why->text, sizeof why->text);

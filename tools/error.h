@@ -1,5 +1,5 @@
-/* Why something failed: the one form in which everything outside a tape reports errors. A function that can fail takes a
- * tl_error (NULL if the reason is not wanted) and returns false, or NULL, after filling it. */
+/* Why something failed: the one form in which everything outside a tape reports errors. A function that can fail takes
+ * a tl_error (NULL if the reason is not wanted) and returns false, or NULL, after filling it. */
 #ifndef TL_ERROR_H
 #define TL_ERROR_H
 
@@ -14,8 +14,8 @@ typedef struct tl_error {
     char text[4096];
 } tl_error;
 
-/* Writes the reason, escaped by tl_escape: what comes from a file or a command line cannot reach a terminal raw. Returns false.
- * The arguments may point into why->text itself. */
+/* Writes the reason, escaped by tl_escape: what comes from a file or a command line cannot reach a terminal raw.
+ * Returns false. The arguments may point into why->text itself. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif

@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700
+#define _XOPEN_SOURCE     700
 #define _FILE_OFFSET_BITS 64
 #include "tools/file.h"
 
@@ -76,13 +76,14 @@ static bool sync_folder(const char *path)
     if (fd < 0)
         return errno == EACCES;
     bool ok = fsync(fd) == 0 || errno == EINVAL; /* some file systems have nothing to sync */
-    int reason = errno;
+    int  reason = errno;
     close(fd);
     errno = reason;
     return ok;
 }
 
-/* Why a write failed a while ago, if it still would: one more byte is tried on the file, which is given up in any case. */
+/* Why a write failed a while ago, if it still would: one more byte is tried on the file, which is given up in any case.
+ */
 static int write_failure(FILE *stream)
 {
     errno = 0;
@@ -93,7 +94,7 @@ bool tl_output_close(tl_output *f, tl_error *why)
 {
     errno = 0;
     bool ok = fflush(f->stream) == 0 && !ferror(f->stream) && fsync(fileno(f->stream)) == 0;
-    int reason = ok || errno ? errno : write_failure(f->stream);
+    int  reason = ok || errno ? errno : write_failure(f->stream);
     if (fclose(f->stream) != 0 && ok) {
         reason = errno;
         ok = false;
@@ -107,7 +108,8 @@ bool tl_output_close(tl_output *f, tl_error *why)
         unlink(f->temporary);
         return tl_fail_at(why, f->path, "cannot be written: %s", reason ? strerror(reason) : "write error");
     }
-    return sync_folder(f->path) || tl_fail_at(why, f->path, "written, but its folder cannot be synced: %s", strerror(errno));
+    return sync_folder(f->path) ||
+           tl_fail_at(why, f->path, "written, but its folder cannot be synced: %s", strerror(errno));
 }
 
 /* Whether a name is "<anything>.<digits>-<digits>.part". */
@@ -132,7 +134,7 @@ void tl_output_clean(const char *folder)
     char path[4096];
     DIR *d = folder ? opendir(folder) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
-        int n = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        int         n = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         struct stat st;
         if (is_temporary(e->d_name) && n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
             unlink(path);
@@ -143,7 +145,8 @@ void tl_output_clean(const char *folder)
 
 /* ---- Whole reads. ---- */
 
-/* A descriptor of a regular file, which is checked before it is opened, as opening a pipe or a device may wait or act. */
+/* A descriptor of a regular file, which is checked before it is opened, as opening a pipe or a device may wait or act.
+ */
 static int open_regular(const char *path, struct stat *st, tl_error *why)
 {
     int fd = -1;
@@ -181,7 +184,7 @@ static bool read_all(int fd, char *to, size_t size)
 void *tl_read_file(const char *path, size_t *size, tl_error *why)
 {
     struct stat st;
-    int fd = open_regular(path, &st, why);
+    int         fd = open_regular(path, &st, why);
     if (fd < 0)
         return NULL;
     char *bytes = (uintmax_t)st.st_size < SIZE_MAX / 2 ? malloc((size_t)st.st_size + 1) : NULL;
@@ -204,7 +207,7 @@ void *tl_read_file(const char *path, size_t *size, tl_error *why)
 bool tl_make_folder(const char *path, tl_error *why)
 {
     char part[4096];
-    int n = snprintf(part, sizeof part, "%s", path ? path : "");
+    int  n = snprintf(part, sizeof part, "%s", path ? path : "");
     if (n < 1 || (size_t)n >= sizeof part)
         return tl_fail(why, "\"%.80s\": expected a path of 1 to %zu characters", path ? path : "", sizeof part - 1);
     for (char *p = part + 1; *p; p++)
@@ -224,11 +227,11 @@ bool tl_make_folder(const char *path, tl_error *why)
 
 int tl_folder_lock(const char *folder, tl_error *why)
 {
-    char path[4096];
+    char        path[4096];
     struct stat st;
-    int n = snprintf(path, sizeof path, "%s/.lock", folder);
-    bool fits = n > 0 && (size_t)n < sizeof path;
-    int fd = fits ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666) : -1;
+    int         n = snprintf(path, sizeof path, "%s/.lock", folder);
+    bool        fits = n > 0 && (size_t)n < sizeof path;
+    int         fd = fits ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666) : -1;
     if (fd < 0) {
         tl_fail_at(why, folder, "cannot be locked: %s", fits ? strerror(errno) : "the path is too long");
         return -1;

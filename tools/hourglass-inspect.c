@@ -17,8 +17,8 @@ typedef struct statistics {
 static statistics statistics_of(const nn_stored_tensor *t)
 {
     statistics s = {NAN, NAN, NAN, 0, 0};
-    double sum = 0;
-    int64_t n = 0;
+    double     sum = 0;
+    int64_t    n = 0;
     for (int64_t i = 0; i < t->count; i++) {
         double x = nn_stored_value(t, i);
         if (isfinite(x)) {
@@ -38,16 +38,17 @@ static statistics statistics_of(const nn_stored_tensor *t)
 static void print_table(const nn_safetensors *f)
 {
     int64_t total = 0, bytes = 0;
-    printf("%-34s %-8s %-20s %10s %11s %11s %11s %6s %6s\n", "tensor", "dtype", "shape", "count", "min", "mean", "max", "NaN", "inf");
+    printf("%-34s %-8s %-20s %10s %11s %11s %11s %6s %6s\n", "tensor", "dtype", "shape", "count", "min", "mean", "max",
+           "NaN", "inf");
     for (int64_t i = 0; i < f->n_tensors; i++) {
         const nn_stored_tensor *t = &f->tensor[i];
-        statistics s = statistics_of(t);
-        char shape[256];
+        statistics              s = statistics_of(t);
+        char                    shape[256];
         nn_stored_shape(t, shape, sizeof shape);
         tl_print_escaped(stdout, t->name);
         printf("%*s %-8s %-20s %10" PRId64 " %11.4g %11.4g %11.4g %6" PRId64 " %6" PRId64 "\n",
-               (int)(strlen(t->name) < 34 ? 34 - strlen(t->name) : 0), "", nn_dtype_name(t->dtype), shape, t->count, s.least, s.mean,
-               s.most, s.nans, s.infinities);
+               (int)(strlen(t->name) < 34 ? 34 - strlen(t->name) : 0), "", nn_dtype_name(t->dtype), shape, t->count,
+               s.least, s.mean, s.most, s.nans, s.infinities);
         total += t->count;
         bytes += t->count * nn_dtype_size(t->dtype);
     }
@@ -76,7 +77,7 @@ static void print_json(const nn_safetensors *f)
     printf("{\"tensors\": {");
     for (int64_t i = 0; i < f->n_tensors; i++) {
         const nn_stored_tensor *t = &f->tensor[i];
-        statistics s = statistics_of(t);
+        statistics              s = statistics_of(t);
         fputs(i ? ",\n  " : "\n  ", stdout);
         tl_print_json(stdout, t->name);
         printf(": {\"dtype\": \"%s\", \"shape\": [", nn_dtype_name(t->dtype));
@@ -100,15 +101,17 @@ static void print_json(const nn_safetensors *f)
 
 static void print_usage(FILE *to)
 {
-    fputs("usage: hourglass-inspect [--json] FILE\n"
-          "Says what is in a safetensors file: tensors with their statistics, and the texts, which for a checkpoint of Hourglass\n"
-          "are the options and the state of the run.\n", to);
+    fputs(
+        "usage: hourglass-inspect [--json] FILE\n"
+        "Says what is in a safetensors file: tensors with their statistics, and the texts, which for a checkpoint of Hourglass\n"
+        "are the options and the state of the run.\n",
+        to);
 }
 
 static int inspect(const char *path, bool json)
 {
     nn_safetensors file;
-    tl_error why;
+    tl_error       why;
     if (!nn_safetensors_read(path, &file, &why)) {
         fprintf(stderr, "hourglass-inspect: %s\n", why.text);
         return 1;
@@ -121,7 +124,7 @@ static int inspect(const char *path, bool json)
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    bool json = false, help = false, wrong = false;
+    bool        json = false, help = false, wrong = false;
     tl_keep_standard_streams();
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))

@@ -8,7 +8,8 @@
 #define GAP  2  /* pixels between images */
 #define GREY 48 /* of the gaps */
 
-bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width, int64_t scale)
+bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width,
+                     int64_t scale)
 {
     *p = (tl_picture){rows, columns, image_height, image_width, scale, 0, 0, NULL};
     p->height = rows * (image_height * scale + GAP) + GAP;
@@ -27,10 +28,11 @@ void tl_picture_free(tl_picture *p)
 
 void tl_picture_put(tl_picture *p, int64_t row, int64_t column, const float *image)
 {
-    int64_t top = GAP + row * (p->image_height * p->scale + GAP), left = GAP + column * (p->image_width * p->scale + GAP);
+    int64_t top = GAP + row * (p->image_height * p->scale + GAP),
+            left = GAP + column * (p->image_width * p->scale + GAP);
     for (int64_t y = 0; y < p->image_height * p->scale; y++)
         for (int64_t x = 0; x < p->image_width * p->scale; x++) {
-            float v = image[y / p->scale * p->image_width + x / p->scale];
+            float   v = image[y / p->scale * p->image_width + x / p->scale];
             uint8_t byte = v >= 1 ? 255 : v > 0 ? (uint8_t)(v * 255.0f + 0.5f) : 0;
             p->pixels[(top + y) * p->width + left + x] = byte;
         }

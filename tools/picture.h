@@ -16,7 +16,8 @@ typedef struct tl_picture {
 } tl_picture;
 
 /* A dark grid for rows x columns images. False when memory is out. */
-bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width, int64_t scale);
+bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width,
+                     int64_t scale);
 void tl_picture_free(tl_picture *p);
 
 /* Puts an image of values 0..1 (cut to that) into a place of the grid. */

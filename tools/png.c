@@ -1,6 +1,5 @@
 #include "tools/png.h"
 
-
 #define STORED_MOST 65535 /* bytes of a stored block */
 
 /* A chunk being written: its checksum grows with it. */
@@ -52,7 +51,8 @@ static void put_row(png *p, const uint8_t *row, size_t n, bool last_row)
     for (size_t at = 0, length; at < n + 1; at += length) {
         length = n + 1 - at < STORED_MOST ? n + 1 - at : STORED_MOST;
         bool last = last_row && at + length == n + 1;
-        put(p, (uint8_t[]){last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length, (uint8_t)(~length >> 8)}, 5);
+        put(p, (uint8_t[]){last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length, (uint8_t)(~length >> 8)},
+            5);
         if (at == 0) {
             put_data(p, (uint8_t[]){0}, 1);
             put_data(p, row, length - 1);
@@ -84,7 +84,8 @@ static void put_image(png *p, const uint8_t *pixels, uint32_t width, uint32_t he
 bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
 {
     const int64_t most = 1 << 15;
-    if (!file || !pixels || width < 1 || height < 1 || width > most || height > most || (channels != 1 && channels != 3))
+    if (!file || !pixels || width < 1 || height < 1 || width > most || height > most ||
+        (channels != 1 && channels != 3))
         return false;
     png p = {.file = file, .sum1 = 1};
     put_image(&p, pixels, (uint32_t)width, (uint32_t)height, channels);

@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Writes pixels (height, width, channels), channels 1 or 3, sides 1 to 32768. False for anything else, and when the file takes
- * no more. */
+/* Writes pixels (height, width, channels), channels 1 or 3, sides 1 to 32768. False for anything else, and when the
+ * file takes no more. */
 bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels);
 
 #ifdef __cplusplus

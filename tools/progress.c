@@ -23,8 +23,8 @@ void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
 static void draw(const tl_progress *p, const char *label, double loss, double images_per_second)
 {
     double elapsed = p->drawn - p->started, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
-    long left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
-    int full = (int)(WIDTH * p->done / (p->total > 0 ? p->total : 1));
+    long   left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
+    int    full = (int)(WIDTH * p->done / (p->total > 0 ? p->total : 1));
     fprintf(stderr, "\r%s [", label);
     for (int i = 0; i < WIDTH; i++)
         fputc(i < full ? '=' : i == full ? '>' : ' ', stderr);

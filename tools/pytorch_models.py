@@ -1,7 +1,34 @@
-"""The zoo in PyTorch, with the same names of parameters: for the benchmark's peer and for the tests that compare the two."""
+"""The zoo in PyTorch, with the same names of parameters: for the benchmark's peer and for the tests that compare the two. Sizes,
+batch, learning rate and epochs come from models/recipes.def."""
+import os
+import re
+from collections import namedtuple
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+Recipe = namedtuple("Recipe", "program variant sizes batch epochs steps lr pixels order last")
+
+
+def read_recipes():
+    """The lines RECIPE(id, ...) by id."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../models/recipes.def")
+    recipes = {}
+    for line in open(path):
+        match = re.match(r"RECIPE\((\w), *(.*?), *SIZES\((.*?)\), *(.*)\)$", line)
+        if not match:
+            continue
+        name, words, sizes, numbers = match.groups()
+        program, variant = (word.strip() for word in words.split(","))
+        batch, epochs, steps, lr, pixels, order, last = (word.strip() for word in numbers.split(","))
+        pixels, order = pixels.removeprefix("TRAIN_").lower(), order.removeprefix("TRAIN_").lower()
+        recipes[name] = Recipe(program, variant, [int(n) for n in sizes.split(",")], int(batch), int(epochs), int(steps),
+                               float(lr), pixels, order, int(last))
+    return recipes
+
+
+RECIPES = read_recipes()
 
 
 class Variational(nn.Module):
@@ -13,10 +40,10 @@ class Variational(nn.Module):
 
 
 class Vae(Variational):
-    def __init__(self):
+    def __init__(self, pixels, hidden, latent):
         super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
+        self.fc1, self.fc21, self.fc22 = nn.Linear(pixels, hidden), nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.fc3, self.fc4 = nn.Linear(latent, hidden), nn.Linear(hidden, pixels)
 
     def encode(self, x):
         h = F.relu(self.fc1(x))
@@ -26,16 +53,37 @@ class Vae(Variational):
         return self.fc4(F.relu(self.fc3(z)))
 
 
-class ConvVae(Variational):
-    def __init__(self):
+class ConditionalVae(nn.Module):
+    """A Vae with one-hot labels c beside x and z."""
+
+    def __init__(self, pixels, hidden, latent, classes):
         super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(), nn.Flatten())
-        self.mu, self.logvar, self.expand = nn.Linear(3136, 32), nn.Linear(3136, 32), nn.Linear(32, 3136)
-        self.decoder = nn.Sequential(nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
-                                     nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
+        self.classes = classes
+        self.fc1, self.fc21, self.fc22 = nn.Linear(pixels + classes, hidden), nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.fc3, self.fc4 = nn.Linear(latent + classes, hidden), nn.Linear(hidden, pixels)
+
+    def forward(self, x, y):
+        c = F.one_hot(y, self.classes).to(x.dtype)
+        h = F.relu(self.fc1(torch.cat([x, c], 1)))
+        mu, logvar = self.fc21(h), self.fc22(h)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.fc4(F.relu(self.fc3(torch.cat([z, c], 1)))), mu, logvar
+
+
+class ConvVae(Variational):
+    def __init__(self, side, first, second, latent):
+        super().__init__()
+        self.side, quarter = side, side // 4
+        flat = second * quarter * quarter
+        self.encoder = nn.Sequential(nn.Conv2d(1, first, 4, 2, 1), nn.ReLU(), nn.Conv2d(first, second, 4, 2, 1), nn.ReLU(),
+                                     nn.Flatten())
+        self.mu, self.logvar, self.expand = nn.Linear(flat, latent), nn.Linear(flat, latent), nn.Linear(latent, flat)
+        self.decoder = nn.Sequential(nn.Unflatten(1, (second, quarter, quarter)),
+                                     nn.ConvTranspose2d(second, first, 4, 2, 1), nn.ReLU(),
+                                     nn.ConvTranspose2d(first, 1, 4, 2, 1), nn.Flatten())
 
     def encode(self, x):
-        h = self.encoder(x.reshape(-1, 1, 28, 28))
+        h = self.encoder(x.reshape(-1, 1, self.side, self.side))
         return self.mu(h), self.logvar(h)
 
     def decode(self, z):
@@ -69,20 +117,21 @@ def mlp_ae(widths, activation, code=None, out=nn.Sigmoid):
     return Autoencoder(stack(widths, activation, code), stack(widths[::-1], activation, out))
 
 
-def relu20():
-    return mlp_ae([784, 256, 64, 20], nn.ReLU, nn.ReLU)
+def relu20(*widths):
+    return mlp_ae(widths, nn.ReLU, nn.ReLU)
 
 
-def chunked_vae():
-    return Chunked(stack([784, 256, 64, 20], nn.ReLU, nn.ReLU), stack([10, 64, 256, 784], nn.ReLU, nn.Sigmoid))
+def chunked_vae(*widths):
+    *before, latent = widths
+    return Chunked(stack([*before, 2 * latent], nn.ReLU, nn.ReLU), stack(widths[::-1], nn.ReLU, nn.Sigmoid))
 
 
-def tanh3():
-    return mlp_ae([784, 128, 64, 12, 3], nn.Tanh)
+def tanh3(*widths):
+    return mlp_ae(widths, nn.Tanh)
 
 
-def relu2():
-    m = mlp_ae([784, 1000, 1000, 2], nn.ReLU, None, nn.Tanh)
+def relu2(*widths):
+    m = mlp_ae(widths, nn.ReLU, None, nn.Tanh)
     for layer in m.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -90,28 +139,37 @@ def relu2():
     return m
 
 
-def conv_ae():
+def conv_ae(_, first, second):
     """Of pixels in -1..1, (N, 1, 28, 28)."""
-    return Autoencoder([nn.Conv2d(1, 16, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(16, 8, 3, 2, 1), nn.ReLU(),
+    return Autoencoder([nn.Conv2d(1, first, 3, 3, 1), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Conv2d(first, second, 3, 2, 1), nn.ReLU(),
                         nn.MaxPool2d(2, 1)],
-                       [nn.ConvTranspose2d(8, 16, 3, 2), nn.ReLU(), nn.ConvTranspose2d(16, 8, 5, 3, 1), nn.ReLU(),
-                        nn.ConvTranspose2d(8, 1, 2, 2, 1), nn.Tanh()])
+                       [nn.ConvTranspose2d(second, first, 3, 2), nn.ReLU(), nn.ConvTranspose2d(first, second, 5, 3, 1), nn.ReLU(),
+                        nn.ConvTranspose2d(second, 1, 2, 2, 1), nn.Tanh()])
 
 
-def denoising_ae():
-    m = Autoencoder([nn.Linear(784, 200), nn.Softplus()], [nn.Linear(200, 784)])
+def denoising_ae(pixels, latent):
+    m = Autoencoder([nn.Linear(pixels, latent), nn.Softplus()], [nn.Linear(latent, pixels)])
     for p in m.parameters():
         nn.init.zeros_(p)
     nn.init.xavier_uniform_(m.encoder[0].weight)
     return m
 
 
-def classifier():
-    m = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Dropout(0.25), nn.Linear(300, 10))
+def classifier(pixels, hidden, classes):
+    m = nn.Sequential(nn.Linear(pixels, hidden), nn.ReLU(), nn.Dropout(0.25), nn.Linear(hidden, classes))
     for p in m.parameters():
         nn.init.zeros_(p)
     nn.init.trunc_normal_(m[0].weight, std=0.1, a=-0.2, b=0.2)
     return m
+
+
+MAKERS = {"a": Vae, "b": relu20, "c": chunked_vae, "d": tanh3, "e": conv_ae, "f": denoising_ae, "g": classifier, "h": relu2,
+          "i": ConvVae, "o": ConditionalVae}
+
+
+def make(name):
+    """The model of a recipe, by its letter."""
+    return MAKERS[name](*RECIPES[name].sizes)
 
 
 def vae_loss(output, x):

@@ -11,7 +11,7 @@
 static void undo_locale(char *text)
 {
     static const char c_has[] = "0123456789abcdefxpn+-.";
-    size_t begin = strspn(text, c_has), end = begin;
+    size_t            begin = strspn(text, c_has), end = begin;
     while (text[end] && !strchr(c_has, text[end]))
         end++;
     if (end == begin)
@@ -50,7 +50,7 @@ tl_text tl_exact_text(double x)
 
 bool tl_parse_number(const char *text, double *x)
 {
-    char copy[400], point[8];
+    char   copy[400], point[8];
     size_t n = 0;
     *x = 0;
     if (!text || !*text || strspn(text, "0123456789abcdefABCDEFxXpPnNiItTyY+-.") != strlen(text))
@@ -133,8 +133,9 @@ static uint32_t code_of(const unsigned char *c, int length)
 /* Characters that a terminal obeys, or that hide or reorder their neighbours. */
 static bool is_hidden(uint32_t code)
 {
-    static const uint32_t ranges[][2] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e}, {0x200b, 0x200f},
-                                         {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+    static const uint32_t ranges[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
+                                         {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
+                                         {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (code >= ranges[i][0] && code <= ranges[i][1])
             return true;
@@ -144,7 +145,7 @@ static bool is_hidden(uint32_t code)
 /* One character of a text, escaped, into out[16]; returns how many bytes of the text it took. */
 static int escape_one(const unsigned char *c, const unsigned char *end, char *out)
 {
-    int length = tl_utf8_length(c, end);
+    int      length = tl_utf8_length(c, end);
     uint32_t code = length ? code_of(c, length) : *c;
     if (!length || (code < 0x100 && is_hidden(code))) {
         if (code == '\n' || code == '\t' || code == '\r')
@@ -166,7 +167,7 @@ const char *tl_escape(const char *text, char *out, size_t size)
 {
     text = text ? text : "NULL";
     const unsigned char *c = (const unsigned char *)text, *end = c + strlen(text);
-    size_t at = 0;
+    size_t               at = 0;
     if (size == 0)
         return out;
     while (c < end) {

@@ -16,8 +16,8 @@ typedef struct tl_text {
     char s[48];
 } tl_text;
 
-/* x with up to `digits` significant digits (1 to 17), as printf's %g writes it in the C locale; "nan", "inf", "-inf". 17 digits
- * read back as the same double, 9 as the same float. */
+/* x with up to `digits` significant digits (1 to 17), as printf's %g writes it in the C locale; "nan", "inf", "-inf".
+ * 17 digits read back as the same double, 9 as the same float. */
 tl_text tl_number_text(double x, int digits);
 #define TL_NUMBER(x, digits) (tl_number_text(x, digits).s)
 
@@ -32,18 +32,22 @@ bool tl_parse_number(const char *text, double *x);
 bool tl_parse_int(const char *text, int64_t *n);
 bool tl_parse_uint(const char *text, uint64_t *n);
 
-/* The length of the UTF-8 character at `at`, or 0 if there is none: an overlong form, a surrogate, cut off, beyond U+10FFFF. */
+/* The length of the UTF-8 character at `at`, or 0 if there is none: an overlong form, a surrogate, cut off, beyond
+ * U+10FFFF. */
 int  tl_utf8_length(const unsigned char *at, const unsigned char *end);
 bool tl_is_utf8(const char *text); /* false for NULL */
 
-/* Copies `text` into out[size], cut to fit, with everything that could act on a terminal made visible: control characters
- * (\n, \x1b), directional overrides and other invisible characters (\u202e), bytes that are not UTF-8 (\xff). Returns out. */
+/* Copies `text` into out[size], cut to fit, with everything that could act on a terminal made visible: control
+ * characters
+ * (\n, \x1b), directional overrides and other invisible characters (\u202e), bytes that are not UTF-8 (\xff). Returns
+ * out. */
 const char *tl_escape(const char *text, char *out, size_t size);
 
 /* Prints a text so escaped, of any length. */
 void tl_print_escaped(FILE *f, const char *text);
 
-/* Prints a JSON string, quotes included, with all that tl_escape makes visible as \\u escapes. The text must be UTF-8. */
+/* Prints a JSON string, quotes included, with all that tl_escape makes visible as \\u escapes. The text must be UTF-8.
+ */
 void tl_print_json(FILE *f, const char *text);
 
 /* FNV-1a, 64 bits (Fowler, Noll, Vo). Start with TL_HASH. */

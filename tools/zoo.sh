@@ -52,3 +52,4 @@ workload f test_loss     %.0f '660600 ± 17900'    denoising_ae_mnist '--tutoria
 workload g test_accuracy %.4f '0.9785 ± 0.0015'   mlp_classifier_mnist ''
 workload h test_loss     %.4f '0.2111 ± 0.0061'   mlp_ae_mnist '--variant relu2'
 workload i test_loss     %.1f '107.62 ± 0.69'     vae_mnist '--variant conv'
+workload o test_loss     %.2f '101.93 ± 0.16'     cvae_mnist ''

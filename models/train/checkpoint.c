@@ -17,11 +17,23 @@ static uint64_t hash_data(const train_plan *plan)
     uint64_t hash = TL_HASH;
     for (int i = 0; i < plan->n_phases; i++) {
         const train_source *s = plan->phases[i].train;
-        bool same = i > 0 && s == plan->phases[i - 1].train;
+        bool                same = i > 0 && s == plan->phases[i - 1].train;
         if (!same && s->hash) {
             uint64_t of_source = s->hash(s->self);
             hash = tl_hash(hash, &of_source, sizeof of_source);
         }
+    }
+    return hash;
+}
+
+/* Of what the position in a phase is counted in. */
+static uint64_t hash_batches(const train_plan *plan)
+{
+    uint64_t hash = TL_HASH;
+    for (int i = 0; i < plan->n_phases; i++) {
+        const train_phase *p = &plan->phases[i];
+        const int64_t      counts[] = {p->batch, plan->accumulate > 1 ? plan->accumulate : 1, p->order};
+        hash = tl_hash(hash, counts, sizeof counts);
     }
     return hash;
 }
@@ -37,48 +49,52 @@ static nn_named_optimizer *named_optimizers(const train_plan *plan)
 }
 
 /* The texts of a run's state, and their memory. */
-enum { STATE_TEXTS = 9 };
+enum { STATE_NUMBERS = 7, STATE_TEXTS = STATE_NUMBERS + 3 };
 
 typedef struct state_texts {
     nn_stored_text at[STATE_TEXTS];
-    char           number[6][24];
+    char           number[STATE_NUMBERS][24];
     char          *history, *sums;
 } state_texts;
 
 static bool describe_state(const train_run *run, uint64_t data, state_texts *t)
 {
-    const ag_rng *rng = ag_tape_rng(run->tape);
-    const uint64_t numbers[6] = {(uint64_t)run->phase, (uint64_t)run->step, rng->seed, rng->draw, data,
-                                 (uint64_t)run->plan->n_phases};
-    static const char *const keys[6] = {"phase", "step", "random.seed", "random.draw", "data", "phases"};
-    for (int i = 0; i < 6; i++) {
+    const ag_rng  *rng = ag_tape_rng(run->tape);
+    const uint64_t numbers[STATE_NUMBERS] = {
+        (uint64_t)run->phase,          (uint64_t)run->step,    rng->seed, rng->draw, data,
+        (uint64_t)run->plan->n_phases, hash_batches(run->plan)};
+    static const char *const keys[STATE_NUMBERS] = {"phase", "step",   "random.seed", "random.draw",
+                                                    "data",  "phases", "batches"};
+    for (int i = 0; i < STATE_NUMBERS; i++) {
         snprintf(t->number[i], sizeof t->number[i], "%" PRIu64, numbers[i]);
         t->at[i] = (nn_stored_text){keys[i], t->number[i]};
     }
     t->history = train_history_text(&run->history);
     t->sums = train_sums_text(&run->sums);
-    t->at[6] = (nn_stored_text){"version", VERSION};
-    t->at[7] = (nn_stored_text){"history", t->history};
-    t->at[8] = (nn_stored_text){"epoch", t->sums};
+    t->at[STATE_NUMBERS] = (nn_stored_text){"version", VERSION};
+    t->at[STATE_NUMBERS + 1] = (nn_stored_text){"history", t->history};
+    t->at[STATE_NUMBERS + 2] = (nn_stored_text){"epoch", t->sums};
     return t->history && t->sums;
 }
 
 static bool write_checkpoint(train_checkpoint *c, train_run *run)
 {
     const train_plan *plan = run->plan;
-    state_texts state = {.history = NULL};
+    state_texts       state = {.history = NULL};
     if (!c->hashed) {
         c->data = hash_data(plan);
         c->hashed = true;
     }
     nn_named_optimizer *optimizers = named_optimizers(plan);
-    nn_stored_text *texts = malloc((size_t)(STATE_TEXTS + c->n_texts) * sizeof *texts);
-    bool ok = (describe_state(run, c->data, &state) && optimizers && texts) || tl_fail_at(&run->error, c->path, "out of memory");
+    nn_stored_text     *texts = malloc((size_t)(STATE_TEXTS + c->n_texts) * sizeof *texts);
+    bool                ok = (describe_state(run, c->data, &state) && optimizers && texts) ||
+              tl_fail_at(&run->error, c->path, "out of memory");
     if (ok) {
         memcpy(texts, state.at, sizeof state.at);
         if (c->n_texts > 0)
             memcpy(texts + STATE_TEXTS, c->texts, (size_t)c->n_texts * sizeof *texts);
-        ok = nn_save_checkpoint(plan->model, plan->n_optimizers, optimizers, STATE_TEXTS + c->n_texts, texts, c->path, &run->error);
+        ok = nn_save_checkpoint(plan->model, plan->n_optimizers, optimizers, STATE_TEXTS + c->n_texts, texts, c->path,
+                                &run->error);
     }
     free(state.history);
     free(state.sums);
@@ -90,7 +106,7 @@ static bool write_checkpoint(train_checkpoint *c, train_run *run)
 static bool after_step(void *self, train_run *run)
 {
     train_checkpoint *c = self;
-    const bool ends_epoch = run->step % run->steps_per_epoch == 0 || run->step == run->steps;
+    const bool        ends_epoch = run->step % run->steps_per_epoch == 0 || run->step == run->steps;
     if (c->every < 1 || run->step % c->every || ends_epoch || !train_sums_finite(&run->sums))
         return true;
     return write_checkpoint(c, run);
@@ -120,10 +136,10 @@ static bool read_number(const nn_safetensors *file, const char *key, uint64_t *n
 
 bool train_is_checkpoint(const nn_safetensors *file, int64_t *phase, int64_t *step)
 {
-    uint64_t p, s;
+    uint64_t    p, s;
     const char *version = nn_safetensors_text(file, "version");
-    if (!version || strcmp(version, VERSION) || !read_number(file, "phase", &p) || !read_number(file, "step", &s) || p > 1000 ||
-        s > INT64_MAX / 2)
+    if (!version || strcmp(version, VERSION) || !read_number(file, "phase", &p) || !read_number(file, "step", &s) ||
+        p > 1000 || s > INT64_MAX / 2)
         return false;
     *phase = (int64_t)p;
     *step = (int64_t)s;
@@ -133,20 +149,25 @@ bool train_is_checkpoint(const nn_safetensors *file, int64_t *phase, int64_t *st
 /* Whether a file is of a run of this plan; if so all but the tensors is read. */
 static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why)
 {
-    int64_t phase, step;
-    uint64_t seed, draw, data, phases;
+    int64_t  phase, step;
+    uint64_t seed, draw, data, phases, batches;
     if (!train_is_checkpoint(file, &phase, &step))
-        return tl_fail(why, nn_safetensors_text(file, "step") ? "was written by an older version, whose runs cannot be resumed; --load "
-                                                                "reads its weights"
-                                                              : "holds no run to resume; --load reads its weights");
-    if (!read_number(file, "random.seed", &seed) || !read_number(file, "random.draw", &draw) || !read_number(file, "data", &data) ||
-        !read_number(file, "phases", &phases) || !train_sums_parse(&run->sums, nn_safetensors_text(file, "epoch")) ||
+        return tl_fail(why, nn_safetensors_text(file, "step")
+                                ? "was written by an older version, whose runs cannot be resumed; --load "
+                                  "reads its weights"
+                                : "holds no run to resume; --load reads its weights");
+    if (!read_number(file, "random.seed", &seed) || !read_number(file, "random.draw", &draw) ||
+        !read_number(file, "data", &data) || !read_number(file, "phases", &phases) ||
+        !read_number(file, "batches", &batches) || !train_sums_parse(&run->sums, nn_safetensors_text(file, "epoch")) ||
         !train_history_parse(&run->history, nn_safetensors_text(file, "history")))
         return tl_fail(why, "its state of the run is damaged");
     if (phases != (uint64_t)run->plan->n_phases || phase >= run->plan->n_phases)
-        return tl_fail(why, "is of a run with %llu phases, expected %d", (unsigned long long)phases, run->plan->n_phases);
+        return tl_fail(why, "is of a run with %llu phase%s, expected %d", (unsigned long long)phases,
+                       phases == 1 ? "" : "s", run->plan->n_phases);
     if (data != hash_data(run->plan))
         return tl_fail(why, "was made with other training examples; --data names theirs");
+    if (batches != hash_batches(run->plan))
+        return tl_fail(why, "was made with other batches; their size, their order and how many make a step must stay");
     run->phase = (int)phase;
     run->step = step;
     *ag_tape_rng(run->tape) = (ag_rng){seed, draw};
@@ -162,7 +183,8 @@ bool train_resume(train_run *run, const nn_safetensors *file, tl_error *why)
     bool ok = optimizers ? nn_load_checkpoint(plan->model, plan->n_optimizers, optimizers, file, true, why)
                          : tl_fail(why, "out of memory");
     for (int i = 0; ok && i < plan->n_optimizers; i++)
-        nn_set_lr(optimizers[i].optimizer, run->lr[i]); /* the command line's; the file has the last that a schedule gave */
+        nn_set_lr(optimizers[i].optimizer,
+                  run->lr[i]); /* the command line's; the file has the last that a schedule gave */
     free(optimizers);
     return ok;
 }

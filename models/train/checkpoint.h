@@ -14,14 +14,14 @@ typedef struct train_checkpoint {
     int64_t               every;
     int64_t               n_texts; /* of the caller's, kept in the file */
     const nn_stored_text *texts;
-    uint64_t              data;    /* hash of the examples; worked out once */
+    uint64_t              data; /* hash of the examples; worked out once */
     bool                  hashed;
 } train_checkpoint;
 
 train_observer train_checkpoint_observer(train_checkpoint *c);
 
-/* Puts a run that was just made ready into the state of a file. False with the reason: the file has no such state, or one of another
- * plan, or other examples. */
+/* Puts a run that was just made ready into the state of a file. False with the reason: the file has no such state, or
+ * one of another plan, or other examples. */
 bool train_resume(train_run *run, const nn_safetensors *file, tl_error *why);
 
 /* Whether the file holds the state of a run, at all; *step and *phase are where it stopped. */

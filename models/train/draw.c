@@ -21,7 +21,8 @@ static bool file_path(train_images *m, const char *name, char *path, size_t size
     return passed(m, why) && train_folder_file(&m->job->folder, name, path, size, why);
 }
 
-static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, tl_error *why)
+static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels,
+                      tl_error *why)
 {
     tl_output f;
     if (!tl_output_open(&f, path, why))
@@ -35,14 +36,14 @@ static bool write_png(const char *path, const uint8_t *pixels, int64_t width, in
 
 /* ---- Images. ---- */
 
-bool train_draw_arrays(train_images *m, const char *path, int n, const ag_real *const *kinds, int64_t count, int64_t columns,
-                       tl_error *why)
+bool train_draw_arrays(train_images *m, const char *path, int n, const ag_real *const *kinds, int64_t count,
+                       int64_t columns, tl_error *why)
 {
-    tl_picture p;
+    tl_picture    p;
     const int64_t size = m->height * m->width;
     columns = count < columns ? count : columns;
     float *image = tl_array(size, 1, sizeof *image); /* in double precision the numbers are converted */
-    bool ok = image && tl_picture_init(&p, n * ((count + columns - 1) / columns), columns, m->height, m->width, 1);
+    bool   ok = image && tl_picture_init(&p, n * ((count + columns - 1) / columns), columns, m->height, m->width, 1);
     for (int k = 0; ok && k < n; k++)
         for (int64_t i = 0; i < count; i++) {
             for (int64_t j = 0; j < size; j++)
@@ -69,7 +70,7 @@ static const ag_real *unit_copy(train_images *m, const ag_tensor *t)
 bool train_draw_rows(train_images *m, const char *name, int n, ag_tensor *const *kinds, int64_t columns, tl_error *why)
 {
     enum { MOST = 8 };
-    char path[4200];
+    char           path[4200];
     const ag_real *pixels[MOST];
     if (n < 1 || n > MOST)
         return tl_fail(why, "%s: %d kinds of images, expected 1 to %d", name, n, MOST);
@@ -88,9 +89,9 @@ bool train_draw_grid(train_images *m, const char *name, ag_tensor *grid, int64_t
 bool train_draw_reconstructions(train_images *m, tl_error *why)
 {
     enum { SHOWN = 64, COLUMNS = 16 };
-    void *context = m->program->context;
-    ag_tensor *x = train_test_images(m, 0, SHOWN);
-    ag_tensor *both[] = {x, m->program->decode(context, m->program->encode(context, x))};
+    void       *context = m->program->context;
+    train_batch b = train_test_images(m, 0, SHOWN);
+    ag_tensor  *both[] = {b.x, m->program->decode(context, m->program->encode(context, &b))};
     return train_draw_rows(m, "reconstructions.png", 2, both, COLUMNS, why);
 }
 
@@ -109,14 +110,15 @@ bool train_draw_manifold(train_images *m, tl_error *why)
 bool train_draw_interpolations(train_images *m, tl_error *why)
 {
     enum { ROWS = 8, STEPS = 16 };
-    void *context = m->program->context;
+    void         *context = m->program->context;
     const int64_t ends = m->test.count / 2 < ROWS ? m->test.count / 2 : ROWS;
     if (ends < 1)
         return tl_fail(why, "interpolations need at least two test images");
-    ag_tensor *codes = m->program->encode(context, train_test_images(m, 0, 2 * ends));
-    ag_tensor *from = ag_reshape(ag_slice(codes, 0, 0, ends), AG_SHAPE(ends, 1, m->code));
-    ag_tensor *to = ag_reshape(ag_slice(codes, 0, ends, 2 * ends), AG_SHAPE(ends, 1, m->code));
-    ag_real t[STEPS];
+    train_batch b = train_test_images(m, 0, 2 * ends);
+    ag_tensor  *codes = m->program->encode(context, &b);
+    ag_tensor  *from = ag_reshape(ag_slice(codes, 0, 0, ends), AG_SHAPE(ends, 1, m->code));
+    ag_tensor  *to = ag_reshape(ag_slice(codes, 0, ends, 2 * ends), AG_SHAPE(ends, 1, m->code));
+    ag_real     t[STEPS];
     for (int i = 0; i < STEPS; i++)
         t[i] = (ag_real)i / (STEPS - 1);
     ag_tensor *along = ag_input(codes->tape, AG_SHAPE(1, STEPS, 1), t);
@@ -129,8 +131,9 @@ bool train_draw_interpolations(train_images *m, tl_error *why)
 enum { PLOT = 560, MARGIN = 12, DOT = 1 };
 
 /* Ten colours that are easy to tell apart: Tableau's. */
-static const uint8_t colours[10][3] = {{31, 119, 180}, {255, 127, 14}, {44, 160, 44},   {214, 39, 40},  {148, 103, 189},
-                                       {140, 86, 75},  {227, 119, 194}, {127, 127, 127}, {188, 189, 34}, {23, 190, 207}};
+static const uint8_t colours[10][3] = {{31, 119, 180},  {255, 127, 14}, {44, 160, 44},   {214, 39, 40},
+                                       {148, 103, 189}, {140, 86, 75},  {227, 119, 194}, {127, 127, 127},
+                                       {188, 189, 34},  {23, 190, 207}};
 
 typedef struct range {
     ag_real low, high;
@@ -139,7 +142,7 @@ typedef struct range {
 static range range_of(const ag_tensor *codes, int64_t axis)
 {
     int64_t n = codes->shape.dim[0], width = codes->shape.dim[1];
-    range r = {codes->data[axis], codes->data[axis]};
+    range   r = {codes->data[axis], codes->data[axis]};
     for (int64_t i = 1; i < n; i++) {
         ag_real v = codes->data[i * width + axis];
         r.low = v < r.low ? v : r.low;
@@ -179,7 +182,7 @@ static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes,
     if (!pixels)
         return tl_fail(why, "out of memory");
     memset(pixels, 255, 3 * PLOT * PLOT);
-    range rx = range_of(codes, 0), ry = range_of(codes, 1);
+    range   rx = range_of(codes, 0), ry = range_of(codes, 1);
     int64_t width = codes->shape.dim[1];
     for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
         int x = place(rx, codes->data[i * width]), y = place(ry, codes->data[i * width + 1]);
@@ -194,7 +197,7 @@ static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes,
 
 static bool write_table(train_images *m, const char *name, const ag_tensor *codes, bool labels, tl_error *why)
 {
-    char path[4200];
+    char      path[4200];
     tl_output f;
     if (!file_path(m, name, path, sizeof path, why) || !tl_output_open(&f, path, why))
         return false;
@@ -211,10 +214,11 @@ static bool write_table(train_images *m, const char *name, const ag_tensor *code
 bool train_draw_codes(train_images *m, tl_error *why)
 {
     enum { CODES = 5000 };
-    ag_tensor *codes = ag_flatten(m->program->encode(m->program->context, train_test_images(m, 0, CODES)), 1, -1);
+    train_batch b = train_test_images(m, 0, CODES);
+    ag_tensor  *codes = ag_flatten(m->program->encode(m->program->context, &b), 1, -1);
     if (!passed(m, why))
         return false;
     const int64_t width = codes->shape.dim[1];
-    bool plotted = width < 2 || width > 3 || draw_plot(m, "codes.png", codes, why);
+    bool          plotted = width < 2 || width > 3 || draw_plot(m, "codes.png", codes, why);
     return plotted && write_table(m, "codes.tsv", codes, false, why) && write_table(m, "labels.tsv", codes, true, why);
 }

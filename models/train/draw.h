@@ -1,5 +1,6 @@
-/* The pictures and tables that programs on images leave in their folder. Each function returns false, with the reason, when a pass has
- * failed or a file cannot be written. Images are rows of tensors on the job's tape, in the program's range of pixels. */
+/* The pictures and tables that programs on images leave in their folder. Each function returns false, with the reason,
+ * when a pass has failed or a file cannot be written. Images are rows of tensors on the job's tape, in the program's
+ * range of pixels. */
 #ifndef TRAIN_DRAW_H
 #define TRAIN_DRAW_H
 
@@ -9,15 +10,17 @@
 extern "C" {
 #endif
 
-/* Rows of `columns` images, taken in turn from kinds[0 .. n-1], each (count, pixels): input above output, and the like. */
-bool train_draw_rows(train_images *images, const char *name, int n, ag_tensor *const *kinds, int64_t columns, tl_error *why);
+/* Rows of `columns` images, taken in turn from kinds[0 .. n-1], each (count, pixels): input above output, and the like.
+ */
+bool train_draw_rows(train_images *images, const char *name, int n, ag_tensor *const *kinds, int64_t columns,
+                     tl_error *why);
 
 /* images (count, pixels) as a grid, row by row. */
 bool train_draw_grid(train_images *images, const char *name, ag_tensor *grid, int64_t columns, tl_error *why);
 
 /* Plain arrays of `count` images with values 0..1, into the file `path`. */
-bool train_draw_arrays(train_images *images, const char *path, int n, const ag_real *const *kinds, int64_t count, int64_t columns,
-                       tl_error *why);
+bool train_draw_arrays(train_images *images, const char *path, int n, const ag_real *const *kinds, int64_t count,
+                       int64_t columns, tl_error *why);
 
 /* reconstructions.png: the first test images above what the program's encode and decode make of them. */
 bool train_draw_reconstructions(train_images *images, tl_error *why);
@@ -28,8 +31,9 @@ bool train_draw_manifold(train_images *images, tl_error *why);
 /* interpolations.png: each row goes in a straight line of the space of codes from one test image to another. */
 bool train_draw_interpolations(train_images *images, tl_error *why);
 
-/* codes.png: the first two numbers of the first 5,000 test images' codes as a scatter plot coloured by digit, if the codes have two or
- * three; codes.tsv and labels.tsv, as the TensorFlow embedding projector loads them, for codes of any length. */
+/* codes.png: the first two numbers of the first 5,000 test images' codes as a scatter plot coloured by digit, if the
+ * codes have two or three; codes.tsv and labels.tsv, as the TensorFlow embedding projector loads them, for codes of any
+ * length. */
 bool train_draw_codes(train_images *images, tl_error *why);
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ enum { MOST_NUMBERS = 10000 };
 
 static bool has(const char *folder, const char *name)
 {
-    char path[4200];
+    char        path[4200];
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return lstat(path, &st) == 0;
@@ -49,7 +49,8 @@ static bool next_free(train_folder *f, int number, tl_error *why)
     return tl_fail_at(why, f->base, "and %d others like it hold runs; --out names another folder", MOST_NUMBERS);
 }
 
-bool train_folder_choose(train_folder *f, const char *out, const char *base, const char *resume, bool overwrite, tl_error *why)
+bool train_folder_choose(train_folder *f, const char *out, const char *base, const char *resume, bool overwrite,
+                         tl_error *why)
 {
     *f = (train_folder){.lock = -1};
     const char *slash = resume ? strrchr(resume, '/') : NULL;
@@ -70,9 +71,10 @@ bool train_folder_choose(train_folder *f, const char *out, const char *base, con
     if (!set_path(f, out, length > 4096 ? -1 : (int)length, why))
         return false;
     struct stat a, b;
-    char of_resume[4000];
+    char        of_resume[4000];
     snprintf(of_resume, sizeof of_resume, "%.*s", home, slash ? resume : ".");
-    f->home = resume && stat(f->path, &a) == 0 && stat(of_resume, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    f->home = resume && stat(f->path, &a) == 0 && stat(of_resume, &b) == 0 && a.st_dev == b.st_dev &&
+              a.st_ino == b.st_ino;
     if (!f->home && holds_run(f->path) && !overwrite)
         return tl_fail_at(why, f->path, "holds a run already; choose another --out, or replace it with --overwrite");
     return true;
@@ -88,7 +90,7 @@ static bool is_plain_name(const char *name)
 
 static void remove_file(const train_folder *f, const char *name)
 {
-    char path[4200];
+    char        path[4200];
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", f->path, name);
     if (is_plain_name(name) && lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
@@ -108,7 +110,7 @@ static bool is_noted(const char *list, const char *name)
 /* Reads files.txt, if there is one; then, with `overwrite`, removes what it names. */
 static bool read_files(train_folder *f, bool overwrite, tl_error *why)
 {
-    char path[4200];
+    char   path[4200];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/" FILES, f->path);
     f->files = has(f->path, FILES) ? tl_read_file(path, &size, why) : calloc(1, 1);
@@ -130,13 +132,13 @@ static bool read_files(train_folder *f, bool overwrite, tl_error *why)
 bool train_folder_file(train_folder *f, const char *name, char *path, size_t size, tl_error *why)
 {
     tl_output out;
-    int n = snprintf(path, size, "%s/%s", f->path, name);
+    int       n = snprintf(path, size, "%s/%s", f->path, name);
     if (n < 0 || (size_t)n >= size)
         return tl_fail(why, "%.80s...: the path is too long", f->path);
     if (!f->files || is_noted(f->files, name))
         return true;
     size_t length = strlen(f->files), more = strlen(name) + 2;
-    char *grown = realloc(f->files, length + more), list[4200];
+    char  *grown = realloc(f->files, length + more), list[4200];
     if (!grown)
         return tl_fail(why, "out of memory");
     snprintf(grown + length, more, "%s\n", name);

@@ -1,4 +1,5 @@
-/* The folder that a run writes to: its own, locked while the run lasts, and never one that holds another run's results. */
+/* The folder that a run writes to: its own, locked while the run lasts, and never one that holds another run's results.
+ */
 #ifndef TRAIN_FOLDER_H
 #define TRAIN_FOLDER_H
 
@@ -14,15 +15,17 @@ typedef struct train_folder {
     bool  home;     /* the folder of the checkpoint that is resumed: its files stay */
     bool  numbered; /* the path was not the user's choice: base, base-2, base-3, ... */
     char  base[3900];
-    char *files;    /* what the run has written, a name a line: kept in files.txt */
+    char *files; /* what the run has written, a name a line: kept in files.txt */
 } train_folder;
 
-/* Chooses the folder: `out` if not NULL; else that of the checkpoint `resume` if not NULL; else the first of base, base-2, ... that
- * holds no run. A folder of the user's choice that holds a run is refused, unless `overwrite` is set or it is the one to be resumed.
- * Nothing is made yet. */
-bool train_folder_choose(train_folder *f, const char *out, const char *base, const char *resume, bool overwrite, tl_error *why);
+/* Chooses the folder: `out` if not NULL; else that of the checkpoint `resume` if not NULL; else the first of base,
+ * base-2, ... that holds no run. A folder of the user's choice that holds a run is refused, unless `overwrite` is set
+ * or it is the one to be resumed. Nothing is made yet. */
+bool train_folder_choose(train_folder *f, const char *out, const char *base, const char *resume, bool overwrite,
+                         tl_error *why);
 
-/* Makes the folder and locks it. With `overwrite` the files of the run that it holds are removed: those that its files.txt names. */
+/* Makes the folder and locks it. With `overwrite` the files of the run that it holds are removed: those that its
+ * files.txt names. */
 bool train_folder_open(train_folder *f, bool overwrite, tl_error *why);
 void train_folder_close(train_folder *f);
 

@@ -13,7 +13,7 @@
 static bool name_fits(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    size_t n = name ? strlen(name) : 0;
+    size_t            n = name ? strlen(name) : 0;
     return n > 0 && n < TRAIN_METRIC_NAME && strspn(name, letters) == n;
 }
 
@@ -137,9 +137,9 @@ static char *finish(FILE *f, char **text)
 
 char *train_sums_text(const train_sums *s)
 {
-    char *text = NULL;
+    char  *text = NULL;
     size_t size;
-    FILE *f = open_memstream(&text, &size);
+    FILE  *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
     print_sums(s, f);
@@ -148,9 +148,9 @@ char *train_sums_text(const train_sums *s)
 
 char *train_history_text(const train_history *h)
 {
-    char *text = NULL;
+    char  *text = NULL;
     size_t size;
-    FILE *f = open_memstream(&text, &size);
+    FILE  *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
     print_history(h, f);
@@ -160,7 +160,7 @@ char *train_history_text(const train_history *h)
 /* The next word before `end`, cut off from the text; NULL when there is none. */
 static char *next_word(char **at)
 {
-    char *word = *at + strspn(*at, " ");
+    char  *word = *at + strspn(*at, " ");
     size_t n = strcspn(word, " ");
     if (n == 0)
         return NULL;
@@ -172,9 +172,9 @@ static char *next_word(char **at)
 static bool parse_sums(train_sums *s, char *text)
 {
     char *word = next_word(&text);
-    bool ok = word && tl_parse_int(word, &s->examples) && s->examples >= 0;
+    bool  ok = word && tl_parse_int(word, &s->examples) && s->examples >= 0;
     while (ok && (word = next_word(&text))) {
-        char *equals = strchr(word, '=');
+        char  *equals = strchr(word, '=');
         double value;
         if (!equals || !tl_parse_number(equals + 1, &value))
             return false;
@@ -187,8 +187,8 @@ static bool parse_sums(train_sums *s, char *text)
 static bool parse_record(train_history *h, char *line)
 {
     train_record r = {0};
-    char *train = strstr(line, " | "), *test = train ? strstr(train + 3, " | ") : NULL, *word;
-    int64_t phase = -1;
+    char        *train = strstr(line, " | "), *test = train ? strstr(train + 3, " | ") : NULL, *word;
+    int64_t      phase = -1;
     if (!test)
         return false;
     *train = *test = '\0';
@@ -205,14 +205,14 @@ static bool parse_record(train_history *h, char *line)
 static char *copy_of(const char *text)
 {
     size_t size = text ? strlen(text) + 1 : 0;
-    char *copy = size ? malloc(size) : NULL;
+    char  *copy = size ? malloc(size) : NULL;
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
 bool train_sums_parse(train_sums *s, const char *text)
 {
     char *copy = copy_of(text);
-    bool ok = copy && parse_sums(s, copy);
+    bool  ok = copy && parse_sums(s, copy);
     free(copy);
     return ok;
 }
@@ -220,7 +220,7 @@ bool train_sums_parse(train_sums *s, const char *text)
 bool train_history_parse(train_history *h, const char *text)
 {
     char *copy = copy_of(text);
-    bool ok = copy != NULL;
+    bool  ok = copy != NULL;
     for (char *line = copy, *end; ok && *line; line = end + 1) {
         end = strchr(line, '\n');
         if (!end) {
@@ -259,7 +259,7 @@ static void print_cells(const train_sums *names, const train_sums *s, FILE *f)
 bool train_history_csv(const train_history *h, int n_phases, const char *const *phases, FILE *f)
 {
     train_sums train = {0}, test = {0};
-    bool ok = collect(h, false, &train) && collect(h, true, &test);
+    bool       ok = collect(h, false, &train) && collect(h, true, &test);
     if (ok) {
         fputs(n_phases > 1 ? "epoch,phase" : "epoch", f);
         for (int k = 0; k < train.n; k++)

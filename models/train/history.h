@@ -32,7 +32,8 @@ void   train_sums_free(train_sums *s);
 double train_sums_get(const train_sums *s, const char *name); /* NaN if it was not reported */
 bool   train_sums_finite(const train_sums *s);
 
-/* One epoch, or the part of one that a run ends with. Values are means over the examples, or sums if the phase asks for them. */
+/* One epoch, or the part of one that a run ends with. Values are means over the examples, or sums if the phase asks for
+ * them. */
 typedef struct train_record {
     int        phase;
     int64_t    epoch;
@@ -50,15 +51,15 @@ bool train_history_add(train_history *h, train_record record);
 void train_history_drop_last(train_history *h);
 void train_history_free(train_history *h);
 
-/* As text, one line a record, and back; the text of sums alone. To be freed by the caller; NULL, or false, when memory runs out or
- * the text is none. */
+/* As text, one line a record, and back; the text of sums alone. To be freed by the caller; NULL, or false, when memory
+ * runs out or the text is none. */
 char *train_history_text(const train_history *h);
 bool  train_history_parse(train_history *h, const char *text);
 char *train_sums_text(const train_sums *s);
 bool  train_sums_parse(train_sums *s, const char *text);
 
-/* metrics.csv: epoch, [phase,] train_<metric> ..., test_<metric> ..., seconds; a cell is empty where a phase has no such metric.
- * `phases` has the phases' names; with one phase the column is left out. False when memory runs out. */
+/* metrics.csv: epoch, [phase,] train_<metric> ..., test_<metric> ..., seconds; a cell is empty where a phase has no
+ * such metric. `phases` has the phases' names; with one phase the column is left out. False when memory runs out. */
 bool train_history_csv(const train_history *h, int n_phases, const char *const *phases, FILE *f);
 
 #ifdef __cplusplus

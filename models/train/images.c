@@ -1,18 +1,13 @@
-#define _POSIX_C_SOURCE 200809L
-#include "models/train/images.h"
+#include "models/train/images_internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "models/train/use.h"
 #include "tools/memory.h"
 #include "tools/text.h"
 
-#define DEFAULT_DATA    "data/mnist"
-#define SYNTHETIC       "synthetic"
 #define SYNTHETIC_TRAIN 60000
 #define SYNTHETIC_TEST  10000
 #define SYNTHETIC_SEED  1
@@ -23,7 +18,7 @@ enum { WIDEST = 1500 }; /* pixels of an image's side: 20 of them fit the widest 
 
 static bool read_images(train_images *m, tl_error *why)
 {
-    if (!strcmp(m->data, SYNTHETIC))
+    if (!strcmp(m->data, TRAIN_SYNTHETIC))
         return ds_digits_make(SYNTHETIC_TRAIN, SYNTHETIC_SEED, &m->train, why) &&
                ds_digits_make(SYNTHETIC_TEST, SYNTHETIC_SEED + 1, &m->test, why);
     if (!ds_mnist_read(m->data, true, &m->train, why) || !ds_mnist_read(m->data, false, &m->test, why))
@@ -93,7 +88,8 @@ void train_to_unit(const train_images *m, int64_t rows, ag_real *x)
 
 /* ---- The images as sources. ---- */
 
-static bool load_images(const train_images *m, const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
+static bool load_images(const train_images *m, const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n,
+                        train_batch *out)
 {
     *out = (train_batch){n, ag_empty(tape, AG_SHAPE(n, m->height * m->width)), ag_empty(tape, AG_SHAPE(n))};
     if (ag_error(tape))
@@ -120,7 +116,7 @@ static bool load_test(void *self, ag_tape *tape, const int64_t *index, int64_t n
 static uint64_t hash_train(void *self)
 {
     const ds_dataset *d = &((const train_images *)self)->train;
-    uint64_t hash = tl_hash(TL_HASH, d->pixels, (size_t)(d->count * d->height * d->width));
+    uint64_t          hash = tl_hash(TL_HASH, d->pixels, (size_t)(d->count * d->height * d->width));
     return tl_hash(hash, d->labels, (size_t)d->count);
 }
 
@@ -129,54 +125,28 @@ ag_tape *train_image_tape(train_images *m)
     return train_evaluate(&m->job->run);
 }
 
-ag_tensor *train_test_images(train_images *m, int64_t first, int64_t n)
+train_batch train_test_images(train_images *m, int64_t first, int64_t n)
 {
-    ag_tape *tape = train_image_tape(m);
+    ag_tape    *tape = train_image_tape(m);
     train_batch b = {.x = NULL};
     n = n < m->test.count - first ? n : m->test.count - first;
-    if (first < 0 || n < 1)
-        return ag_fail(tape, "the test set has %lld images", (long long)m->test.count);
-    int64_t *index = ag_tape_alloc(tape, (size_t)n * sizeof *index);
+    int64_t *index = first >= 0 && n > 0 ? ag_tape_alloc(tape, (size_t)n * sizeof *index) : NULL;
     for (int64_t i = 0; index && i < n; i++)
         index[i] = first + i;
-    return index && load_images(m, &m->test, tape, index, n, &b) ? b.x : ag_fail(tape, "out of memory");
+    if (index && load_images(m, &m->test, tape, index, n, &b))
+        return b;
+    b.x = b.y = ag_fail(tape, "test images from %lld on cannot be loaded: there are %lld, or memory is out",
+                        (long long)first, (long long)m->test.count);
+    return b;
 }
 
-const uint8_t *train_test_labels(const train_images *m)
-{
-    return m->test.labels;
-}
-
-/* ---- The program around them. ---- */
-
-static const char *variant(void *context)
-{
-    const train_images *m = context;
-    return m->program->variant ? m->program->variant(m->program->context) : NULL;
-}
-
-static void defaults(void *context, train_options *o)
-{
-    train_images *m = context;
-    m->use = (train_image_use){0};
-    if (m->program->defaults)
-        m->program->defaults(m->program->context, o, &m->use);
-}
-
-static bool check(void *context, const train_job *job, tl_error *why)
-{
-    train_images *m = context;
-    if (!m->data)
-        m->data = access(DEFAULT_DATA "/train-images-idx3-ubyte", F_OK) == 0 ? DEFAULT_DATA : SYNTHETIC;
-    if (job->options.load && !train_check_uses(m, why))
-        return false;
-    return !m->program->check || m->program->check(m->program->context, job, why);
-}
+/* ---- Opening them. ---- */
 
 /* A model that is used needs images only to compare itself with, or for their mean and deviation. */
 static bool needs_images(const train_images *m)
 {
-    return !m->job->options.load || m->use.pixels == TRAIN_STANDARD || (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES));
+    return !m->job->options.load || m->use.pixels == TRAIN_STANDARD ||
+           (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES));
 }
 
 /* The size of the images that the loaded model was trained on; MNIST's if its file does not say. */
@@ -184,12 +154,12 @@ static void read_size(train_images *m)
 {
     const nn_safetensors *f = &m->job->file;
     if (!tl_parse_int(nn_safetensors_text(f, "image.height"), &m->height) ||
-        !tl_parse_int(nn_safetensors_text(f, "image.width"), &m->width) || m->height < 1 || m->width < 1 || m->height > WIDEST ||
-        m->width > WIDEST)
+        !tl_parse_int(nn_safetensors_text(f, "image.width"), &m->width) || m->height < 1 || m->width < 1 ||
+        m->height > WIDEST || m->width > WIDEST)
         m->height = m->width = 28;
 }
 
-static bool open_images(train_images *m, tl_error *why)
+static bool load_or_describe(train_images *m, tl_error *why)
 {
     char height[24], width[24];
     if (!needs_images(m)) {
@@ -205,75 +175,28 @@ static bool open_images(train_images *m, tl_error *why)
                           (long long)m->height, (long long)m->width, WIDEST, WIDEST);
     keep_last(&m->train, m->use.last);
     if (!m->job->options.quiet && !m->job->options.load)
-        printf("data: %s (%lld training, %lld test images)\n", strcmp(m->data, SYNTHETIC) ? m->data : "synthetic digits",
-               (long long)m->train.count, (long long)m->test.count);
+        printf("data: %s (%lld training, %lld test images)\n",
+               strcmp(m->data, TRAIN_SYNTHETIC) ? m->data : "synthetic digits", (long long)m->train.count,
+               (long long)m->test.count);
     snprintf(height, sizeof height, "%lld", (long long)m->height);
     snprintf(width, sizeof width, "%lld", (long long)m->width);
     return train_keep_text(m->job, "image.height", height, why) && train_keep_text(m->job, "image.width", width, why) &&
            set_range(m, why);
 }
 
-static bool build(void *context, train_job *job, tl_error *why)
+bool train__open_images(train_images *m, tl_error *why)
 {
-    train_images *m = context;
-    m->job = job;
-    if (!open_images(m, why))
+    if (!load_or_describe(m, why))
         return false;
-    int64_t largest = m->train.count > m->test.count ? m->train.count : m->test.count;
-    int64_t batch = largest > 0 && job->options.batch > largest ? largest : job->options.batch;
-    m->train_source = (train_source){m->train.count > 0 ? m->train.count : 1, load_train, hash_train, m};
-    m->test_source = (train_source){m->test.count > 0 ? m->test.count : 1, load_test, NULL, m};
-    m->phase = (train_phase){.name = "train", .train = &m->train_source, .test = &m->test_source, .order = m->use.order,
-                             .batch = batch, .epochs = job->options.epochs, .steps = job->options.steps, .step = m->program->step};
-    job->plan.context = m->program->context;
-    job->plan.phases = &m->phase;
-    job->plan.n_phases = 1;
-    job->input = AG_SHAPE(batch, m->height * m->width);
-    return m->program->build(m->program->context, m, why);
+    m->training = (train_source){m->train.count > 0 ? m->train.count : 1, load_train, hash_train, m};
+    m->testing = (train_source){m->test.count > 0 ? m->test.count : 1, load_test, NULL, m};
+    return true;
 }
 
-static bool draw(void *context, train_job *job, tl_error *why)
+void train__close_images(train_images *m)
 {
-    train_images *m = context;
-    (void)job;
-    return !m->program->draw || m->program->draw(m->program->context, m, why);
-}
-
-static bool use(void *context, train_job *job, tl_error *why)
-{
-    (void)job;
-    return train_use_model(context, why);
-}
-
-static void close_images(void *context)
-{
-    train_images *m = context;
     ds_dataset_free(&m->train);
     ds_dataset_free(&m->test);
     free(m->mean);
     free(m->deviation);
-}
-
-int train_image_main(int argc, char **argv, const train_image_program *p)
-{
-    train_images m = {.program = p};
-    m.data_options[0] = (tl_option){"data", TL_TEXT, &m.data, 0, 0, "DIR", "folder of MNIST's four files, or \"" SYNTHETIC
-                                    "\"; else data/mnist, else synthetic digits", false};
-    m.data_options[1] = (tl_option)TL_OPTIONS_END;
-    train_use_options(&m, m.uses);
-    return train_main(argc, argv, &(train_program){
-        .name = p->name,
-        .about = p->about,
-        .options = p->options,
-        .more_options = m.data_options,
-        .uses = m.uses,
-        .variant = variant,
-        .defaults = defaults,
-        .check = check,
-        .build = build,
-        .draw = draw,
-        .use = use,
-        .close = close_images,
-        .context = &m,
-    });
 }

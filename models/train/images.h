@@ -1,5 +1,4 @@
-/* Programs on labelled images: --data, the images as sources, --generate, --encode and the like. train_image_main is a whole main
- * function; a program is its options, its model, its step and its pictures. */
+/* Labelled images: what a program on them is, and the images as sources. image_program.h has its main function. */
 #ifndef TRAIN_IMAGES_H
 #define TRAIN_IMAGES_H
 
@@ -10,7 +9,8 @@
 extern "C" {
 #endif
 
-/* The range of the pixels that a model sees: 0..1, -1..1, or mean 0 and deviation 1 of each pixel over the training images. */
+/* The range of the pixels that a model sees: 0..1, -1..1, or mean 0 and deviation 1 of each pixel over the training
+ * images. */
 typedef enum train_pixels { TRAIN_UNIT, TRAIN_SIGNED, TRAIN_STANDARD } train_pixels;
 
 /* How a recipe uses the images. */
@@ -25,48 +25,49 @@ typedef struct train_image_program train_image_program;
 /* The images of a program under way. */
 typedef struct train_images {
     const train_image_program *program;
-    train_job      *job;
-    int64_t         height, width;
-    ds_dataset      train, test;      /* empty when a loaded model needs none */
-    train_image_use use;
-    train_phase     phase;            /* one phase over all images, as the options say */
-    int64_t         code;             /* set by build: numbers of an image's code */
+    train_job                 *job;
+    int64_t                    height, width;
+    ds_dataset                 train, test; /* empty when a loaded model needs none */
+    train_image_use            use;
+    train_phase                phase;   /* one phase over all images, as the options say */
+    int64_t                    code;    /* set by build: numbers of an image's code */
+    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
-    const char     *data, *encode, *decode, *reconstruct, *denoise, *output;
-    int64_t         generate;
-    bool            add_noise;
-    ag_real        *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
-    train_source    train_source, test_source;
-    tl_option       data_options[2], uses[8];
+    const char  *data, *encode, *decode, *reconstruct, *denoise, *output;
+    int64_t      generate;
+    bool         add_noise;
+    ag_real     *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
+    train_source training, testing;
+    tl_option    data_options[2], uses[8];
 } train_images;
 
 struct train_image_program {
     const char *name, *about;
     tl_option  *options; /* its own; NULL for none */
+    tl_option  *uses;    /* its own beside --load; NULL for none */
     const char *(*variant)(void *context);
     void (*defaults)(void *context, train_options *o, train_image_use *use);
     bool (*check)(void *context, const train_job *job, tl_error *why);
-    /* Makes the model for images->height x images->width pixels, without values, and its optimizers, in images->job->plan; sets
-     * images->code. */
+    /* Makes the model for images->height x images->width pixels, without values, and its optimizers, in
+     * images->job->plan; sets images->code. */
     bool (*build)(void *context, train_images *images, tl_error *why);
     train_step_fn *step; /* batches have x (N, pixels) and the labels y (N) */
     bool (*draw)(void *context, train_images *images, tl_error *why);
-    /* Images (N, pixels) to codes (N, code), and back to images in the program's range; NULL if the model cannot. With a prior, codes
-     * drawn from N(0, 1) make new images. `corrupt` adds a denoiser's noise. */
-    ag_tensor *(*encode)(void *context, ag_tensor *x);
+    /* Images x (N, pixels) to codes (N, code), and back to images in the program's range; NULL if the model cannot. y
+     * is NULL for images without labels. */
+    ag_tensor *(*encode)(void *context, const train_batch *b);
     ag_tensor *(*decode)(void *context, ag_tensor *code);
+    /* n codes drawn from the model's prior, for new images; NULL if it has none. */
+    ag_tensor *(*sample)(void *context, ag_tape *tape, int64_t n);
+    /* Adds a denoiser's noise. */
     ag_tensor *(*corrupt)(void *context, ag_tensor *x);
-    bool       prior;
-    void      *context;
+    void *context;
 };
 
-int train_image_main(int argc, char **argv, const train_image_program *program);
-
-/* Test images first .. first+n-1 as (n, pixels), in the program's range, on the job's tape, which is reset and set to evaluate. Fewer
- * if the set has fewer. */
-ag_tensor *train_test_images(train_images *images, int64_t first, int64_t n);
-const uint8_t *train_test_labels(const train_images *images);
+/* Test images first .. first+n-1 and their labels, in the program's range, on the job's tape, which is reset and set to
+ * evaluate. Fewer if the set has fewer; x and y are poison if that fails. */
+train_batch train_test_images(train_images *images, int64_t first, int64_t n);
 
 /* The job's tape, reset and set to evaluate, with the same random numbers each time. */
 ag_tape *train_image_tape(train_images *images);

@@ -4,14 +4,15 @@
 #include <stdlib.h>
 
 #include "tools/file.h"
+#include "tools/text.h"
 
 /* ---- metrics.csv. ---- */
 
 static bool write_csv(void *self, train_run *run, const train_record *record)
 {
-    tl_output f;
+    tl_output         f;
     const train_plan *plan = run->plan;
-    const char **names = malloc((size_t)plan->n_phases * sizeof *names);
+    const char      **names = malloc((size_t)plan->n_phases * sizeof *names);
     (void)record;
     for (int i = 0; names && i < plan->n_phases; i++)
         names[i] = plan->phases[i].name;
@@ -41,11 +42,9 @@ train_observer train_csv_observer(const char *path)
 static bool begin_terminal(void *self, train_run *run)
 {
     train_terminal *t = self;
-    int64_t total = run->steps - run->step;
-    for (int i = run->phase + 1; i < run->plan->n_phases; i++) {
-        const train_phase *p = &run->plan->phases[i];
-        total += p->steps > 0 ? p->steps : p->epochs * ((p->train->count + p->batch - 1) / p->batch);
-    }
+    int64_t         total = run->steps - run->step;
+    for (int i = run->phase + 1; i < run->plan->n_phases; i++)
+        total += train_phase_steps(run->plan, &run->plan->phases[i]);
     t->before = run->sums.examples;
     t->begun = tl_progress_now();
     t->epoch = 0;
@@ -56,16 +55,17 @@ static bool begin_terminal(void *self, train_run *run)
 static bool show_step(void *self, train_run *run)
 {
     train_terminal *t = self;
-    char label[64];
+    char            label[64];
     if (t->epoch != run->epoch) {
         t->before = t->epoch ? 0 : t->before;
         t->begun = t->epoch ? tl_progress_now() : t->begun;
         t->epoch = run->epoch;
     }
     const train_sums *s = &run->sums;
-    double seconds = tl_progress_now() - t->begun;
-    snprintf(label, sizeof label, "%s%sepoch %lld/%lld", run->plan->n_phases > 1 ? run->plan->phases[run->phase].name : "",
-             run->plan->n_phases > 1 ? ": " : "", (long long)run->epoch, (long long)run->epochs);
+    double            seconds = tl_progress_now() - t->begun;
+    snprintf(label, sizeof label, "%s%sepoch %lld/%lld",
+             run->plan->n_phases > 1 ? run->plan->phases[run->phase].name : "", run->plan->n_phases > 1 ? ": " : "",
+             (long long)run->epoch, (long long)run->epochs);
     tl_progress_add(&t->bar, 1, label, s->n > 0 ? train_measure(run, s->at[0].value, s->examples) : 0,
                     (double)(s->examples - t->before) / seconds);
     return true;
@@ -79,11 +79,12 @@ static bool print_epoch(void *self, train_run *run, const train_record *r)
         printf("%s: ", run->plan->phases[run->phase].name);
     printf("epoch %2lld", (long long)r->epoch);
     for (int i = 0; i < (r->test.n > 0 ? 1 : r->train.n); i++) /* the test's parts say more than the training's */
-        printf("  %s%s %-8.4g", i ? "" : "train", i ? r->train.at[i].name : "", r->train.at[i].value);
+        printf("  %s%s %-8s", i ? "" : "train", i ? r->train.at[i].name : "", TL_NUMBER(r->train.at[i].value, 4));
     for (int i = 0; i < r->test.n; i++)
-        printf("  %s%s %-8.4g", i ? "" : "test", i ? r->test.at[i].name : "", r->test.at[i].value);
+        printf("  %s%s %-8s", i ? "" : "test", i ? r->test.at[i].name : "", TL_NUMBER(r->test.at[i].value, 4));
     printf("  %.1f s\n", r->seconds);
-    return fflush(stdout) == 0 || tl_fail(&run->error, "standard output cannot be written");
+    fflush(stdout); /* an error stays with the stream, for the program to tell at its end; the run goes on and saves */
+    return true;
 }
 
 static bool end_terminal(void *self, train_run *run, train_status status)

@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/* Writes the whole history to a CSV file (train_history_csv), atomically, after each epoch. The path must outlive the observer. */
+/* Writes the whole history to a CSV file (train_history_csv), atomically, after each epoch. The path must outlive the
+ * observer. */
 train_observer train_csv_observer(const char *path);
 
 /* A progress bar on the terminal while an epoch runs, and a line on standard output after it. */

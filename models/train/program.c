@@ -12,7 +12,8 @@
 #include "tools/file.h"
 #include "tools/text.h"
 
-/* ---- Signals: noted by the handler, looked at between steps. The one global of the folder, as handlers have no argument. ---- */
+/* ---- Signals: noted by the handler, looked at between steps. The one global of the folder, as handlers have no
+ * argument. ---- */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -51,7 +52,7 @@ static int fail(const train_job *job, int status, const char *text)
 static void print_word(FILE *f, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-    char shown[4200];
+    char              shown[4200];
     tl_escape(word, shown, sizeof shown);
     if (*shown && strspn(shown, plain) == strlen(shown)) {
         fputs(shown, f);
@@ -87,27 +88,31 @@ static void print_resume(const train_job *job)
 
 static void shared_options(train_job *job)
 {
-    train_options *o = &job->options;
+    train_options  *o = &job->options;
     const tl_option recipe[] = {
         {"epochs", TL_INT, &o->epochs, 0, 1e6, "N", "passes over the training data", false},
         {"steps", TL_INT, &o->steps, 0, 1e12, "N", "training steps, in place of epochs, if above 0", false},
         {"batch", TL_INT, &o->batch, 1, 1e6, "N", "examples per batch", false},
         {"accumulate", TL_INT, &o->accumulate, 1, 1e4, "N", "batches per step, whose gradients are averaged", false},
         {"lr", TL_REAL, &o->lr, 0, 1e30, "X", "learning rate", false},
-        {"schedule", TL_TEXT, &o->schedule, 0, 0, "constant|cosine|linear|step", "the learning rate over the run", false},
+        {"schedule", TL_TEXT, &o->schedule, 0, 0, "constant|cosine|linear|step", "the learning rate over the run",
+         false},
         {"warmup", TL_INT, &o->warmup, 0, 1e9, "N", "steps over which the learning rate rises to its value", false},
         {"clip", TL_REAL, &o->clip, 0, 1e30, "X", "largest norm of the gradients, if above 0", false},
         {"seed", TL_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result", false},
         TL_OPTIONS_END,
     };
     const tl_option around[] = {
-        {"threads", TL_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result", false},
-        {"out", TL_TEXT, &o->out, 0, 0, "DIR", "folder to write to; else that of --resume, else a new one: runs/NAME, runs/NAME-2, ...",
+        {"threads", TL_INT, &o->threads, 1, AG_MAX_THREADS, "N", "threads to compute with; does not change the result",
          false},
+        {"out", TL_TEXT, &o->out, 0, 0, "DIR",
+         "folder to write to; else that of --resume, else a new one: runs/NAME, runs/NAME-2, ...", false},
         {"overwrite", TL_FLAG, &o->overwrite, 0, 0, NULL, "replace the run that the folder holds", false},
         {"quiet", TL_FLAG, &o->quiet, 0, 0, NULL, "print nothing but errors and the fingerprint", false},
-        {"draw-every", TL_INT, &o->draw_every, 0, 1e6, "N", "epochs from pictures to pictures; 0: only after the last", false},
-        {"save-every", TL_INT, &o->save_every, 0, 1e12, "N", "steps from checkpoint to checkpoint; 0: each epoch", false},
+        {"draw-every", TL_INT, &o->draw_every, 0, 1e6, "N", "epochs from pictures to pictures; 0: only after the last",
+         false},
+        {"save-every", TL_INT, &o->save_every, 0, 1e12, "N", "steps from checkpoint to checkpoint; 0: each epoch",
+         false},
         {"resume", TL_TEXT, &o->resume, 0, 0, "FILE", "go on from a checkpoint, with its options", false},
         {"load", TL_TEXT, &o->load, 0, 0, "FILE", "do not train: use a model, with one of the options below", false},
         TL_OPTIONS_END,
@@ -116,9 +121,10 @@ static void shared_options(train_job *job)
     memcpy(job->around, around, sizeof around);
     if (!job->program->use) /* the last is --load */
         job->around[sizeof around / sizeof *around - 2] = (tl_option)TL_OPTIONS_END;
-    tl_option *const tables[TRAIN_TABLES] = {job->program->more_options, job->recipe, job->program->options, job->around,
-                                             job->program->uses};
-    int n = 0;
+    tl_option *const tables[TRAIN_TABLES] = {job->program->more_options, job->recipe,
+                                             job->program->options,      job->around,
+                                             job->program->uses,         job->program->more_uses};
+    int              n = 0;
     for (int i = 0; i < TRAIN_TABLES; i++)
         if (tables[i])
             job->tables[n++] = tables[i];
@@ -147,8 +153,16 @@ static bool is_recipe(const train_job *job, const tl_option *table)
 static void set_defaults(train_job *job)
 {
     train_options *o = &job->options;
-    *o = (train_options){.epochs = 10, .batch = 128, .accumulate = 1, .lr = 1e-3, .schedule = "constant", .seed = 1,
-                         .threads = ag_threads(), .out = o->out, .resume = o->resume, .load = o->load};
+    *o = (train_options){.epochs = 10,
+                         .batch = 128,
+                         .accumulate = 1,
+                         .lr = 1e-3,
+                         .schedule = "constant",
+                         .seed = 1,
+                         .threads = ag_threads(),
+                         .out = o->out,
+                         .resume = o->resume,
+                         .load = o->load};
     if (job->program->defaults)
         job->program->defaults(job->program->context, o);
 }
@@ -158,7 +172,7 @@ static bool take_stored(train_job *job, tl_error *why)
 {
     for (tl_option *const *table = job->tables; *table; table++)
         for (const tl_option *o = *table; o->name && is_recipe(job, *table); o++) {
-            char key[80];
+            char     key[80];
             tl_error reason;
             snprintf(key, sizeof key, "option.%.60s", o->name);
             const char *text = nn_safetensors_text(&job->file, key);
@@ -172,9 +186,9 @@ static bool take_stored(train_job *job, tl_error *why)
 static int read_command(train_job *job, tl_error *why)
 {
     set_defaults(job);
-    tl_args_result result = tl_args_parse(job->argc, job->argv, job->tables, why);
+    tl_args_result       result = tl_args_parse(job->argc, job->argv, job->tables, why);
     const train_options *o = &job->options;
-    const char *path = o->resume ? o->resume : o->load;
+    const char          *path = o->resume ? o->resume : o->load;
     if (result == TL_ARGS_OK && path && !(o->resume && o->load) && !nn_safetensors_read(path, &job->file, why))
         return TRAIN_FAILED;
     if (result != TL_ARGS_ERROR) {
@@ -206,7 +220,7 @@ static bool compare_stored(const train_job *job, tl_error *why)
             char key[80], room[64];
             snprintf(key, sizeof key, "option.%.60s", o->name);
             const char *stored = nn_safetensors_text(&job->file, key), *now = tl_option_text(o, room, sizeof room);
-            bool length = !strcmp(o->name, "epochs") || !strcmp(o->name, "steps") || !strcmp(o->name, "data");
+            bool        length = !strcmp(o->name, "epochs") || !strcmp(o->name, "steps") || !strcmp(o->name, "data");
             if (!o->given || length || !stored || (now && !strcmp(stored, now)))
                 continue;
             if (!strcmp(o->name, "seed") || !strcmp(o->name, "batch") || !strcmp(o->name, "accumulate"))
@@ -223,16 +237,18 @@ static const char *quarrel(const train_job *job)
     const train_options *o = &job->options;
     if (o->resume && o->load)
         return "--resume and --load: expected one of them";
-    for (const tl_option *use = job->program->uses; use && use->name && !o->load; use++)
-        if (use->given)
-            return "the options that use a trained model need --load FILE";
+    const tl_option *const uses[] = {job->program->uses, job->program->more_uses};
+    for (int i = 0; i < 2; i++)
+        for (const tl_option *use = uses[i]; use && use->name && !o->load; use++)
+            if (use->given)
+                return "the options that use a trained model need --load FILE";
     return NULL;
 }
 
 static bool check_options(train_job *job, tl_error *why)
 {
     const char *wrong = quarrel(job);
-    char environment[256];
+    char        environment[256];
     if (wrong)
         return tl_fail(why, "%s", wrong);
     if (train_given(job, "epochs") && !train_given(job, "steps"))
@@ -256,7 +272,8 @@ bool train_keep_text(train_job *job, const char *key, const char *value, tl_erro
     if (!text || !texts)
         return tl_fail(why, "out of memory");
     if (strlen(key) > 511 || strlen(value) > 511 || !tl_is_utf8(value))
-        return tl_fail(why, "%.60s: \"%.300s\" cannot be kept in a checkpoint: expected at most 511 bytes of UTF-8", key, value);
+        return tl_fail(why, "%.60s: \"%.300s\" cannot be kept in a checkpoint: expected at most 511 bytes of UTF-8",
+                       key, value);
     strcpy(text[job->n_texts][0], key);
     strcpy(text[job->n_texts][1], value);
     job->n_texts++;
@@ -284,21 +301,21 @@ static bool keep_options(train_job *job, tl_error *why)
 
 static bool draw_after_epoch(void *self, train_run *run, const train_record *record)
 {
-    train_job *job = self;
+    train_job    *job = self;
     const int64_t every = job->options.draw_every;
-    const bool last = run->step == run->steps && run->phase + 1 == run->plan->n_phases; /* drawn after the run */
+    const bool    last = run->step == run->steps && run->phase + 1 == run->plan->n_phases; /* drawn after the run */
     return every < 1 || record->epoch % every || last || job->program->draw(job->program->context, job, &run->error);
 }
 
 static bool set_observers(train_job *job, tl_error *why)
 {
     train_folder *f = &job->folder;
-    int n = 0;
+    int           n = 0;
     if (!train_folder_file(f, "checkpoint.safetensors", job->checkpoint_path, sizeof job->checkpoint_path, why) ||
         !train_folder_file(f, "metrics.csv", job->csv, sizeof job->csv, why))
         return false;
-    job->checkpoint = (train_checkpoint){.path = job->checkpoint_path, .every = job->options.save_every, .n_texts = job->n_texts,
-                                         .texts = job->texts};
+    job->checkpoint = (train_checkpoint){
+        .path = job->checkpoint_path, .every = job->options.save_every, .n_texts = job->n_texts, .texts = job->texts};
     if (!job->options.quiet)
         job->observer[n++] = train_terminal_observer(&job->terminal);
     job->observer[n++] = train_csv_observer(job->csv);
@@ -316,19 +333,17 @@ static bool set_observers(train_job *job, tl_error *why)
 static bool give_values(train_job *job, tl_error *why)
 {
     train_run *run = &job->run;
-    tl_error reason;
+    tl_error   reason;
     if (!job->options.resume) {
         nn_reset_parameters(job->plan.model, job->options.seed);
         return !nn_error(job->plan.model) || tl_fail(why, "%s", nn_error(job->plan.model));
     }
     if (!train_resume(run, &job->file, &reason))
         return tl_fail_at(why, job->options.resume, "%s", reason.text);
-    const train_phase *p = &job->plan.phases[run->phase];
-    const int64_t per_epoch = (p->train->count + p->batch * job->options.accumulate - 1) / (p->batch * job->options.accumulate);
-    const int64_t steps = p->steps > 0 ? p->steps : p->epochs * per_epoch;
+    const int64_t steps = train_phase_steps(&job->plan, &job->plan.phases[run->phase]);
     if (run->step > steps)
-        return tl_fail_at(why, job->options.resume, "is at step %lld already, beyond the %lld asked for", (long long)run->step,
-                          (long long)steps);
+        return tl_fail_at(why, job->options.resume, "is at step %lld already, beyond the %lld asked for",
+                          (long long)run->step, (long long)steps);
     if (!job->options.quiet)
         printf("resumed at step %lld of %lld\n", (long long)run->step, (long long)steps);
     return true;
@@ -341,15 +356,25 @@ static bool save_model(train_job *job, tl_error *why)
            nn_save_checkpoint(job->plan.model, 0, NULL, job->n_texts, job->texts, path, why);
 }
 
+/* The names in a list, which a resumed run has read from a file. */
+static void print_names(const char *list)
+{
+    char name[4200];
+    for (const char *at = list; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\n"), at);
+        putchar(' ');
+        tl_print_escaped(stdout, name);
+    }
+    putchar('\n');
+}
+
 /* The last lines of every run: where its results are, and the fingerprint of the weights. */
 static void print_results(const train_job *job)
 {
     if (!job->options.quiet) {
         tl_print_escaped(stdout, job->folder.path);
         fputc(':', stdout);
-        for (const char *c = job->folder.files; c && *c; c += strcspn(c, "\n") + 1)
-            printf(" %.*s", (int)strcspn(c, "\n"), c);
-        putchar('\n');
+        print_names(job->folder.files);
     }
     printf("weights %016" PRIx64 "\n", nn_fingerprint(job->plan.model));
 }
@@ -357,16 +382,16 @@ static void print_results(const train_job *job)
 static int train(train_job *job, tl_error *why)
 {
     const train_program *p = job->program;
-    if (!train_folder_open(&job->folder, job->options.overwrite, why) || !keep_options(job, why) || !set_observers(job, why) ||
-        !train_run_init(&job->run, &job->plan, why) || !give_values(job, why))
+    if (!train_folder_open(&job->folder, job->options.overwrite, why) || !keep_options(job, why) ||
+        !set_observers(job, why) || !train_run_init(&job->run, &job->plan, why) || !give_values(job, why))
         return TRAIN_FAILED;
     if (!job->options.quiet && job->input.rank >= 0)
         nn_summary(stdout, job->plan.model, job->input);
     catch_signals();
-    train_status status = train_run_go(&job->run);
+    const int status = (int)train_run_go(&job->run);
     if (status == TRAIN_FAILED) {
         *why = job->run.error;
-        return status;
+        return (int)status;
     }
     if (status == TRAIN_STOPPED) {
         fprintf(stderr, "%s: stopped in epoch %lld after step %lld of %lld\n", p->name, (long long)job->run.epoch,
@@ -376,7 +401,7 @@ static int train(train_job *job, tl_error *why)
     if (!save_model(job, why) || (p->draw && !p->draw(p->context, job, why)))
         return TRAIN_FAILED;
     print_results(job);
-    return status;
+    return (int)status;
 }
 
 static int use(train_job *job, tl_error *why)
@@ -394,9 +419,13 @@ static int use(train_job *job, tl_error *why)
 static void set_plan(train_job *job)
 {
     static const char *const names[] = {"constant", "cosine", "linear", "step"};
-    const train_options *o = &job->options;
-    job->plan = (train_plan){.seed = o->seed, .clip = o->clip, .warmup = o->warmup, .accumulate = o->accumulate,
-                             .context = job->program->context, .stop = must_stop};
+    const train_options     *o = &job->options;
+    job->plan = (train_plan){.seed = o->seed,
+                             .clip = o->clip,
+                             .warmup = o->warmup,
+                             .accumulate = o->accumulate,
+                             .context = job->program->context,
+                             .stop = must_stop};
     for (int i = 0; i < 4; i++)
         if (!strcmp(o->schedule, names[i]))
             job->plan.schedule = (train_schedule)i;
@@ -406,8 +435,8 @@ static void set_plan(train_job *job)
 static int run_job(train_job *job, tl_error *why)
 {
     const train_program *p = job->program;
-    const char *variant = p->variant ? p->variant(p->context) : NULL;
-    char base[200];
+    const char          *variant = p->variant ? p->variant(p->context) : NULL;
+    char                 base[200];
     snprintf(base, sizeof base, "runs/%s%s%s", p->name, variant ? "-" : "", variant ? variant : "");
     if (!job->options.load &&
         !train_folder_choose(&job->folder, job->options.out, base, job->options.resume, job->options.overwrite, why))
@@ -440,7 +469,7 @@ static void close_job(train_job *job)
 
 int train_main(int argc, char **argv, const train_program *program)
 {
-    tl_error why = {""};
+    tl_error  why = {""};
     train_job job = {.program = program, .argc = argc, .argv = argv, .folder.lock = -1, .input = {-1, {0}}};
     tl_keep_standard_streams();
     shared_options(&job);

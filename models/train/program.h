@@ -1,5 +1,5 @@
-/* What every training program does around its model: options, the folder, resuming, Ctrl-C, the fingerprint. train_main is a whole
- * main function; models/train/images.h is it for programs that work on images. */
+/* What every training program does around its model: options, the folder, resuming, Ctrl-C, the fingerprint. train_main
+ * is a whole main function; models/train/image_program.h is it for programs that work on images. */
 #ifndef TRAIN_PROGRAM_H
 #define TRAIN_PROGRAM_H
 
@@ -34,39 +34,40 @@ typedef struct train_program train_program;
 typedef struct train_job {
     const train_program *program;
     train_options        options;
-    train_plan           plan;   /* filled by build; seed and what the shared options say are set */
-    ag_shape             input;  /* set by build: of a batch, for the summary; rank -1 for none */
+    train_plan           plan;  /* filled by build; seed and what the shared options say are set */
+    ag_shape             input; /* set by build: of a batch, for the summary; rank -1 for none */
     train_run            run;
     train_folder         folder;
-    nn_safetensors       file;   /* of --resume or --load */
+    nn_safetensors       file; /* of --resume or --load */
 
     /* ---- Private. ---- */
-    int               argc;
-    char            **argv;
-    tl_option         recipe[12], around[12];
-    tl_option        *tables[TRAIN_TABLES + 1];
-    char            (*text)[2][512]; /* keys and values for the checkpoint */
-    nn_stored_text   *texts;
-    int               n_texts;
-    train_checkpoint  checkpoint;
-    train_terminal    terminal;
-    train_observer    observer[4];
-    train_observer   *observers[4];
-    char              csv[4200], checkpoint_path[4200];
+    int        argc;
+    char     **argv;
+    tl_option  recipe[12], around[12];
+    tl_option *tables[TRAIN_TABLES + 1];
+    char (*text)[2][512]; /* keys and values for the checkpoint */
+    nn_stored_text  *texts;
+    int              n_texts;
+    train_checkpoint checkpoint;
+    train_terminal   terminal;
+    train_observer   observer[4];
+    train_observer  *observers[4];
+    char             csv[4200], checkpoint_path[4200];
 } train_job;
 
 struct train_program {
     const char *name, *about;
     tl_option  *options, *more_options; /* its own, which make a result; tables, or NULL */
-    tl_option  *uses;                   /* what it does with a model that is loaded; a table, or NULL */
+    tl_option  *uses, *more_uses;       /* what it does with a model that is loaded; tables, or NULL */
     /* The variant's name, to be part of the default folder's; NULL, also as a result, for none. */
     const char *(*variant)(void *context);
-    /* Sets shared options, and own ones that depend on others, to their defaults; called again when those others are known. */
+    /* Sets shared options, and own ones that depend on others, to their defaults; called again when those others are
+     * known. */
     void (*defaults)(void *context, train_options *o);
     /* Whether the options make sense together; before anything is loaded. NULL: always. */
     bool (*check)(void *context, const train_job *job, tl_error *why);
-    /* Opens the data and makes the model (without values), its optimizers and phases, in job->plan. Model and optimizers are freed by
-     * train_main. */
+    /* Opens the data and makes the model (without values), its optimizers and phases, in job->plan. Model and
+     * optimizers are freed by train_main. */
     bool (*build)(void *context, train_job *job, tl_error *why);
     /* Pictures and the like, after training, and every --draw-every epochs. NULL for none. */
     bool (*draw)(void *context, train_job *job, tl_error *why);
@@ -85,7 +86,8 @@ void train_set_model(train_job *job, nn_module *model, train_optimizer *o, const
 /* Whether an option was given on the command line. */
 bool train_given(const train_job *job, const char *option);
 
-/* A text for the checkpoint and the model's file, besides the options. False when memory runs out or it has over 511 characters. */
+/* A text for the checkpoint and the model's file, besides the options. False when memory runs out or it has over 511
+ * characters. */
 bool train_keep_text(train_job *job, const char *key, const char *value, tl_error *why);
 
 #ifdef __cplusplus

@@ -3,8 +3,9 @@
 #include "models/train/run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "models/train/step_internal.h"
+#include "models/train/run_internal.h"
 #include "tools/progress.h"
 
 #define EVALUATION 0x70696374u /* sets the random numbers of tests and pictures apart from those of training */
@@ -49,9 +50,25 @@ static void restore(train_run *run, const kept *k)
 
 /* ---- Steps. ---- */
 
-static int64_t batches_per_step(const train_run *run)
+static int64_t batches_per_step(const train_plan *plan)
 {
-    return run->plan->accumulate > 1 ? run->plan->accumulate : 1;
+    return plan->accumulate > 1 ? plan->accumulate : 1;
+}
+
+int64_t train_phase_batches(const train_phase *phase)
+{
+    return (phase->train->count + phase->batch - 1) / phase->batch;
+}
+
+static int64_t steps_per_epoch(const train_plan *plan, const train_phase *phase)
+{
+    const int64_t most = batches_per_step(plan);
+    return (train_phase_batches(phase) + most - 1) / most;
+}
+
+int64_t train_phase_steps(const train_plan *plan, const train_phase *phase)
+{
+    return phase->steps > 0 ? phase->steps : phase->epochs * steps_per_epoch(plan, phase);
 }
 
 /* Batch `number` of the run's phase, counted through all epochs. */
@@ -75,22 +92,26 @@ static int64_t take_batch(train_run *run, int64_t number, int64_t per_epoch, con
 static bool call_step(train_run *run, train_step *s)
 {
     const train_phase *phase = phase_of(run);
-    train_step_fn *f = s->test && phase->test_step ? phase->test_step : phase->step;
-    if (f(run->plan->context, s) && !ag_error(run->tape))
+    train_step_fn     *f = s->test && phase->test_step ? phase->test_step : phase->step;
+    if (f(run->plan->context, s) && !ag_error(run->tape) && s->loaded)
         return true;
     const char *error = ag_error(run->tape);
-    return tl_fail(&run->error, "%s%s%s %lld: %s", run->plan->n_phases > 1 ? phase->name : "", run->plan->n_phases > 1 ? ", " : "",
-                   s->test ? "test after step" : "step", (long long)run->step + !s->test, error ? error : "the step function failed");
+    if (!error && !s->loaded)
+        error = "the step function has not loaded its examples";
+    return tl_fail(&run->error, "%s%s%s %lld: %s", run->plan->n_phases > 1 ? phase->name : "",
+                   run->plan->n_phases > 1 ? ", " : "", s->test ? "test after step" : "step",
+                   (long long)run->step + !s->test, error ? error : "the step function failed");
 }
 
 /* The batches of a step end with those of its epoch. */
 static bool make_step(train_run *run)
 {
     const train_phase *phase = phase_of(run);
-    const int64_t most = batches_per_step(run), per_epoch = (phase->train->count + phase->batch - 1) / phase->batch;
-    const int64_t begin = run->step % run->steps_per_epoch * most, left = per_epoch - begin, n = left < most ? left : most;
+    const int64_t      most = batches_per_step(run->plan), per_epoch = train_phase_batches(phase);
+    const int64_t      begin = run->step % run->steps_per_epoch * most, left = per_epoch - begin,
+                  n = left < most ? left : most;
     const int64_t first = run->step / run->steps_per_epoch * per_epoch + begin;
-    train_step s = {.run = run, .source = phase->train, .sums = &run->sums, .share = 1 / (double)n};
+    train_step    s = {.run = run, .source = phase->train, .sums = &run->sums, .share = 1 / (double)n};
     for (int64_t i = 0; i < n; i++) {
         s.n = take_batch(run, first + i, per_epoch, &s.index);
         s.first = i == 0;
@@ -106,9 +127,9 @@ static bool make_step(train_run *run)
 static bool test_all(train_run *run, train_sums *sums)
 {
     const train_phase *phase = phase_of(run);
-    train_step s = {.run = run, .source = phase->test, .test = true, .sums = sums};
-    kept k = keep(run);
-    bool ok = true;
+    train_step         s = {.run = run, .source = phase->test, .test = true, .sums = sums};
+    kept               k = keep(run);
+    bool               ok = true;
     train_evaluate(run);
     ds_batches_restart(&run->test_batches);
     while (ok && (s.n = ds_batches_next(&run->test_batches, &s.index)) > 0) {
@@ -123,23 +144,29 @@ static bool test_all(train_run *run, train_sums *sums)
 
 enum { AT_BEGIN, AT_STEP, AT_EPOCH, AT_END };
 
+static bool call_observer(train_run *run, const train_observer *o, int when, const train_record *record,
+                          train_status status)
+{
+    if (when == AT_BEGIN && o->begin)
+        return o->begin(o->self, run);
+    if (when == AT_STEP && o->step)
+        return o->step(o->self, run);
+    if (when == AT_EPOCH && o->epoch)
+        return o->epoch(o->self, run, record);
+    return when != AT_END || !o->end || o->end(o->self, run, status);
+}
+
+/* What one observer does to the tape the next does not see: it may be the one that writes the checkpoint. */
 static bool observe(train_run *run, int when, const train_record *record, train_status status)
 {
-    kept k = keep(run);
-    bool ok = true;
-    for (int i = 0; i < run->plan->n_observers && ok; i++) {
-        const train_observer *o = run->plan->observers[i];
-        if (when == AT_BEGIN && o->begin)
-            ok = o->begin(o->self, run);
-        else if (when == AT_STEP && o->step)
-            ok = o->step(o->self, run);
-        else if (when == AT_EPOCH && o->epoch)
-            ok = o->epoch(o->self, run, record);
-        else if (when == AT_END && o->end)
-            ok = o->end(o->self, run, status);
+    const kept k = keep(run);
+    for (int i = 0; i < run->plan->n_observers; i++) {
+        bool ok = call_observer(run, run->plan->observers[i], when, record, status);
+        restore(run, &k);
+        if (!ok)
+            return *run->error.text ? false : tl_fail(&run->error, "an observer failed without a reason");
     }
-    restore(run, &k);
-    return ok;
+    return true;
 }
 
 static void to_measures(const train_run *run, train_sums *s)
@@ -161,7 +188,7 @@ static bool copy_sums(train_sums *to, const train_sums *from)
 static bool record_epoch(train_run *run, double started)
 {
     train_record r = {.phase = run->phase, .epoch = run->epoch};
-    bool ok = copy_sums(&r.train, &run->sums) || tl_fail(&run->error, "out of memory");
+    bool         ok = copy_sums(&r.train, &run->sums) || tl_fail(&run->error, "out of memory");
     ok = ok && (!phase_of(run)->test || test_all(run, &r.test));
     r.seconds = tl_progress_now() - started;
     to_measures(run, &r.train);
@@ -177,7 +204,7 @@ static bool record_epoch(train_run *run, double started)
 static train_status run_epoch(train_run *run)
 {
     const int64_t whole = run->epoch * run->steps_per_epoch, last = whole < run->steps ? whole : run->steps;
-    const double started = tl_progress_now();
+    const double  started = tl_progress_now();
     while (run->step < last) {
         if (run->plan->stop && run->plan->stop())
             return TRAIN_STOPPED;
@@ -189,7 +216,7 @@ static train_status run_epoch(train_run *run)
     if (run->step % run->steps_per_epoch == 0)
         train_sums_clear(&run->sums);
     const train_record *r = &run->history.at[run->history.n - 1];
-    bool finite = train_sums_finite(&r->train) && train_sums_finite(&r->test);
+    bool                finite = train_sums_finite(&r->train) && train_sums_finite(&r->test);
     if (!finite)
         tl_fail(&run->error, "epoch %lld: a metric became NaN or infinite; try a smaller --lr", (long long)run->epoch);
     return observe(run, AT_EPOCH, r, finite ? TRAIN_OK : TRAIN_FAILED) && finite ? TRAIN_OK : TRAIN_FAILED;
@@ -201,16 +228,14 @@ static train_status run_epoch(train_run *run)
 static bool enter_phase(train_run *run)
 {
     const train_phase *p = phase_of(run);
-    const int64_t most = batches_per_step(run);
-    const uint64_t seed = run->plan->seed ^ (uint64_t)run->phase * 0x9e3779b97f4a7c15u;
+    const uint64_t     seed = run->plan->seed ^ (uint64_t)run->phase * 0x9e3779b97f4a7c15u;
     ds_batches_free(&run->train_batches);
     ds_batches_free(&run->test_batches);
     if (!ds_batches_init(&run->train_batches, p->train->count, p->batch, seed) ||
         (p->test && !ds_batches_init(&run->test_batches, p->test->count, p->batch, 0)))
         return tl_fail(&run->error, "%s: out of memory, or no examples, or a batch below 1", p->name);
-    const int64_t batches = (p->train->count + p->batch - 1) / p->batch;
-    run->steps_per_epoch = (batches + most - 1) / most;
-    run->steps = p->steps > 0 ? p->steps : p->epochs * run->steps_per_epoch;
+    run->steps_per_epoch = steps_per_epoch(run->plan, p);
+    run->steps = train_phase_steps(run->plan, p);
     run->epochs = (run->steps + run->steps_per_epoch - 1) / run->steps_per_epoch;
     run->epoch = run->step / run->steps_per_epoch + 1;
     run->ordered = -1;
@@ -256,24 +281,51 @@ train_status train_run_go(train_run *run)
 
 /* ---- Runs. ---- */
 
+static const char *wrong_with_optimizers(const train_plan *plan)
+{
+    for (int i = 0; i < plan->n_optimizers; i++) {
+        const train_optimizer *o = &plan->optimizers[i];
+        if (nn_optimizer_error(o->optimizer))
+            return nn_optimizer_error(o->optimizer);
+        if (!o->name || !*o->name || strchr(o->name, '/'))
+            return "an optimizer needs a name without a '/'";
+        for (int k = 0; k < i; k++)
+            if (!strcmp(plan->optimizers[k].name, o->name))
+                return "two optimizers have the same name";
+    }
+    return NULL;
+}
+
+static const char *wrong_with_phase(const train_phase *p)
+{
+    if (!p->name || !p->train || !p->train->load || !p->step || p->batch < 1 || p->epochs < 0 || p->steps < 0)
+        return "a phase needs a name, a source, a step and a batch of at least 1";
+    if (p->train->count < 1 || (p->test && (p->test->count < 1 || !p->test->load)))
+        return "a source has no examples";
+    if ((unsigned)p->order > TRAIN_BLOCKS)
+        return "a phase's order is none of the three";
+    if (p->epochs > INT64_MAX / 4 / p->train->count || p->steps > INT64_MAX / 4 / p->train->count ||
+        p->batch > INT64_MAX / 4)
+        return "too many epochs or steps";
+    return NULL;
+}
+
 static const char *wrong_with(const train_plan *plan)
 {
     if (!plan || !plan->model || plan->n_phases < 1 || !plan->phases || plan->n_optimizers < 0 ||
         (plan->n_optimizers > 0 && !plan->optimizers))
         return "a plan needs a model and at least one phase";
-    for (int i = 0; i < plan->n_optimizers; i++)
-        if (nn_optimizer_error(plan->optimizers[i].optimizer))
-            return nn_optimizer_error(plan->optimizers[i].optimizer);
-    for (int i = 0; i < plan->n_phases; i++) {
-        const train_phase *p = &plan->phases[i];
-        if (!p->name || !p->train || !p->train->load || !p->step || p->batch < 1 || p->epochs < 0 || p->steps < 0)
-            return "a phase needs a name, a source, a step and a batch of at least 1";
-        if (p->train->count < 1 || (p->test && p->test->count < 1))
-            return "a source has no examples";
-        if (p->epochs > INT64_MAX / 4 / p->train->count)
-            return "too many epochs";
-    }
-    return nn_error(plan->model);
+    if (!(plan->clip >= 0) || plan->warmup < 0 || plan->accumulate < 0 || (unsigned)plan->schedule > TRAIN_STEPWISE)
+        return "a plan's clip, warmup and accumulate are at least 0, its schedule is one of the four";
+    if (plan->n_observers < 0 || (plan->n_observers > 0 && !plan->observers))
+        return "a plan of observers needs them";
+    for (int i = 0; i < plan->n_observers; i++)
+        if (!plan->observers[i])
+            return "an observer is NULL";
+    const char *wrong = wrong_with_optimizers(plan);
+    for (int i = 0; i < plan->n_phases && !wrong; i++)
+        wrong = wrong_with_phase(&plan->phases[i]);
+    return wrong ? wrong : nn_error(plan->model);
 }
 
 bool train_run_init(train_run *run, const train_plan *plan, tl_error *why)
@@ -303,7 +355,7 @@ void train_run_free(train_run *run)
 
 train_status train_run_plan(const train_plan *plan, tl_error *why)
 {
-    train_run run;
+    train_run    run;
     train_status status = train_run_init(&run, plan, why) ? train_run_go(&run) : TRAIN_FAILED;
     if (status == TRAIN_FAILED && *run.error.text)
         tl_fail(why, "%s", run.error.text);

@@ -1,4 +1,5 @@
-/* Training runs: a list of phases, each with its sources and its step; optimizers by name; and observers, which see each epoch.
+/* Training runs: a list of phases, each with its sources and its step; optimizers by name; and observers, which see
+ * each epoch.
  *
  *     static bool step(void *context, train_step *s)
  *     {
@@ -28,7 +29,7 @@ typedef enum train_status { TRAIN_OK = 0, TRAIN_FAILED = 1, TRAIN_USAGE = 2, TRA
 
 typedef struct train_step train_step;
 typedef struct train_run  train_run;
-typedef bool train_step_fn(void *context, train_step *s);
+typedef bool              train_step_fn(void *context, train_step *s);
 
 /* An optimizer, its name in checkpoints, and the part of the model whose parameters it has. */
 typedef struct train_optimizer {
@@ -39,22 +40,24 @@ typedef struct train_optimizer {
 
 /* ---- What a step is made of. ---- */
 
-/* Starts a fresh pass on the step's tape and puts the step's examples on it. A step that needs several passes calls it again, and
- * gets the same examples. False when that fails; the step then returns false. */
+/* Starts a fresh pass on the step's tape and puts the step's examples on it. A step that needs several passes calls it
+ * again, and gets the same examples. False when that fails; the step then returns false. */
 bool train_load(train_step *s, train_batch *batch);
 
-/* The one place between backward and the optimizer's step. Adds the gradient of `loss` (one element) to the parameters of the
- * optimizer's part, and to no other's; with the last batch of the step, clips it, sets the learning rate that the schedule gives, and
- * makes the optimizer's step. Does nothing in a test. False when the pass has failed. */
+/* The one place between backward and the optimizer's step. Adds the gradient of `loss` (one element) to the parameters
+ * of the optimizer's part, and to no other's; with the last batch of the step, clips it, sets the learning rate that
+ * the schedule gives, and makes the optimizer's step. Does nothing in a test. False when the pass has failed. */
 bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o);
 
-/* Reports a metric of the step by name: the sum over its examples. The first that a phase reports leads its line on the terminal. */
+/* Reports a metric of the step by name: the sum over its examples. The first that a phase reports leads its line on the
+ * terminal. */
 void train_report(train_step *s, const char *metric, const ag_tensor *sum);
 void train_report_number(train_step *s, const char *metric, double sum);
 
-/* The tape of the pass; whether this is a test; steps made before this one in the phase. */
+/* The tape of the pass; whether this is a test; the index of the phase; steps made before this one in it. */
 ag_tape *train_tape(const train_step *s);
 bool     train_is_test(const train_step *s);
+int      train_step_phase(const train_step *s);
 int64_t  train_step_number(const train_step *s);
 
 /* ---- What a run is made of. ---- */
@@ -63,20 +66,20 @@ typedef struct train_phase {
     const char         *name;
     const train_source *train, *test; /* test NULL: no test */
     train_order         order;
-    int64_t             batch;        /* examples */
-    int64_t             epochs, steps; /* with steps above 0 so many, else epochs */
+    int64_t             batch;            /* examples */
+    int64_t             epochs, steps;    /* with steps above 0 so many, else epochs */
     train_step_fn      *step, *test_step; /* test_step NULL: step */
-    bool (*begin)(void *context);     /* before the phase's first step, and when a run is resumed in it; NULL for none */
-    bool                totals;       /* report sums over all examples in place of means */
+    bool (*begin)(void *context); /* before the phase's first step, and when a run is resumed in it; NULL for none */
+    bool totals;                  /* report sums over all examples in place of means */
 } train_phase;
 
-/* Sees a run from outside. Each function may be NULL; one that returns false ends the run as failed, with run->error. The loop keeps
- * the tape's random state and modes, so that observing changes nothing. */
+/* Sees a run from outside. Each function may be NULL; one that returns false ends the run as failed, with run->error.
+ * The loop keeps the tape's random state and modes, so that observing changes nothing. */
 typedef struct train_observer {
     bool (*begin)(void *self, train_run *run);                             /* before the first step */
     bool (*step)(void *self, train_run *run);                              /* after each step */
     bool (*epoch)(void *self, train_run *run, const train_record *record); /* after each epoch; it is in run->history */
-    bool (*end)(void *self, train_run *run, train_status status);          /* after the last, or when the run was stopped */
+    bool (*end)(void *self, train_run *run, train_status status); /* after the last, or when the run was stopped */
     void *self;
 } train_observer;
 
@@ -90,14 +93,14 @@ typedef struct train_plan {
     int                    n_phases;
     void                  *context; /* for the phases' functions */
     uint64_t               seed;    /* of the order of the examples and of the tape */
-    double                 clip;       /* gradients to this norm, if above 0 */
-    train_schedule         schedule;   /* of the learning rate over a phase: constant, to 0 along half a cosine or a straight line,
-                                          or a tenth after each third of the steps */
+    double                 clip;    /* gradients to this norm, if above 0 */
+    train_schedule schedule; /* of the learning rate over a phase: constant, to 0 along half a cosine or a straight
+                                line, or a tenth after each third of the steps */
     int64_t                warmup;     /* steps over which the learning rate rises to its value */
     int64_t                accumulate; /* batches a step, whose gradients are averaged; 0 is 1 */
     train_observer *const *observers;  /* called in this order */
     int                    n_observers;
-    bool (*stop)(void);                /* asked between steps; NULL for never */
+    bool (*stop)(void); /* asked between steps; NULL for never */
 } train_plan;
 
 /* A run under way, for observers to read. */
@@ -105,21 +108,22 @@ struct train_run {
     const train_plan *plan;
     ag_tape          *tape;
     train_history     history;
-    int               phase;           /* index of the present one */
-    int64_t           step, steps;     /* done, and in all, of the phase */
-    int64_t           epoch, epochs;   /* from 1; of the phase */
+    int               phase;         /* index of the present one */
+    int64_t           step, steps;   /* done, and in all, of the phase */
+    int64_t           epoch, epochs; /* from 1; of the phase */
     int64_t           steps_per_epoch;
-    train_sums        sums;            /* of the epoch so far */
+    train_sums        sums; /* of the epoch so far */
     tl_error          error;
 
     /* ---- Private. ---- */
     ds_batches train_batches, test_batches;
-    double    *lr;     /* of each optimizer when the run began */
+    double    *lr;      /* of each optimizer when the run began */
     int64_t    ordered; /* the epoch whose order train_batches has; -1 for none */
     bool       made;    /* a step, since the run began or was resumed */
 };
 
-/* Makes a run ready: train_run_go then makes it. False with the reason; free it in either case. */
+/* Makes a run ready: train_run_go then makes it. False with the reason; free it in either case. The model must have its
+ * values by then: from nn_reset_parameters, or from train_resume after train_run_init. */
 bool         train_run_init(train_run *run, const train_plan *plan, tl_error *why);
 train_status train_run_go(train_run *run);
 void         train_run_free(train_run *run);
@@ -129,6 +133,10 @@ train_status train_run_plan(const train_plan *plan, tl_error *why);
 
 /* The tape, reset, evaluating, with random numbers that are the same each time: for pictures and the like. */
 ag_tape *train_evaluate(train_run *run);
+
+/* Batches of an epoch of a phase, and steps of the whole phase. */
+int64_t train_phase_batches(const train_phase *phase);
+int64_t train_phase_steps(const train_plan *plan, const train_phase *phase);
 
 /* Mean or sum, as the phase reports it. */
 double train_measure(const train_run *run, double sum, int64_t examples);

@@ -30,7 +30,7 @@ static bool load_rows(void *self, ag_tape *tape, const int64_t *index, int64_t n
 static uint64_t hash_rows(void *self)
 {
     const train_rows *r = self;
-    uint64_t hash = tl_hash(TL_HASH, r->x, (size_t)(r->count * ag_numel(&r->x_shape)) * sizeof *r->x);
+    uint64_t          hash = tl_hash(TL_HASH, r->x, (size_t)(r->count * ag_numel(&r->x_shape)) * sizeof *r->x);
     return r->y ? tl_hash(hash, r->y, (size_t)(r->count * ag_numel(&r->y_shape)) * sizeof *r->y) : hash;
 }
 

@@ -1,4 +1,5 @@
-/* Sources: where the examples of a training run come from. A source knows nothing of models or epochs; a user's own is four fields. */
+/* Sources: where the examples of a training run come from. A source knows nothing of models or epochs; a user's own is
+ * four fields. */
 #ifndef TRAIN_SOURCE_H
 #define TRAIN_SOURCE_H
 

@@ -1,4 +1,4 @@
-#include "models/train/step_internal.h"
+#include "models/train/run_internal.h"
 
 #include <math.h>
 
@@ -83,29 +83,40 @@ static double schedule_factor(const train_plan *plan, int64_t t, int64_t n)
 {
     double factor = plan->warmup > 0 ? nn_warmup_lr(1, t + 1, plan->warmup, 0) : 1;
     switch (plan->schedule) {
-    case TRAIN_COSINE:   return factor * nn_cosine_lr(1, t, n, 0);
-    case TRAIN_LINEAR:   return factor * (double)(n - t) / (double)n;
+    case TRAIN_COSINE: return factor * nn_cosine_lr(1, t, n, 0);
+    case TRAIN_LINEAR: return factor * (double)(n - t) / (double)n;
     case TRAIN_STEPWISE: return factor * nn_step_lr(1, t, (n + 2) / 3, 0.1);
-    default:             return factor;
+    default: return factor;
     }
 }
 
-static void set_rate(train_run *run, const train_optimizer *o)
+static void set_rate(train_run *run, int i)
 {
     const train_plan *plan = run->plan;
-    if (plan->schedule == TRAIN_CONSTANT && plan->warmup == 0)
-        return;
-    for (int i = 0; i < plan->n_optimizers; i++)
+    if (plan->schedule != TRAIN_CONSTANT || plan->warmup > 0)
+        nn_set_lr(plan->optimizers[i].optimizer, run->lr[i] * schedule_factor(plan, run->step, run->steps));
+}
+
+/* The optimizer's index in the plan; -1 if it is not there: it would be in no checkpoint. */
+static int index_of(const train_plan *plan, const train_optimizer *o)
+{
+    for (int i = 0; o && i < plan->n_optimizers; i++)
         if (plan->optimizers[i].optimizer == o->optimizer)
-            nn_set_lr(o->optimizer, run->lr[i] * schedule_factor(plan, run->step, run->steps));
+            return i;
+    return -1;
 }
 
 bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
 {
     train_run *run = s->run;
-    nn_module *part = o->part ? o->part : run->plan->model;
+    const int  index = index_of(run->plan, o);
+    if (index < 0) {
+        ag_fail(run->tape, "minimize: the optimizer is not one of the plan's");
+        return false;
+    }
     if (s->test)
         return !ag_error(run->tape);
+    nn_module *part = o->part ? o->part : run->plan->model;
     if (s->first)
         nn_zero_grad(part);
     if (!backward_to(s, s->share < 1 ? ag_scale(loss, s->share) : loss, part))
@@ -114,7 +125,7 @@ bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
         return true;
     if (run->plan->clip > 0)
         nn_clip_grad_norm(part, run->plan->clip);
-    set_rate(run, o);
+    set_rate(run, index);
     return nn_step(o->optimizer, run->tape);
 }
 
@@ -123,7 +134,8 @@ bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
 void train_report_number(train_step *s, const char *metric, double sum)
 {
     if (!train_sums_add(s->sums, metric, sum))
-        ag_fail(s->run->tape, "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
+        ag_fail(s->run->tape,
+                "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
                 metric ? metric : "NULL");
 }
 
@@ -132,7 +144,8 @@ void train_report(train_step *s, const char *metric, const ag_tensor *sum)
     if (ag_tensor_error(sum))
         return;
     if (ag_numel(&sum->shape) != 1)
-        ag_fail(s->run->tape, "report: %.40s has shape %s, expected one element", metric ? metric : "NULL", AG_STR(&sum->shape));
+        ag_fail(s->run->tape, "report: %.40s has shape %s, expected one element", metric ? metric : "NULL",
+                AG_STR(&sum->shape));
     else
         train_report_number(s, metric, ag_item(sum));
 }
@@ -145,6 +158,11 @@ ag_tape *train_tape(const train_step *s)
 bool train_is_test(const train_step *s)
 {
     return s->test;
+}
+
+int train_step_phase(const train_step *s)
+{
+    return s->run->phase;
 }
 
 int64_t train_step_number(const train_step *s)

@@ -22,21 +22,21 @@ static char folder[128];
 
 static void check_refused(const uint8_t *bytes, size_t n, int rank, const char *part)
 {
-    char name[160];
-    ds_idx idx;
+    char     name[160];
+    ds_idx   idx;
     tl_error e = {""};
     snprintf(name, sizeof name, "%s/file", folder);
     cr_assert(!ds_idx_read(write_file(name, bytes, n), rank, &idx, &e) && !idx.data, "not refused: %s", part);
     cr_assert(strstr(e.text, part), "\"%s\", expected \"%s\"", e.text, part);
 }
 
-#define FILE_REFUSED(rank, part, ...) \
+#define FILE_REFUSED(rank, part, ...)                                                                                  \
     check_refused((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), rank, part)
 
 Test(idx, reads_strictly)
 {
-    char name[160];
-    ds_idx idx;
+    char     name[160];
+    ds_idx   idx;
     tl_error e;
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     snprintf(name, sizeof name, "%s/good", folder);
@@ -59,9 +59,9 @@ Test(idx, reads_strictly)
 
 Test(idx, mnist_must_fit_together)
 {
-    char name[200];
+    char       name[200];
     ds_dataset d;
-    tl_error e;
+    tl_error   e;
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     cr_assert(!ds_mnist_read(folder, true, &d, &e) && strstr(e.text, "train-images-idx3-ubyte: No such file"));
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 255};
@@ -88,7 +88,7 @@ Test(dataset, every_byte_is_divided_by_255)
     for (int i = 0; i < 512; i++)
         pixels[i] = (uint8_t)(i < 256 ? i : 511 - i);
     ds_dataset d = {2, 1, 256, pixels, labels};
-    ag_real x[5 * 256];
+    ag_real    x[5 * 256];
     ds_images(&d, (int64_t[]){0, 1, 0, 1, 1}, 5, x);
     for (int i = 0; i < 5 * 256; i++) {
         int value = i / 256 == 0 || i / 256 == 2 ? i % 256 : 255 - i % 256;
@@ -99,7 +99,7 @@ Test(dataset, every_byte_is_divided_by_255)
 Test(idx, real_mnist)
 {
     ds_dataset d;
-    tl_error e;
+    tl_error   e;
     if (!mnist_folder())
         cr_skip_test("MNIST is not at hand");
     cr_assert(ds_mnist_read(mnist_folder(), true, &d, &e), "%s", e.text);
@@ -114,7 +114,7 @@ Test(idx, real_mnist)
 Test(digits, are_the_same_for_one_seed)
 {
     ds_dataset a, b, c;
-    tl_error e;
+    tl_error   e;
     cr_assert(ds_digits_make(300, 7, &a, &e) && ds_digits_make(200, 7, &b, &e) && ds_digits_make(200, 8, &c, &e));
     cr_assert(memcmp(a.pixels, b.pixels, 200 * 784) == 0 && memcmp(b.pixels, c.pixels, 200 * 784) != 0);
     uint64_t hash = 0xcbf29ce484222325u;
@@ -130,8 +130,8 @@ Test(digits, look_like_digits)
 {
     enum { N = 2000 };
     static double mean[10][784];
-    ds_dataset d;
-    tl_error e;
+    ds_dataset    d;
+    tl_error      e;
     cr_assert(ds_digits_make(N, 1, &d, &e));
     double ink = 0;
     for (int64_t i = 0; i < N; i++)
@@ -142,7 +142,7 @@ Test(digits, look_like_digits)
     cr_assert(ink > 0.06 && ink < 0.2, "mean pixel %g", ink);
     int right = 0;
     for (int64_t i = 0; i < N; i++) {
-        int nearest = 0;
+        int    nearest = 0;
         double least = INFINITY;
         for (int c = 0; c < 10; c++) {
             double distance = 0;
@@ -161,9 +161,9 @@ Test(digits, look_like_digits)
 
 Test(batches, give_each_example_once)
 {
-    ds_batches b;
+    ds_batches     b;
     const int64_t *index;
-    int seen[103], n_batches = 0;
+    int            seen[103], n_batches = 0;
     cr_assert(!ds_batches_init(&b, 0, 1, 1) && !ds_batches_init(&b, 10, 0, 1) && !ds_batches_init(&b, -1, 5, 1));
     cr_assert(ds_batches_init(&b, 103, 10, 1));
     int64_t first[2] = {0, 0};
@@ -218,7 +218,7 @@ Test(batches, seed_and_epoch_count)
 static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, tl_error *e)
 {
     uint8_t *file = calloc(1, 512);
-    size_t n = strlen(text), width = version == 1 ? 2 : 4, size = 8 + width + n + data;
+    size_t   n = strlen(text), width = version == 1 ? 2 : 4, size = 8 + width + n + data;
     memcpy(file, "\x93NUMPY", 6);
     file[6] = (uint8_t)version;
     file[8] = (uint8_t)n;
@@ -226,21 +226,22 @@ static bool npy_parses(int version, const char *text, size_t data, ds_npy *a, tl
     for (size_t i = 0; i + 4 <= data; i += 4) /* 1, 1, ... little-endian */
         memcpy(file + 8 + width + n + i, "\0\0\x80\x3f", 4);
     uint8_t *exact = realloc(file, size);
-    bool ok = ds_npy_parse(exact, size, "x", a, e);
+    bool     ok = ds_npy_parse(exact, size, "x", a, e);
     free(exact);
     return ok;
 }
 
 static void npy_refused(const char *text, size_t data, const char *part)
 {
-    ds_npy a;
+    ds_npy   a;
     tl_error e = {""};
-    cr_assert(!npy_parses(1, text, data, &a, &e) && !a.data && strstr(e.text, part), "%s: \"%s\", expected \"%s\"", text, e.text, part);
+    cr_assert(!npy_parses(1, text, data, &a, &e) && !a.data && strstr(e.text, part), "%s: \"%s\", expected \"%s\"",
+              text, e.text, part);
 }
 
 Test(npy, reads_float32_and_float64)
 {
-    ds_npy a;
+    ds_npy   a;
     tl_error e = {""};
     cr_assert(npy_parses(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 24, &a, &e), "%s", e.text);
     cr_assert(a.rank == 2 && a.dim[0] == 2 && a.dim[1] == 3 && a.count == 6 && (double)a.data[5] == 1);
@@ -251,7 +252,8 @@ Test(npy, reads_float32_and_float64)
     cr_assert(npy_parses(1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n", 24, &a, &e), "%s", e.text);
     cr_assert(a.count == 3 && fabs((double)a.data[2] - 0x1.f800000800000p-127 * 0x1p120) >= 0);
     ds_npy_free(&a);
-    cr_assert(npy_parses(3, "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, &a, &e) && a.rank == 0 && a.count == 1);
+    cr_assert(npy_parses(3, "{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, &a, &e) && a.rank == 0 &&
+              a.count == 1);
     ds_npy_free(&a);
 }
 
@@ -266,7 +268,8 @@ Test(npy, refuses)
     npy_refused(H("'<f4'", "Maybe", "(1,)"), 4, "neither True nor False");
     npy_refused(H("'<f4'", "False", "(0,)"), 0, "dimension 0 is no number of at least 1");
     npy_refused(H("'<f4'", "False", "(-1,)"), 4, "dimension 0");
-    npy_refused(H("'<f4'", "False", "(4294967296, 4294967296)"), 4, "dimension 1 is no number of at least 1, or too large");
+    npy_refused(H("'<f4'", "False", "(4294967296, 4294967296)"), 4,
+                "dimension 1 is no number of at least 1, or too large");
     npy_refused(H("'<f4'", "False", "(1,1,1,1,1,1,1,1,1)"), 4, "more than 8 dimensions");
     npy_refused(H("'<f4'", "False", "[1]"), 4, "no tuple");
     npy_refused(H("'<f4'", "False", "(1 1)"), 4, "no tuple of numbers");
@@ -277,32 +280,36 @@ Test(npy, refuses)
     npy_refused("{'kind': 1}", 4, "key kind is not expected");
     npy_refused("['descr']", 4, "no dictionary");
     npy_refused("{'descr", 4, "no dictionary of descr");
-    ds_npy a;
-    tl_error e = {""};
+    ds_npy               a;
+    tl_error             e = {""};
     static const uint8_t text[] = "\x93NUMPY\1\0\x10\0{'descr'";
     for (size_t n = 0; n < sizeof text; n++)
-        cr_assert(!ds_npy_parse(text, n, "x", &a, &e) && strstr(e.text, n < 10 ? "is no .npy file" : "ends within its header"), "%s", e.text);
+        cr_assert(!ds_npy_parse(text, n, "x", &a, &e) &&
+                      strstr(e.text, n < 10 ? "is no .npy file" : "ends within its header"),
+                  "%s", e.text);
     cr_assert(!npy_parses(4, H("'<f4'", "False", "(1,)"), 4, &a, &e) && strstr(e.text, "is no .npy file"));
-    cr_assert(!ds_npy_read(NULL, &a, &e) && !ds_npy_read("/nonexistent/x", &a, &e) && strstr(e.text, "/nonexistent/x: No such file"));
+    cr_assert(!ds_npy_read(NULL, &a, &e) && !ds_npy_read("/nonexistent/x", &a, &e) &&
+              strstr(e.text, "/nonexistent/x: No such file"));
 }
 
 Test(npy, writes_what_it_reads)
 {
-    char path[200];
+    char          path[200];
     const int64_t dim[] = {2, 1, 3};
     const ag_real data[] = {1, -2, (ag_real)3.5, 0, (ag_real)1e-30, 4};
-    ds_npy a;
-    tl_error e;
+    ds_npy        a;
+    tl_error      e;
     for (int rank = 0; rank <= 3; rank++) {
         snprintf(path, sizeof path, "%s/a.npy", scratch_folder());
         FILE *f = fopen(path, "wb");
         cr_assert(f && ds_npy_write(f, rank, dim, data) && fclose(f) == 0);
         cr_assert(ds_npy_read(path, &a, &e), "%s", e.text);
-        cr_assert(a.rank == rank && !memcmp(a.dim, dim, (size_t)rank * sizeof *dim) && !memcmp(a.data, data, (size_t)a.count * sizeof *data));
+        cr_assert(a.rank == rank && !memcmp(a.dim, dim, (size_t)rank * sizeof *dim) &&
+                  !memcmp(a.data, data, (size_t)a.count * sizeof *data));
         ds_npy_free(&a);
     }
     static const ag_real many[100000];
-    FILE *full = fopen("/dev/full", "wb");
+    FILE                *full = fopen("/dev/full", "wb");
     cr_assert(!full || !ds_npy_write(full, 1, &(int64_t){100000}, many));
     cr_assert(!ds_npy_write(NULL, 1, dim, data));
     if (full)
@@ -316,9 +323,9 @@ Test(npy, seeds_of_the_fuzzer)
         const char *name;
         int         rank;
     } npy[] = {{"two", 2}, {"big", 1}, {"scalar", 0}, {"version2", 1}}, idx[] = {{"one", 1}, {"two", 2}, {"three", 3}};
-    char path[64];
-    ds_npy a;
-    ds_idx b;
+    char     path[64];
+    ds_npy   a;
+    ds_idx   b;
     tl_error e;
     for (int i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "tests/fuzz/seeds/npy/%s", npy[i].name);

@@ -15,7 +15,7 @@
 
 static uint8_t *read_golden(const char *name, size_t *size)
 {
-    char path[160];
+    char     path[160];
     tl_error why;
     snprintf(path, sizeof path, GOLDEN "%s", name);
     uint8_t *bytes = tl_read_file(path, size, &why);
@@ -37,14 +37,14 @@ static void check_greys(FILE *f, const char *name, const ds_picture *p)
 
 Test(picture, files_of_every_kind_are_read)
 {
-    FILE *f = fopen(GOLDEN "expected.txt", "r");
-    char name[64], path[160];
+    FILE     *f = fopen(GOLDEN "expected.txt", "r");
+    char      name[64], path[160];
     long long height, width;
-    int files = 0;
+    int       files = 0;
     cr_assert(f && fscanf(f, "#%*[^\n]") == 0);
     for (; fscanf(f, "%63s %lld %lld", name, &height, &width) == 3; files++) {
         ds_picture p;
-        tl_error why;
+        tl_error   why;
         snprintf(path, sizeof path, GOLDEN "%s", name);
         cr_assert(ds_picture_read(path, &p, &why), "%s", why.text);
         cr_assert(p.height == height && p.width == width, "%s", name);
@@ -59,14 +59,20 @@ Test(picture, the_first_bytes_tell_the_format)
 {
     static const struct {
         const char *bytes, *part;
-    } others[] = {{"\xff\xd8\xff\xe0", "a JPEG file; save the picture as PNG"}, {"GIF89a", "a GIF file"}, {"P7\n", "a PAM file"},
-                  {"BM....", "a BMP file"}, {"P8", "neither PNG nor PGM, PPM or PBM"}, {"P", "neither"}, {"", "neither"}};
+    } others[] = {{"\xff\xd8\xff\xe0", "a JPEG file; save the picture as PNG"},
+                  {"GIF89a", "a GIF file"},
+                  {"P7\n", "a PAM file"},
+                  {"BM....", "a BMP file"},
+                  {"P8", "neither PNG nor PGM, PPM or PBM"},
+                  {"P", "neither"},
+                  {"", "neither"}};
     ds_picture p;
-    tl_error why;
+    tl_error   why;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const uint8_t *bytes = (const uint8_t *)others[i].bytes;
         cr_assert(!ds_picture_known(bytes, strlen(others[i].bytes)));
-        cr_assert(!ds_picture_parse(bytes, strlen(others[i].bytes), "file", &p, &why) && !p.grey && strstr(why.text, others[i].part));
+        cr_assert(!ds_picture_parse(bytes, strlen(others[i].bytes), "file", &p, &why) && !p.grey &&
+                  strstr(why.text, others[i].part));
     }
     cr_assert(ds_picture_known((const uint8_t *)"P5", 2) && ds_picture_known((const uint8_t *)"\x89PNG", 4));
     cr_assert(!ds_picture_known(NULL, 0) && !ds_picture_parse(NULL, 0, NULL, &p, NULL));
@@ -107,15 +113,23 @@ static void sign(uint8_t *png, size_t size)
         put_number(png + at + 8 + n, crc(png + at + 4, n + 4));
 }
 
-static const char *const damaged[] = {"grey1_interlaced.png", "rgb16.png",       "palette2_alpha.png", "palette4_interlaced.png",
-                                      "rgba8.png",            "grey16_key.png",  "stored.png",         "fixed.png",
-                                      "huffman_only.png",     "one_pixel.png",   "rgb8_palette_in_pieces.png"};
+static const char *const damaged[] = {"grey1_interlaced.png",
+                                      "rgb16.png",
+                                      "palette2_alpha.png",
+                                      "palette4_interlaced.png",
+                                      "rgba8.png",
+                                      "grey16_key.png",
+                                      "stored.png",
+                                      "fixed.png",
+                                      "huffman_only.png",
+                                      "one_pixel.png",
+                                      "rgb8_palette_in_pieces.png"};
 
 /* A copy of exactly the file's size, so that AddressSanitizer sees each read past its end. */
 static bool parse_copy(const uint8_t *bytes, size_t size, tl_error *why)
 {
     ds_picture p;
-    uint8_t *copy = malloc(size ? size : 1);
+    uint8_t   *copy = malloc(size ? size : 1);
     cr_assert(copy);
     memcpy(copy, bytes, size);
     bool ok = ds_picture_parse(copy, size, "file", &p, why);
@@ -128,7 +142,7 @@ static bool parse_copy(const uint8_t *bytes, size_t size, tl_error *why)
 Test(png, every_truncation_is_refused)
 {
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-        size_t size;
+        size_t   size;
         tl_error why;
         uint8_t *bytes = read_golden(damaged[i], &size);
         for (size_t n = 0; n < size; n++)
@@ -142,7 +156,7 @@ Test(png, every_changed_byte_is_refused_or_harmless)
 {
     static const uint8_t change[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-        size_t size;
+        size_t   size;
         tl_error why;
         uint8_t *bytes = read_golden(damaged[i], &size), *copy = malloc(size);
         for (size_t at = 0; at < size; at++)
@@ -200,8 +214,9 @@ static void check_png(const builder *b, const char *part)
 
 Test(png, a_header_must_be_possible)
 {
-    static const int wrong[][2] = {{3, 0}, {32, 0}, {0, 0}, {4, 2}, {16, 3}, {8, 1}, {8, 5}, {8, 7}, {8, 255}, {2, 4}, {1, 6}};
-    builder b;
+    static const int wrong[][2] = {{3, 0}, {32, 0}, {0, 0},   {4, 2}, {16, 3}, {8, 1},
+                                   {8, 5}, {8, 7},  {8, 255}, {2, 4}, {1, 6}};
+    builder          b;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         b = begin(2, 1, wrong[i][0], wrong[i][1], 0);
         check_png(&b, "which PNG does not have");
@@ -228,7 +243,7 @@ Test(png, a_header_must_be_possible)
 Test(png, chunks_must_be_in_order)
 {
     static const uint8_t colours[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    builder b = begin(2, 1, 8, 0, 0);
+    builder              b = begin(2, 1, 8, 0, 0);
     add(&b, "IEND", NULL, 0);
     check_png(&b, "no IDAT chunk");
     b = begin(2, 1, 8, 0, 0);
@@ -268,8 +283,9 @@ Test(png, chunks_must_be_in_order)
 Test(png, data_must_fit_the_header)
 {
     tl_error why;
-    builder b = begin(2, 1, 8, 0, 0);
-    add(&b, "IDAT", two, 3), add(&b, "IDAT", NULL, 0), add(&b, "IDAT", two + 3, sizeof two - 3), add(&b, "IEND", NULL, 0);
+    builder  b = begin(2, 1, 8, 0, 0);
+    add(&b, "IDAT", two, 3), add(&b, "IDAT", NULL, 0), add(&b, "IDAT", two + 3, sizeof two - 3),
+        add(&b, "IEND", NULL, 0);
     cr_assert(parse_copy(b.bytes, b.size, &why), "%s", why.text);
     memcpy(b.bytes + b.size, "more", 4);
     cr_assert(parse_copy(b.bytes, b.size + 4, &why), "what follows IEND is ignored");
@@ -286,7 +302,8 @@ Test(png, data_must_fit_the_header)
     add(&b, "PLTE", "abcdef", 6), add(&b, "IDAT", two, sizeof two), add(&b, "IEND", NULL, 0);
     check_png(&b, "a pixel has colour 65 of a palette of 2");
     b = begin(2, 1, 8, 0, 0);
-    add(&b, "IDAT", (const uint8_t[]){0x78, 1, 1, 3, 0, 0xfc, 0xff, 5, 65, 66, 0, 214, 0, 137}, 14), add(&b, "IEND", NULL, 0);
+    add(&b, "IDAT", (const uint8_t[]){0x78, 1, 1, 3, 0, 0xfc, 0xff, 5, 65, 66, 0, 214, 0, 137}, 14),
+        add(&b, "IEND", NULL, 0);
     check_png(&b, "a row has filter 5");
     b.bytes[b.size - 1] ^= 1;
     check_png(&b, "damaged: the CRC of its IEND chunk is ae426082, the file says ae426083");
@@ -311,14 +328,18 @@ static void check_stream(size_t expected, const char *part, const uint8_t *bytes
 }
 
 /* The streams are 0x78, 0x01 and these bytes. */
-#define STREAM(expected, part, ...) \
-    check_stream(expected, part, (const uint8_t[]){0x78, 0x01, __VA_ARGS__}, sizeof((const uint8_t[]){0x78, 0x01, __VA_ARGS__}))
-#define DYNAMIC 0x0d, 0xe0, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20 /* 258 literals and lengths, 1 distance; lengths 0, 1, 2, 16, 18 */
+#define STREAM(expected, part, ...)                                                                                    \
+    check_stream(expected, part, (const uint8_t[]){0x78, 0x01, __VA_ARGS__},                                           \
+                 sizeof((const uint8_t[]){0x78, 0x01, __VA_ARGS__}))
+#define DYNAMIC                                                                                                        \
+    0x0d, 0xe0, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80,                                                                    \
+        0x20 /* 258 literals and lengths, 1 distance; lengths 0, 1, 2, 16, 18 */
 
 Test(inflate, damaged_streams_are_refused)
 {
     STREAM(9, NULL, 0x4b, 0x4c, 0x4a, 0x86, 0x20, 0x00, 0x11, 0x3d, 0x03, 0x73);
-    STREAM(9, "their Adler-32 is 113d0373, the file says 113d0374", 0x4b, 0x4c, 0x4a, 0x86, 0x20, 0x00, 0x11, 0x3d, 0x03, 0x74);
+    STREAM(9, "their Adler-32 is 113d0373, the file says 113d0374", 0x4b, 0x4c, 0x4a, 0x86, 0x20, 0x00, 0x11, 0x3d,
+           0x03, 0x74);
     STREAM(9, "more bytes follow their end", 0x4b, 0x4c, 0x4a, 0x86, 0x20, 0x00, 0x11, 0x3d, 0x03, 0x73, 0);
     STREAM(9, "they end within their checksum", 0x4b, 0x4c, 0x4a, 0x86, 0x20, 0x00, 0x11, 0x3d, 0x03);
     STREAM(9, "they end too early", 0x4b, 0x4c, 0x4a, 0x86, 0x20);
@@ -343,17 +364,23 @@ Test(inflate, damaged_codes_are_refused)
 {
     STREAM(4, NULL, DYNAMIC, 0xdc, 0xea, 0xff, 0x4f, 0x94, 0x16, 0x03, 0xce, 0x01, 0x85);
     STREAM(4, "a code that stands for nothing", DYNAMIC, 0xdc, 0xea, 0xff, 0x4f, 0x94, 0x1e, 0x03, 0xce, 0x01, 0x85);
-    STREAM(4, "the code of the literals is not complete", DYNAMIC, 0xdc, 0xea, 0xff, 0x4f, 0x98, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "the code of the literals is not complete", DYNAMIC, 0xdc, 0xda, 0xff, 0x4f, 0x94, 0x00, 0x00, 0x00, 0x01);
+    STREAM(4, "the code of the literals is not complete", DYNAMIC, 0xdc, 0xea, 0xff, 0x4f, 0x98, 0x00, 0x00, 0x00,
+           0x01);
+    STREAM(4, "the code of the literals is not complete", DYNAMIC, 0xdc, 0xda, 0xff, 0x4f, 0x94, 0x00, 0x00, 0x00,
+           0x01);
     STREAM(4, "a block without an end", DYNAMIC, 0xdc, 0xea, 0xff, 0x4f, 0xa0, 0x00, 0x00, 0x00, 0x01);
     STREAM(4, "a repeated code length has none before it", DYNAMIC, 0x0c, 0x00, 0x00, 0x00, 0x01);
     STREAM(4, "or goes beyond the last", DYNAMIC, 0xfc, 0xff, 0x3f, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "the code of the code lengths", 0x0d, 0xe0, 0x01, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "the code of the code lengths", 0x0d, 0xe0, 0x01, 0x04, 0x00, 0x00, 0x00, 0x40, 0x10, 0x00, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "more than 286 literals", 0xf5, 0xe0, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0x00, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "or more than 30 distances", 0x0d, 0xfe, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0x00, 0x00, 0x00, 0x00, 0x01);
-    STREAM(4, "the code of the distances is not complete", 0x0d, 0xe1, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0xdc, 0xea, 0xff,
-           0x4f, 0x54, 0x00, 0x00, 0x00, 0x00, 0x01);
+    STREAM(4, "the code of the code lengths", 0x0d, 0xe0, 0x01, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+           0x00, 0x01);
+    STREAM(4, "the code of the code lengths", 0x0d, 0xe0, 0x01, 0x04, 0x00, 0x00, 0x00, 0x40, 0x10, 0x00, 0x00, 0x00,
+           0x00, 0x01);
+    STREAM(4, "more than 286 literals", 0xf5, 0xe0, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0x00, 0x00, 0x00, 0x00,
+           0x01);
+    STREAM(4, "or more than 30 distances", 0x0d, 0xfe, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0x00, 0x00, 0x00, 0x00,
+           0x01);
+    STREAM(4, "the code of the distances is not complete", 0x0d, 0xe1, 0x87, 0x09, 0x00, 0x00, 0x00, 0x80, 0x20, 0xdc,
+           0xea, 0xff, 0x4f, 0x54, 0x00, 0x00, 0x00, 0x00, 0x01);
 }
 
 /* ---- PGM and its siblings. ---- */
@@ -400,9 +427,10 @@ Test(pgm, damaged_files_are_refused)
 
 Test(pgm, every_changed_byte_is_refused_or_harmless)
 {
-    static const char *const names[] = {"text.pbm", "text.pgm", "text.ppm", "binary.pbm", "binary.pgm", "binary16.pgm", "binary.ppm"};
+    static const char *const names[] = {"text.pbm",   "text.pgm",     "text.ppm",  "binary.pbm",
+                                        "binary.pgm", "binary16.pgm", "binary.ppm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t size;
+        size_t   size;
         tl_error why;
         uint8_t *bytes = read_golden(names[i], &size);
         for (size_t n = 0; n < size; n++) {
@@ -422,9 +450,9 @@ Test(pgm, every_changed_byte_is_refused_or_harmless)
 
 static bool read_and_draw(const uint8_t *bytes, size_t size, tl_error *why)
 {
-    ag_real digit[784];
+    ag_real    digit[784];
     ds_picture p;
-    bool ok = ds_picture_parse(bytes, size, "file", &p, why) && ds_picture_to_digit(&p, 28, 28, digit, why);
+    bool       ok = ds_picture_parse(bytes, size, "file", &p, why) && ds_picture_to_digit(&p, 28, 28, digit, why);
     ds_picture_free(&p);
     return ok;
 }
@@ -433,15 +461,16 @@ Test(picture, every_failed_allocation_is_reported)
 {
     static const char *const names[] = {"rgba8_interlaced.png", "far_copies.png", "binary.pgm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t size;
-        long made, limit = 0;
+        size_t   size;
+        long     made, limit = 0;
         uint8_t *bytes = read_golden(names[i], &size);
         for (bool ok = false; !ok; limit++) {
             tl_error why = {""};
             malloc_watch(limit);
             ok = read_and_draw(bytes, size, &why);
             made = malloc_unwatch();
-            cr_assert(ok ? made == limit : strstr(why.text, "out of memory") != NULL, "%s: allocation %ld: %s", names[i], limit, why.text);
+            cr_assert(ok ? made == limit : strstr(why.text, "out of memory") != NULL, "%s: allocation %ld: %s",
+                      names[i], limit, why.text);
         }
         cr_assert(limit > 3, "%s: %ld allocations", names[i], limit - 1);
         free(bytes);

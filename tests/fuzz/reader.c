@@ -1,5 +1,5 @@
-/* A reader of files under libFuzzer: READER is safetensors, npy, idx, png or pgm. `make fuzz` builds and runs all of them. In a build
- * with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no checksums. */
+/* A reader of files under libFuzzer: READER is safetensors, npy, idx, png or pgm. `make fuzz` builds and runs all of
+ * them. In a build with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no checksums. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static inline void try_safetensors(const uint8_t *bytes, size_t size)
 {
     nn_safetensors file;
-    tl_error why;
-    double sum = 0;
+    tl_error       why;
+    double         sum = 0;
     if (!nn_safetensors_parse(bytes, size, &file, &why))
         return;
     for (int64_t i = 0; i < file.n_tensors; i++) {
@@ -39,9 +39,9 @@ static inline void try_safetensors(const uint8_t *bytes, size_t size)
 
 static inline void try_npy(const uint8_t *bytes, size_t size)
 {
-    ds_npy a;
+    ds_npy   a;
     tl_error error;
-    double sum = 0;
+    double   sum = 0;
     if (ds_npy_parse(bytes, size, "file", &a, &error))
         for (int64_t i = 0; i < a.count; i++)
             sum += (double)a.data[i];
@@ -53,7 +53,7 @@ static inline void try_npy(const uint8_t *bytes, size_t size)
 static inline void try_idx(const uint8_t *bytes, size_t size)
 {
     for (int rank = 1; rank <= DS_IDX_MAX_RANK; rank++) {
-        ds_idx a;
+        ds_idx   a;
         tl_error error;
         if (ds_idx_parse(bytes, size, "file", rank, &a, &error) && a.data[0] > 255)
             abort();
@@ -82,14 +82,14 @@ static inline void try_picture(bool ok, ds_picture *p)
 static inline void try_png(const uint8_t *bytes, size_t size)
 {
     ds_picture p;
-    tl_error error;
+    tl_error   error;
     try_picture(ds_png_parse(bytes, size, "file", &p, &error), &p);
 }
 
 static inline void try_pgm(const uint8_t *bytes, size_t size)
 {
     ds_picture p;
-    tl_error error;
+    tl_error   error;
     try_picture(ds_pgm_parse(bytes, size, "file", &p, &error), &p);
 }
 

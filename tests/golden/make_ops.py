@@ -1,22 +1,25 @@
-"""Makes tests/golden/ops.txt: what PyTorch computes, in double, for each sample of tests/support/samples.c.
+"""Adds to tests/golden/ops.txt what PyTorch computes, in double, for each sample of tests/support/samples.c that is not there yet.
+The inputs of a case depend on its name alone, so that a new case changes no other. `make golden` runs it:
 
-    make build/f64/tests/list_samples
-    build/f64/tests/list_samples | python3 tests/golden/make_ops.py > tests/golden/ops.txt
+    build/f64/tests/list_samples | python3 tests/golden/make_ops.py [--all]        --all: makes all cases anew
 """
+import io
+import os
 import sys
+import zlib
 
 import torch
 import torch.nn.functional as F
 
-torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.txt")
 
 UNARY = {
     "neg": torch.neg, "abs": torch.abs, "exp": torch.exp, "log": torch.log, "log1p": torch.log1p,
     "sqrt": torch.sqrt, "square": torch.square, "reciprocal": torch.reciprocal, "relu": F.relu, "gelu": F.gelu,
     "silu": F.silu, "softplus": F.softplus, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.7), "elu": lambda x: F.elu(x, 0.7), "scale": lambda x: x * 0.7,
-    "shift": lambda x: x + 0.7, "pow": lambda x: x ** 0.7, "clamp": lambda x: x.clamp(-0.7, 0.8),
+    "shift": lambda x: x + 0.7, "rsub": lambda x: 0.7 - x, "pow": lambda x: x ** 0.7, "clamp": lambda x: x.clamp(-0.7, 0.8),
 }
 BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
           "minimum": torch.minimum}
@@ -75,6 +78,7 @@ OTHER = {
     "logsumexp/last": lambda x: x.logsumexp(2), "logsumexp/first": lambda x: x.logsumexp(0),
     "matmul/": torch.matmul, "linear/bias": F.linear, "linear/plain": F.linear,
     "embedding/": lambda i, w: F.embedding(i.long(), w), "dropout/eval": lambda x: F.dropout(x, 0.4, False),
+    "one_hot/times": lambda i, x: F.one_hot(i.long(), 4) * x,
 }
 
 
@@ -88,7 +92,9 @@ def function(name):
         return lambda a, b: kl(a, b, variant)
     if op in LOSSES:
         return lambda a, b: LOSSES[op](a, b, reduction=variant)
-    return OTHER[name]
+    if name in OTHER:
+        return OTHER[name]
+    return getattr(torch, op, None) or getattr(F, op)  # a new op of one tensor under its PyTorch name
 
 
 def make_input(domain, shape):
@@ -103,24 +109,57 @@ def make_input(domain, shape):
     return x.requires_grad_(domain != "index")
 
 
-def write(label, x):
-    print(label, x.dim(), *x.shape, *("%.12g" % v for v in x.detach().flatten().tolist()))
+def write(f, label, x):
+    print(label, x.dim(), *x.shape, *("%.12g" % v for v in x.detach().flatten().tolist()), file=f)
 
 
-for line in sys.stdin:
-    name, k, *inputs = line.split()
+def make_case(name, k, inputs):
+    """The lines of one case."""
+    f = io.StringIO()
     args = []
+    torch.manual_seed(zlib.crc32(f"{name} {k}".encode()))
     for text in inputs:
         domain, _, dims = text.partition(":")
         args.append(make_input(domain, [int(d) for d in dims.split(",")] if dims else []))
     y = function(name)(*args)
     weight = torch.randint(-20, 20, y.shape) / 10 + 0.05
     (y * weight).sum().backward()
-    print("case", name, k)
+    print("case", name, k, file=f)
     for x in args:
-        write("in", x)
-    write("weight", weight)
-    write("out", y)
+        write(f, "in", x)
+    write(f, "weight", weight)
+    write(f, "out", y)
     for x in args:
         if x.requires_grad:
-            write("grad", x.grad if x.grad is not None else torch.zeros_like(x))
+            write(f, "grad", x.grad if x.grad is not None else torch.zeros_like(x))
+    return f.getvalue()
+
+
+def read_cases():
+    """The cases that are there: (name, set) to lines."""
+    cases = {}
+    if "--all" not in sys.argv and os.path.exists(GOLDEN):
+        for text in open(GOLDEN).read().split("case ")[1:]:
+            name, k = text.split(None, 2)[:2]
+            cases[name, k] = "case " + text
+    return cases
+
+
+def has_shapes(case, inputs):
+    """Whether a case is of inputs of these shapes."""
+    shapes = [line.split()[1:] for line in case.splitlines() if line.startswith("in ")]
+    wanted = [text.partition(":")[2].split(",") if ":" in text else [] for text in inputs]
+    return len(shapes) == len(wanted) and all(s[1:1 + int(s[0])] == w for s, w in zip(shapes, wanted))
+
+
+old, new = read_cases(), []
+for line in sys.stdin:
+    name, k, *inputs = line.split()
+    case = old.get((name, k), "")
+    if not has_shapes(case, inputs):
+        print("made", name, k)
+        case = make_case(name, k, inputs)
+    new.append(case)
+with open(GOLDEN + ".part", "w") as f:
+    f.write("".join(new))
+os.replace(GOLDEN + ".part", GOLDEN)

@@ -58,19 +58,19 @@ def conv_loss(m, x, t):
 
 
 WORKLOADS = {
-    "a": (zoo.Vae, 1e-3, vae_loss),
-    "b": (zoo.relu20, 1e-3, mse_loss),
-    "d": (zoo.tanh3, 5e-3, mse_loss),
-    "e": (zoo.conv_ae, 1e-3, conv_loss),
-    "i": (zoo.ConvVae, 1e-3, vae_loss),
+    "a": vae_loss,
+    "b": mse_loss,
+    "d": mse_loss,
+    "e": conv_loss,
+    "i": vae_loss,
 }
-for name, (make, lr, loss_of) in WORKLOADS.items():
-    model = make()
+for name, loss_of in WORKLOADS.items():
+    model = zoo.make(name)
     with torch.no_grad():
         for k, p in enumerate(model.parameters(), 1):
             bound = p[0].numel() ** -0.5 if p.dim() > 1 else 0.05
             p.copy_((values(p.numel(), k) * bound).reshape(p.shape))
-    adam = torch.optim.Adam(model.parameters(), lr=lr)
+    adam = torch.optim.Adam(model.parameters(), lr=zoo.RECIPES[name].lr)
     print("workload", name)
     for t in range(STEPS):
         x = ((values(BATCH * 784, 104729 * t) + 1) / 2).reshape(BATCH, 784)

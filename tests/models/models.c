@@ -4,6 +4,7 @@
 #include "models/chunked_vae.h"
 #include "models/conv_ae.h"
 #include "models/conv_vae.h"
+#include "models/cvae.h"
 #include "models/denoising_ae.h"
 #include "models/mlp_ae.h"
 #include "models/mlp_classifier.h"
@@ -14,7 +15,7 @@
 Test(vae, is_its_formulas)
 {
     ag_tape *tape = ag_tape_new(4);
-    vae *m = vae_new((vae_config){1, 1, 1});
+    vae     *m = vae_new((vae_config){1, 1, 1});
     nn_reset_parameters(&m->base, 1);
     const char *const zero[] = {"fc1.weight", "fc1.bias", "fc21.weight", "fc22.weight", "fc3.bias", "fc4.bias"};
     for (int i = 0; i < 6; i++)
@@ -31,7 +32,8 @@ Test(vae, is_its_formulas)
     cr_assert(fabs(ag_item(l.kld) - (4 + 1e4 - 1 - log(4)) / 2) < 1e-2);
     cr_assert(fabs(ag_item(l.total) - (ag_item(l.bce) + 3 * ag_item(l.kld))) < 1e-2);
     ag_tensor *two = ag_zeros(tape, AG_SHAPE(2, 1));
-    cr_assert(fabs(ag_item(vae_loss((vae_output){two, two, two}, two, 1).bce) - 2 * log(2)) < 1e-5, "a sum over the batch");
+    cr_assert(fabs(ag_item(vae_loss((vae_output){two, two, two}, two, 1).bce) - 2 * log(2)) < 1e-5,
+              "a sum over the batch");
     nn_module_free(&m->base), ag_tape_free(tape);
 }
 
@@ -44,8 +46,8 @@ static void check_learns(nn_module *m, loss_fn *loss, ag_shape shape)
     cr_assert(m && !nn_error(m), "%s", nn_error(m));
     nn_reset_parameters(m, 1);
     nn_optimizer *o = nn_adam(m, nn_adam_defaults(1e-3));
-    ag_tape *tape = ag_tape_new(1);
-    double first = 0, last = 0;
+    ag_tape      *tape = ag_tape_new(1);
+    double        first = 0, last = 0;
     for (int step = 0; step < 40; step++) {
         if (step == 1)
             malloc_watch(-1);
@@ -90,6 +92,12 @@ static ag_tensor *loss_vae(nn_module *m, ag_tensor *x)
     return vae_loss(vae_forward((vae *)m, x), x, 1).total;
 }
 
+static ag_tensor *loss_cvae(nn_module *m, ag_tensor *x)
+{
+    ag_tensor *label = ag_input(x->tape, AG_SHAPE(4), (ag_real[]){2, 0, 1, 2});
+    return vae_loss(cvae_forward((cvae *)m, x, ag_one_hot(label, 3)), x, 1).total;
+}
+
 static ag_tensor *loss_chunked_vae(nn_module *m, ag_tensor *x)
 {
     return chunked_vae_loss(chunked_vae_forward((chunked_vae *)m, x), x, 1).total;
@@ -102,12 +110,16 @@ static ag_tensor *loss_denoising(nn_module *m, ag_tensor *x)
 
 Test(models, other_sizes)
 {
-    mlp_ae_config mlp = {.widths = 3, .width = {PIXELS, 32, 4}, .activation = nn_tanh, .output = nn_sigmoid, .dropout = 0.1};
+    mlp_ae_config mlp = {
+        .widths = 3, .width = {PIXELS, 32, 4}, .activation = nn_tanh, .output = nn_sigmoid, .dropout = 0.1};
     check_learns(&mlp_ae_new(&mlp)->base, loss_mlp_ae, AG_SHAPE(4, PIXELS));
     check_learns(&conv_ae_new((conv_ae_config){3, SIDE, SIDE, 6, 4})->base, loss_conv_ae, AG_SHAPE(4, 3, SIDE, SIDE));
-    check_learns(&conv_vae_new((conv_vae_config){3, SIDE, SIDE, 4, 6, 5})->base, loss_conv_vae, AG_SHAPE(4, 3, SIDE, SIDE));
+    check_learns(&conv_vae_new((conv_vae_config){3, SIDE, SIDE, 4, 6, 5})->base, loss_conv_vae,
+                 AG_SHAPE(4, 3, SIDE, SIDE));
     check_learns(&vae_new((vae_config){PIXELS, 32, 4})->base, loss_vae, AG_SHAPE(4, PIXELS));
-    check_learns(&chunked_vae_new((chunked_vae_config){PIXELS, 32, 16, 4})->base, loss_chunked_vae, AG_SHAPE(4, PIXELS));
+    check_learns(&cvae_new((cvae_config){PIXELS, 32, 4, 3})->base, loss_cvae, AG_SHAPE(4, PIXELS));
+    check_learns(&chunked_vae_new((chunked_vae_config){PIXELS, 32, 16, 4})->base, loss_chunked_vae,
+                 AG_SHAPE(4, PIXELS));
     for (int noise = DENOISING_VECTOR; noise <= DENOISING_SALTPEPPER; noise++)
         for (int kind = 0; kind < 3; kind++) {
             denoising_ae_config c = {3, SIDE, SIDE, 12, kind == 1 ? 24 : 0, kind == 2, (denoising_noise)noise, 0.1};
@@ -118,10 +130,12 @@ Test(models, other_sizes)
 Test(models, refuse_impossible_sizes)
 {
     mlp_ae_config none = {.widths = 1};
-    nn_module *bad[] = {&mlp_ae_new(&none)->base, &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4})->base,
-                        &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5})->base,
-                        &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1})->base,
-                        &vae_new((vae_config){0, 5, 2})->base};
+    nn_module    *bad[] = {&mlp_ae_new(&none)->base,
+                           &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4})->base,
+                           &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5})->base,
+                           &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1})->base,
+                           &vae_new((vae_config){0, 5, 2})->base,
+                           &cvae_new((cvae_config){4, 5, 0, 3})->base};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect(nn_error(bad[i]), "model %d", (int)i);
         nn_module_free(bad[i]);
@@ -132,10 +146,10 @@ Test(models, refuse_impossible_sizes)
 
 Test(models, noises)
 {
-    ag_tape *tape = ag_tape_new(3);
+    ag_tape      *tape = ag_tape_new(3);
     denoising_ae *m = denoising_ae_new((denoising_ae_config){1, 20, 20, 4, 0, false, DENOISING_MASKING, 0.25});
-    int zeros = 0, ones = 0, same = 0;
-    ag_tensor *y = denoising_ae_corrupt(m, ag_full(tape, AG_SHAPE(5, 400), 0.5));
+    int           zeros = 0, ones = 0, same = 0;
+    ag_tensor    *y = denoising_ae_corrupt(m, ag_full(tape, AG_SHAPE(5, 400), 0.5));
     for (int i = 0; i < 2000; i++)
         zeros += y->data[i] <= 0;
     cr_assert(zeros > 430 && zeros < 570, "masking: %d of 2000", zeros);
@@ -146,7 +160,8 @@ Test(models, noises)
         zeros += y->data[i] <= 0;
         ones += y->data[i] >= 1;
     }
-    cr_assert(zeros > 190 && zeros < 310 && ones > 190 && ones < 310, "salt and pepper: %d and %d of 2000", ones, zeros);
+    cr_assert(zeros > 190 && zeros < 310 && ones > 190 && ones < 310, "salt and pepper: %d and %d of 2000", ones,
+              zeros);
     m->config.noise = DENOISING_VECTOR;
     y = denoising_ae_corrupt(m, ag_full(tape, AG_SHAPE(5, 400), 0.5));
     for (int i = 0; i < 400; i++)
@@ -161,11 +176,12 @@ Test(models, noises)
 Test(models, denoiser)
 {
     enum { N = 6, IMAGE = 64 };
-    ag_real x[N * IMAGE], code[N * 5], again[N * IMAGE];
+    ag_real  x[N * IMAGE], code[N * 5], again[N * IMAGE];
     denoiser d;
     for (int i = 0; i < N * IMAGE; i++)
         x[i] = (ag_real)(i % 7 < 3 ? 0.9 : 0.1);
-    cr_assert(denoiser_init(&d, (denoising_ae_config){1, 8, 8, 5, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1), "%s", denoiser_error(&d));
+    cr_assert(denoiser_init(&d, (denoising_ae_config){1, 8, 8, 5, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1), "%s",
+              denoiser_error(&d));
     double before = denoiser_total_cost(&d, x, N);
     for (int step = 0; step < 60; step++)
         cr_assert(denoiser_partial_fit(&d, x, N) > 0);
@@ -179,7 +195,8 @@ Test(models, denoiser)
     cr_assert(isnan(denoiser_partial_fit(&d, NULL, N)) && denoiser_error(&d) && !denoiser_transform(&d, x, 0, code));
     cr_assert(denoiser_partial_fit(&d, x, N) > 0, "the next pass is a fresh one");
     denoiser_free(&d);
-    cr_assert(!denoiser_init(&d, (denoising_ae_config){1, 8, 8, 0, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1) && denoiser_error(&d));
+    cr_assert(!denoiser_init(&d, (denoising_ae_config){1, 8, 8, 0, 0, false, DENOISING_GAUSSIAN, 0.1}, 0.01, 1) &&
+              denoiser_error(&d));
     denoiser_free(&d);
 }
 
@@ -188,11 +205,11 @@ Test(models, denoiser)
 Test(models, xor)
 {
     static const ag_real inputs[] = {0, 0, 0, 1, 1, 0, 1, 1}, targets[] = {0, 1, 1, 0};
-    nn_module *net = nn_sequential(nn_linear(2, 8), nn_tanh(), nn_linear(8, 1));
+    nn_module           *net = nn_sequential(nn_linear(2, 8), nn_tanh(), nn_linear(8, 1));
     nn_reset_parameters(net, 1);
     nn_optimizer *adam = nn_adam(net, nn_adam_defaults(0.05));
-    ag_tape *tape = ag_tape_new(1);
-    ag_tensor *y = NULL;
+    ag_tape      *tape = ag_tape_new(1);
+    ag_tensor    *y = NULL;
     for (int step = 0; step < 200; step++) {
         ag_tape_reset(tape);
         y = nn_forward(net, ag_input(tape, AG_SHAPE(4, 2), inputs));
@@ -209,18 +226,21 @@ Test(models, xor)
 
 Test(models, classifier)
 {
-    ag_tape *tape = ag_tape_new(0);
-    ag_tensor *logits = ag_input(tape, AG_SHAPE(3, 2), (ag_real[]){1, 2, 5, 3, 0, 0}), *labels = ag_input(tape, AG_SHAPE(3), (ag_real[]){1, 1, 0});
+    ag_tape   *tape = ag_tape_new(0);
+    ag_tensor *logits = ag_input(tape, AG_SHAPE(3, 2), (ag_real[]){1, 2, 5, 3, 0, 0}),
+              *labels = ag_input(tape, AG_SHAPE(3), (ag_real[]){1, 1, 0});
     cr_assert(mlp_classifier_correct(logits, labels) == 2 && mlp_classifier_correct(NULL, labels) == 0);
-    mlp_classifier *m = mlp_classifier_new((mlp_classifier_config){6, 5, 3, 0.25}), *plain = mlp_classifier_new((mlp_classifier_config){6, 0, 3, 0});
+    mlp_classifier *m = mlp_classifier_new((mlp_classifier_config){6, 5, 3, 0.25}),
+                   *plain = mlp_classifier_new((mlp_classifier_config){6, 0, 3, 0});
     cr_assert(m && plain && nn_count(&m->base) == 6 * 5 + 5 + 5 * 3 + 3 && nn_count(&plain->base) == 21);
     nn_reset_parameters(&m->base, 1);
-    ag_real largest = 0;
+    ag_real          largest = 0;
     const ag_tensor *w = nn_parameter_named(&m->base, "layers.0.weight");
     for (int i = 0; i < 30; i++)
         if (w->data[i] > largest)
             largest = w->data[i];
-    cr_assert(largest > (ag_real)0.05 && largest <= (ag_real)0.2 && (double)nn_parameter_named(&m->base, "layers.3.weight")->data[0] == 0);
+    cr_assert(largest > (ag_real)0.05 && largest <= (ag_real)0.2 &&
+              (double)nn_parameter_named(&m->base, "layers.3.weight")->data[0] == 0);
     nn_module_free(&m->base), nn_module_free(&plain->base);
     ag_tape_free(tape);
 }

@@ -32,30 +32,32 @@ Test(vae_mnist, writes_what_it_promises)
     cr_assert(run("", options) == 0, "%s", output);
     cr_assert(strstr(output, "(320 training, 100 test images)") && strstr(output, "epoch  2  train"), "%s", output);
     unsigned long long hash;
-    int used = 0;
+    int                used = 0;
     cr_assert(sscanf(last_line(), "weights %16llx%n", &hash, &used) == 1 && used == 24, "%s", last_line());
     cr_assert(file_is_there("deep/run/reconstructions.png") && file_is_there("deep/run/samples.png") &&
               file_is_there("deep/run/manifold.png"));
     char command[512];
     snprintf(command, sizeof command, "head -n 1 %s/deep/run/metrics.csv", folder);
     cr_assert(run_command(command, metrics, sizeof metrics) == 0);
-    cr_assert(!strncmp(metrics, "epoch,train_loss,train_bce,train_kld,test_loss,test_bce,test_kld,s", 64), "%s", metrics);
-    cr_assert(run("", strcat(options, " --quiet")) == 0 && !strncmp(output, "weights ", 8) && strlen(output) == 25, "%s", output);
+    cr_assert(!strncmp(metrics, "epoch,train_loss,train_bce,train_kld,test_loss,test_bce,test_kld,s", 64), "%s",
+              metrics);
+    cr_assert(run("", strcat(options, " --quiet")) == 0 && !strncmp(output, "weights ", 8) && strlen(output) == 25,
+              "%s", output);
 }
 
 /* Property P4: one seed, one result. */
 Test(vae_mnist, same_bits_for_any_threads_and_kernels)
 {
-    static const char *const settings[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=2", "HOURGLASS_THREADS=5",
-                                           "HOURGLASS_ISA=portable", "HOURGLASS_ISA=avx2", "HOURGLASS_ISA=avx512",
+    static const char *const settings[] = {"HOURGLASS_THREADS=1",    "HOURGLASS_THREADS=2", "HOURGLASS_THREADS=5",
+                                           "HOURGLASS_ISA=portable", "HOURGLASS_ISA=avx2",  "HOURGLASS_ISA=avx512",
                                            "HOURGLASS_ISA=neon"};
-    char options[256], weights[64] = "", metrics[1024], first[1024] = "";
-    int compared = 0;
+    char                     options[256], weights[64] = "", metrics[1024], first[1024] = "";
+    int                      compared = 0;
     make_data();
     snprintf(options, sizeof options, "--seed 3 --out %s/run", folder);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (run(settings[i], options) == 2) {
-            cr_assert(strstr(output, "not to be had here, expected one of:"), "%s", output);
+            cr_assert(strstr(output, "not available on this machine, expected one of:"), "%s", output);
             continue;
         }
         read_metrics("run", metrics, sizeof metrics);
@@ -80,8 +82,10 @@ Test(vae_mnist, result)
     snprintf(options, sizeof options, "--beta 0.5 --quiet --out %s/run", folder);
     cr_assert(run("", options) == 0 && !strcmp(last_line(), "weights 79b8e2b92125d430"), "%s", output);
     read_metrics("run", metrics, sizeof metrics);
-    cr_assert(!strcmp(metrics, "epoch,train_loss,test_loss,test_bce,test_kld\n"
-                                "1,543.515051,537.96584,537.89834,0.135030828\n2,534.577295,529.933398,529.774531,0.317713871\n"), "%s", metrics);
+    cr_assert(!strcmp(metrics,
+                      "epoch,train_loss,test_loss,test_bce,test_kld\n"
+                      "1,543.515051,537.96584,537.89834,0.135030828\n2,534.577295,529.933398,529.774531,0.317713871\n"),
+              "%s", metrics);
 }
 
 /* ---- All programs. ---- */
@@ -91,6 +95,7 @@ static const struct {
 } runs[] = {
     {"vae_mnist", "--variant chunked --latent 3 --interpolate", "samples.png interpolations.png reconstructions.png"},
     {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png"},
+    {"cvae_mnist", "--latent 3 --hidden 30 --beta 2", "samples.png reconstructions.png"},
     {"mlp_ae_mnist", "--variant relu20", "reconstructions.png codes.tsv labels.tsv"},
     {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2", "codes.png codes.tsv"},
     {"mlp_ae_mnist", "--variant relu2 --sparsity 0.1", "codes.png labels.tsv"},
@@ -107,7 +112,7 @@ static const struct {
 Test(programs, files_and_bits)
 {
     static const char *const settings[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=3", "HOURGLASS_ISA=portable"};
-    char options[512], weights[64] = "", command[512], metrics[1024];
+    char                     options[512], weights[64] = "", command[512], metrics[1024];
     make_data();
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
         for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
@@ -116,9 +121,10 @@ Test(programs, files_and_bits)
             cr_assert(status == 0 && !strncmp(last_line(), "weights ", 8), "%s %s: %s", runs[i].name, options, output);
             if (k == 0)
                 snprintf(weights, sizeof weights, "%s", last_line());
-            cr_expect(!strcmp(last_line(), weights), "%s %s: %s, expected %s", runs[i].name, settings[k], last_line(), weights);
-            snprintf(command, sizeof command, "cd %s/run%d && ls metrics.csv %s > /dev/null && head -n 1 metrics.csv", folder,
-                     (int)i, runs[i].files);
+            cr_expect(!strcmp(last_line(), weights), "%s %s: %s, expected %s", runs[i].name, settings[k], last_line(),
+                      weights);
+            snprintf(command, sizeof command, "cd %s/run%d && ls metrics.csv %s > /dev/null && head -n 1 metrics.csv",
+                     folder, (int)i, runs[i].files);
             cr_expect(run_command(command, metrics, sizeof metrics) == 0 && !strncmp(metrics, "epoch,train_loss,", 17),
                       "%s: %s", runs[i].name, metrics);
         }
@@ -134,6 +140,8 @@ Test(programs, refuse)
         {"denoising_ae_mnist", "--noise pink", "--noise pink: expected gaussian|masking|saltpepper"},
         {"mlp_ae_mnist", "--dropout 2", "--dropout 2: expected a number from 0 to 1"},
         {"conv_ae_mnist", "--variant x", "--variant: unknown option"},
+        {"cvae_mnist", "--digit 7", "need --load FILE"},
+        {"cvae_mnist", "--load x --digit 10 --generate 2", "--digit 10: expected a whole number from 0 to 9"},
         {"mlp_classifier_mnist", "--steps many", "--steps many: expected a whole number"},
     };
     char options[512];
@@ -161,7 +169,7 @@ Test(vae_mnist, refuses)
     check_refused("", "--lr fast", 2, "--lr fast: expected a number");
     check_refused("", "--threads 65", 2, "--threads 65: expected a whole number from 1 to 64");
     check_refused("HOURGLASS_THREADS=many", "", 2, "HOURGLASS_THREADS=many: expected a number from 1 to 64");
-    check_refused("HOURGLASS_ISA=z80", "", 2, "HOURGLASS_ISA=z80: not to be had here");
+    check_refused("HOURGLASS_ISA=z80", "", 2, "HOURGLASS_ISA=z80: not available on this machine");
     check_refused("", "--data /nonexistent", 1, "/nonexistent/train-images-idx3-ubyte: No such file");
     check_refused("", "--out /proc/here", 1, "/proc/here: ");
     check_refused("", "--out /dev/null", 1, "/dev/null: not a folder");
@@ -170,6 +178,7 @@ Test(vae_mnist, refuses)
     snprintf(options, sizeof options, "--out %s/full --quiet", folder);
     check_refused("ulimit -f 1; trap '' XFSZ;", options, 1, "cannot be written: File too large");
     check_refused("", "--help", 0, "--latent N");
+    check_refused("", "--help", 0, "metrics.csv has the loss and its parts");
     snprintf(options, sizeof options, "truncate -s 1000 %s/data/t10k-images-idx3-ubyte", folder);
     cr_assert(run_command(options, output, sizeof output) == 0);
     check_refused("", "", 1, "has 984 bytes of data, its header says 78400");

@@ -28,8 +28,10 @@ static void make_reference(void)
 static void check_metrics(const char *name)
 {
     char command[1024];
-    snprintf(command, sizeof command, "cd %s && for r in whole %s; do sed 's/,[^,]*$//' $r/metrics.csv > $r/losses; done; cmp whole/losses %s/losses",
-             folder, name, name);
+    snprintf(
+        command, sizeof command,
+        "cd %s && for r in whole %s; do sed 's/,[^,]*$//' $r/metrics.csv > $r/losses; done; cmp whole/losses %s/losses",
+        folder, name, name);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
@@ -39,7 +41,8 @@ static void go_on(const char *name, const char *environment)
     char options[512], checkpoint[64];
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", name);
     if (file_is_there(checkpoint))
-        snprintf(options, sizeof options, "--batch 8 --quiet --out %s/%s --resume %s/%s", folder, name, folder, checkpoint);
+        snprintf(options, sizeof options, "--batch 8 --quiet --out %s/%s --resume %s/%s", folder, name, folder,
+                 checkpoint);
     else
         snprintf(options, sizeof options, RECIPE " --out %s/%s", folder, name);
     cr_assert(run_program("vae_mnist", environment, options) == 0, "%s", output);
@@ -56,20 +59,27 @@ Test(resume, killed_at_twenty_moments)
         char command[2048], name[16];
         snprintf(name, sizeof name, "run%d", i);
         snprintf(command, sizeof command,
-                 "{ %s --data %s/data " RECIPE " --save-every 3 --out %s/%s & p=$!; sleep 0.%03d; kill -9 $p; wait $p; } 2>/dev/null;"
-                 " true", program("vae_mnist"), folder, folder, name, 10 + i * 37 % 200);
+                 "{ %s --data %s/data " RECIPE
+                 " --save-every 3 --out %s/%s & p=$!; sleep 0.%03d; kill -9 $p; wait $p; } 2>/dev/null;"
+                 " true",
+                 program("vae_mnist"), folder, folder, name, 10 + i * 37 % 200);
         cr_assert(run_command(command, output, sizeof output) == 0);
         go_on(name, threads[i % 2]);
     }
 }
 
-/* --steps N ends in the middle of an epoch; the same recipe with more steps goes on. Several programs, several kinds of batches. */
+/* --steps N ends in the middle of an epoch; the same recipe with more steps goes on. Several programs, several kinds of
+ * batches. */
 Test(resume, in_the_middle_of_an_epoch)
 {
-    static const char *const runs[][2] = {{"vae_mnist", "--variant conv"}, {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2"},
-                                          {"mlp_ae_mnist", "--variant relu2"}, {"conv_ae_mnist", ""},
-                                          {"denoising_ae_mnist", "--tutorial"}, {"mlp_classifier_mnist", ""}};
-    char options[512], whole[64];
+    static const char *const runs[][2] = {{"vae_mnist", "--variant conv"},
+                                          {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2"},
+                                          {"mlp_ae_mnist", "--variant relu2"},
+                                          {"conv_ae_mnist", ""},
+                                          {"denoising_ae_mnist", "--tutorial"},
+                                          {"mlp_classifier_mnist", ""},
+                                          {"cvae_mnist", ""}};
+    char                     options[512], whole[64];
     make_data();
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         snprintf(options, sizeof options, "%s --quiet --steps 13 --out %s/whole", runs[i][1], folder);
@@ -77,10 +87,11 @@ Test(resume, in_the_middle_of_an_epoch)
         snprintf(whole, sizeof whole, "%s", last_line());
         snprintf(options, sizeof options, "%s --quiet --steps 8 --out %s/part", runs[i][1], folder);
         cr_assert(run_program(runs[i][0], "", options) == 0 && strcmp(last_line(), whole) != 0, "%s", output);
-        snprintf(options, sizeof options, "--quiet --steps 13 --out %s/part --resume %s/part/checkpoint.safetensors", folder, folder);
+        snprintf(options, sizeof options, "--quiet --steps 13 --out %s/part --resume %s/part/checkpoint.safetensors",
+                 folder, folder);
         for (int again = 0; again < 2; again++) { /* the second time there is nothing left to do */
-            cr_assert(run_program(runs[i][0], "", options) == 0 && !strcmp(last_line(), whole), "%s %s: %s, expected %s", runs[i][0],
-                      runs[i][1], output, whole);
+            cr_assert(run_program(runs[i][0], "", options) == 0 && !strcmp(last_line(), whole),
+                      "%s %s: %s, expected %s", runs[i][0], runs[i][1], output, whole);
             check_metrics("part");
         }
     }
@@ -99,28 +110,20 @@ Test(resume, a_signal_leaves_a_checkpoint)
     cr_assert(after, "%s", output);
     snprintf(command, sizeof command, "%s/run/checkpoint.safetensors", folder);
     nn_safetensors file;
-    tl_error why;
+    tl_error       why;
     cr_assert(nn_safetensors_read(command, &file, &why), "%s", why.text);
-    cr_assert(atoi(nn_safetensors_text(&file, "step")) == atoi(after + 11), "the checkpoint is of the step that was told");
+    cr_assert(atoi(nn_safetensors_text(&file, "step")) == atoi(after + 11),
+              "the checkpoint is of the step that was told");
     nn_safetensors_free(&file);
 }
 
 /* ---- Refusals. ---- */
 
-/* Runs a program with options in which @ stands for the folder. */
-static int run_there(const char *name, const char *options)
-{
-    char all[1024];
-    int n = 0;
-    for (const char *c = options; *c && n < 900; c++)
-        n += *c == '@' ? snprintf(all + n, sizeof all - (size_t)n, "%s", folder) : snprintf(all + n, sizeof all - (size_t)n, "%c", *c);
-    return run_program(name, "", all);
-}
-
 static void check_refused(const char *options, int status, const char *part)
 {
     int got = run_there("vae_mnist", options);
-    cr_expect(got == status && strstr(output, part), "%s: status %d, \"%s\", expected \"%s\"", options, got, output, part);
+    cr_expect(got == status && strstr(output, part), "%s: status %d, \"%s\", expected \"%s\"", options, got, output,
+              part);
 }
 
 static void flip_bit(const char *path, long at)
@@ -137,19 +140,25 @@ Test(resume, refuses)
     make_reference();
     check_refused("--resume @/none", 1, "/none: No such file");
     check_refused("--resume @/data/pixels", 1, "no safetensors: a header of");
-    check_refused("--batch 8 --resume @/whole/model.safetensors", 1, "holds no run to resume; --load reads its weights");
-    check_refused("--batch 8 --resume @/whole/checkpoint.safetensors --latent 5", 1, "other shapes: fc21.weight is (4, 48) in the file, (5, 48)");
-    check_refused("--resume @/whole/checkpoint.safetensors", 2, "--batch: a run that is resumed keeps its batch, 8"); /* 64, not 8 */
+    check_refused("--batch 8 --resume @/whole/model.safetensors", 1,
+                  "holds no run to resume; --load reads its weights");
+    check_refused("--batch 8 --resume @/whole/checkpoint.safetensors --latent 5", 1,
+                  "other shapes: fc21.weight is (4, 48) in the file, (5, 48)");
+    check_refused("--resume @/whole/checkpoint.safetensors", 2,
+                  "--batch: a run that is resumed keeps its batch, 8"); /* 64, not 8 */
     check_refused("--resume", 2, "--resume: a value is missing");
-    check_refused("--load @/whole/model.safetensors --encode @/data/t10k-images-idx3-ubyte --output @/x.png", 2, "ends in .npy");
+    check_refused("--load @/whole/model.safetensors --encode @/data/t10k-images-idx3-ubyte --output @/x.png", 2,
+                  "ends in .npy");
     check_refused("--load @/whole/model.safetensors", 2, "expected one of --generate");
     check_refused("--load @/whole/model.safetensors --generate 2 --reconstruct test", 2, "expected one of --generate");
     check_refused("--generate 2", 2, "need --load");
     check_refused("--load x --resume y", 2, "--resume and --load: expected one of them");
-    check_refused("--load @/whole/model.safetensors --generate 2 --output @/x.jpg", 2, "expected a name that ends in .npy or .png");
+    check_refused("--load @/whole/model.safetensors --generate 2 --output @/x.jpg", 2,
+                  "expected a name that ends in .npy or .png");
     check_refused("--load @/whole/model.safetensors --encode @/none.npy --output @/x.npy", 1, "none.npy: No such file");
     check_refused("--load @/whole/model.safetensors --decode @/data/pixels --output @/x.npy", 1, "is no .npy file");
-    check_refused("--load @/whole/model.safetensors --generate 2 --output /nonexistent/x.npy", 1, "/nonexistent/x.npy: cannot be written: No such");
+    check_refused("--load @/whole/model.safetensors --generate 2 --output /nonexistent/x.npy", 1,
+                  "/nonexistent/x.npy: cannot be written: No such");
     snprintf(command, sizeof command, "cd %s && head -c 20000 whole/checkpoint.safetensors > cut", folder);
     cr_assert(run_command(command, output, sizeof output) == 0);
     check_refused("--resume @/cut", 1, "the file has");
@@ -175,9 +184,11 @@ Test(resume, a_full_disk_leaves_the_checkpoint_from_before)
     make_reference();
     snprintf(options, sizeof options, RECIPE " --epochs 2 --out %s/run", folder);
     cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
-    snprintf(options, sizeof options, "--batch 8 --quiet --out %s/run --resume %s/run/checkpoint.safetensors --epochs 5", folder, folder);
+    snprintf(options, sizeof options,
+             "--batch 8 --quiet --out %s/run --resume %s/run/checkpoint.safetensors --epochs 5", folder, folder);
     int status = run_program("vae_mnist", "ulimit -f 100; trap '' XFSZ;", options);
-    cr_assert(status == 1 && strstr(output, "checkpoint.safetensors: cannot be written: File too large"), "%d: %s", status, output);
+    cr_assert(status == 1 && strstr(output, "checkpoint.safetensors: cannot be written: File too large"), "%d: %s",
+              status, output);
     cr_assert(!file_is_there("run/checkpoint.safetensors.*.part"));
     cr_assert(run_program("vae_mnist", "", options) == 0 && !strcmp(last_line(), wanted), "%s", output);
 }
@@ -186,7 +197,7 @@ Test(resume, a_full_disk_leaves_the_checkpoint_from_before)
 
 static void read_array(const char *name, ds_npy *a)
 {
-    char path[256];
+    char     path[256];
     tl_error error;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     cr_assert(ds_npy_read(path, a, &error), "%s", error.text);
@@ -203,13 +214,14 @@ Test(use, a_classifier_only_encodes)
 {
     make_reference();
     cr_assert(run_there("mlp_classifier_mnist", "--generate 2") == 2 && strstr(output, "--generate: unknown option"));
-    cr_assert(run_there("mlp_classifier_mnist", "--help") == 0 && strstr(output, "--encode") && !strstr(output, "--decode"));
+    cr_assert(run_there("mlp_classifier_mnist", "--help") == 0 && strstr(output, "--encode") &&
+              !strstr(output, "--decode"));
 }
 
 Test(use, encodes_decodes_generates_reconstructs)
 {
     static const char *const names[] = {"vae_mnist", "mlp_ae_mnist", "conv_ae_mnist", "denoising_ae_mnist"};
-    char options[1024];
+    char                     options[1024];
     make_data();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ds_npy codes, images, again;
@@ -220,7 +232,8 @@ Test(use, encodes_decodes_generates_reconstructs)
         use(names[i], "--encode @/images.npy --output @/other.npy");
         use(names[i], "--reconstruct test --output @/again.npy");
         read_array("codes.npy", &codes), read_array("images.npy", &images), read_array("again.npy", &again);
-        cr_assert(codes.rank == 2 && codes.dim[0] == 100 && images.rank == 3 && images.dim[1] == 28 && again.count == images.count);
+        cr_assert(codes.rank == 2 && codes.dim[0] == 100 && images.rank == 3 && images.dim[1] == 28 &&
+                  again.count == images.count);
         cr_assert(!memcmp(images.data, again.data, (size_t)images.count * sizeof *images.data), "%s", names[i]);
         use(names[i], "--reconstruct test --output @/pairs.png");
         use(names[i], "--reconstruct @/images.npy --output @/more.png");
@@ -228,22 +241,60 @@ Test(use, encodes_decodes_generates_reconstructs)
         ds_npy_free(&codes), ds_npy_free(&images), ds_npy_free(&again);
         snprintf(options, sizeof options, "--quiet --load @/run/model.safetensors --generate 5 --output @/five.png");
         int status = run_there(names[i], options); /* only a VAE's codes have a prior */
-        cr_assert(i == 0 ? status == 0 && file_is_there("five.png") : status == 2 && strstr(output, "--generate: unknown option"), "%s", output);
+        cr_assert(i == 0 ? status == 0 && file_is_there("five.png")
+                         : status == 2 && strstr(output, "--generate: unknown option"),
+                  "%s", output);
     }
     ds_npy first, second; /* the weights matter: other weights, other images */
     cr_assert(run_there("denoising_ae_mnist", "--steps 9 --seed 2 --quiet --out @/more") == 0, "%s", output);
     use("denoising_ae_mnist", "--reconstruct @/images.npy --output @/three.npy");
-    cr_assert(run_there("denoising_ae_mnist", "--quiet --load @/more/model.safetensors --reconstruct @/images.npy --output @/four.npy") == 0, "%s", output);
+    cr_assert(run_there("denoising_ae_mnist",
+                        "--quiet --load @/more/model.safetensors --reconstruct @/images.npy --output @/four.npy") == 0,
+              "%s", output);
     read_array("three.npy", &first), read_array("four.npy", &second);
     cr_assert(memcmp(first.data, second.data, (size_t)first.count * sizeof *first.data) != 0);
     ds_npy_free(&first), ds_npy_free(&second);
     use("denoising_ae_mnist", "--denoise @/images.npy --output @/clean.npy");
     use("denoising_ae_mnist", "--denoise @/images.npy --add-noise --output @/noisy.npy");
     read_array("clean.npy", &first), read_array("noisy.npy", &second);
-    cr_assert(memcmp(first.data, second.data, (size_t)first.count * sizeof *first.data) != 0, "noise only when asked for");
+    cr_assert(memcmp(first.data, second.data, (size_t)first.count * sizeof *first.data) != 0,
+              "noise only when asked for");
     ds_npy_free(&first), ds_npy_free(&second);
-    int status = run_there("denoising_ae_mnist", "--load @/run/model.safetensors --decode @/three.npy --output @/x.npy");
+    int status = run_there("denoising_ae_mnist",
+                           "--load @/run/model.safetensors --decode @/three.npy --output @/x.npy");
     cr_assert(status == 1 && strstr(output, "three.npy: codes of 784 numbers, the model's have 64"), "%s", output);
+}
+
+/* A conditional model: the digit is in the code. */
+Test(use, a_conditional_model_is_asked_for_a_digit)
+{
+    enum { LATENT = 4, CLASSES = 10, CODE = LATENT + CLASSES };
+    static const char *const name = "cvae_mnist";
+    ds_npy                   codes, all, seven, again;
+    make_data();
+    cr_assert(run_there(name, "--hidden 30 --latent 4 --steps 3 --quiet --out @/run") == 0, "%s", output);
+    use(name, "--generate 64 --output @/all.npy");
+    use(name, "--generate 64 --digit 7 --output @/seven.npy");
+    use(name, "--generate 64 --digit 7 --output @/seven.png");
+    read_array("all.npy", &all), read_array("seven.npy", &seven);
+    for (int64_t i = 0; i < 64; i++) { /* the same z, with digit i mod 10 and with 7 */
+        bool same = !memcmp(all.data + i * 784, seven.data + i * 784, 784 * sizeof *all.data);
+        cr_expect(same == (i % CLASSES == 7), "image %d", (int)i);
+    }
+    int status = run_there(name, "--load @/run/model.safetensors --encode @/all.npy --output @/codes.npy");
+    cr_expect(status == 1 && strstr(output, "the images have no labels; --digit N gives all of them one"), "%s",
+              output);
+    use(name, "--digit 3 --encode @/all.npy --output @/codes.npy");
+    read_array("codes.npy", &codes);
+    cr_assert(codes.rank == 2 && codes.dim[0] == 64 && codes.dim[1] == CODE);
+    for (int64_t i = 0; i < 64; i++)
+        for (int64_t k = 0; k < CLASSES; k++)
+            cr_assert((codes.data[i * CODE + LATENT + k] > 0) == (k == 3));
+    use(name, "--decode @/codes.npy --output @/images.npy");
+    use(name, "--reconstruct test --output @/again.npy");
+    read_array("again.npy", &again);
+    cr_assert(again.dim[0] == 100 && file_is_there("seven.png"));
+    ds_npy_free(&codes), ds_npy_free(&all), ds_npy_free(&seven), ds_npy_free(&again);
 }
 
 /* A model is used where its training images are not; unless it needs their mean and deviation. */
@@ -253,14 +304,21 @@ Test(use, without_the_training_images)
     make_data();
     cr_assert(run_there("mlp_ae_mnist", "--steps 2 --quiet --out @/plain") == 0, "%s", output);
     cr_assert(run_there("denoising_ae_mnist", "--tutorial --steps 2 --quiet --out @/tutorial") == 0, "%s", output);
-    snprintf(command, sizeof command, "mv %s/data %s/gone; %s --load %s/plain/model.safetensors --encode %s/gone/t10k-images-idx3-ubyte "
-             "--output %s/x.npy", folder, folder, program("mlp_ae_mnist"), folder, folder, folder);
+    snprintf(command, sizeof command,
+             "mv %s/data %s/gone; %s --load %s/plain/model.safetensors --encode %s/gone/t10k-images-idx3-ubyte "
+             "--output %s/x.npy",
+             folder, folder, program("mlp_ae_mnist"), folder, folder, folder);
     cr_assert(run_command(command, output, sizeof output) == 0 && file_is_there("x.npy"), "%s", output);
-    snprintf(command, sizeof command, "%s --load %s/tutorial/model.safetensors --encode %s/gone/t10k-images-idx3-ubyte --output %s/y.npy",
+    snprintf(command, sizeof command,
+             "%s --load %s/tutorial/model.safetensors --encode %s/gone/t10k-images-idx3-ubyte --output %s/y.npy",
              program("denoising_ae_mnist"), folder, folder, folder);
-    cr_assert(run_command(command, output, sizeof output) == 1 && strstr(output, "/data/train-images-idx3-ubyte: No such file"), "%s", output);
-    snprintf(command, sizeof command, "%s --load %s/plain/model.safetensors --reconstruct test", program("mlp_ae_mnist"), folder);
-    cr_assert(run_command(command, output, sizeof output) == 1 && strstr(output, "/data/train-images-idx3-ubyte: No such file"),
+    cr_assert(run_command(command, output, sizeof output) == 1 &&
+                  strstr(output, "/data/train-images-idx3-ubyte: No such file"),
+              "%s", output);
+    snprintf(command, sizeof command, "%s --load %s/plain/model.safetensors --reconstruct test",
+             program("mlp_ae_mnist"), folder);
+    cr_assert(run_command(command, output, sizeof output) == 1 &&
+                  strstr(output, "/data/train-images-idx3-ubyte: No such file"),
               "nothing stands in for data that are gone: %s", output);
 }
 
@@ -270,11 +328,15 @@ Test(use, inspect_reads_what_a_program_wrote)
     make_data();
     snprintf(options, sizeof options, "--variant tanh3 --steps 3 --quiet --out %s/run", folder);
     cr_assert(run_program("mlp_ae_mnist", "", options) == 0, "%s", output);
-    snprintf(command, sizeof command, "%s %s/run/checkpoint.safetensors", program("../tools/hourglass-inspect"), folder);
+    snprintf(command, sizeof command, "%s %s/run/checkpoint.safetensors", program("../tools/hourglass-inspect"),
+             folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
-    cr_assert(strstr(output, "encoder.0.weight") && strstr(output, "(128, 784)") && strstr(output, "option.variant: tanh3") &&
-              strstr(output, "step: 3"), "%s", output);
-    strcat(command, " --json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(d[\"tensors\"][\"encoder.0.bias\"][\"shape\"])'");
+    cr_assert(strstr(output, "encoder.0.weight") && strstr(output, "(128, 784)") &&
+                  strstr(output, "option.variant: tanh3") && strstr(output, "step: 3"),
+              "%s", output);
+    strcat(
+        command,
+        " --json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(d[\"tensors\"][\"encoder.0.bias\"][\"shape\"])'");
     if (run_command("python3 -c 'import json'", NULL, 0) == 0)
         cr_assert(run_command(command, output, sizeof output) == 0 && !strncmp(output, "[128]", 5), "%s", output);
 }

@@ -1,11 +1,13 @@
-/* 100 training steps of five workloads against PyTorch, from the same weights, batches and noise: tests/golden/training.txt, made by
- * tests/golden/make_training.py. */
+/* 100 training steps of five workloads against PyTorch, from the same weights, batches and noise:
+ * tests/golden/training.txt, made by tests/golden/make_training.py. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "models/conv_ae.h"
 #include "models/conv_vae.h"
 #include "models/mlp_ae.h"
+#include "models/recipes.h"
 #include "models/vae.h"
 #include "tests/test.h"
 
@@ -15,7 +17,7 @@
 #define TOLERANCE 1e-4
 #endif
 
-enum { STEPS = 100, BATCH = 16, PIXELS = 784, SEED = 7 };
+enum { STEPS = 100, BATCH = 16, SEED = 7 };
 
 /* Numbers in -1..1 that both sides make. */
 static double value(int64_t i, int64_t k)
@@ -26,7 +28,7 @@ static double value(int64_t i, int64_t k)
 static bool set_parameter(void *context, const char *name, nn_parameter *p)
 {
     int64_t *k = context, n = ag_numel(&p->tensor->shape), fan_in = n / p->tensor->shape.dim[0];
-    double bound = p->tensor->shape.rank > 1 ? 1 / sqrt((double)fan_in) : 0.05;
+    double   bound = p->tensor->shape.rank > 1 ? 1 / sqrt((double)fan_in) : 0.05;
     (void)name;
     ++*k;
     for (int64_t i = 0; i < n; i++)
@@ -36,21 +38,23 @@ static bool set_parameter(void *context, const char *name, nn_parameter *p)
 
 typedef ag_tensor *loss_fn(nn_module *m, ag_tensor *x);
 
-static void check_workload(FILE *f, const char *name, nn_module *m, loss_fn *loss, double lr)
+static void check_workload(FILE *f, const recipe *r, nn_module *m, loss_fn *loss)
 {
-    char found[16];
-    int64_t k = 0;
+    const char    name[] = {r->id, '\0'};
+    const int64_t pixels = r->size[0] == 28 ? 28 * 28 : r->size[0];
+    char          found[16];
+    int64_t       k = 0;
     cr_assert(fscanf(f, " workload %15s", found) == 1 && found[0] == name[0], "expected workload %s", name);
     cr_assert(m && !nn_error(m) && nn_visit(m, set_parameter, &k));
     nn_set_ready(m);
-    nn_optimizer *adam = nn_adam(m, nn_adam_defaults(lr));
-    ag_tape *tape = ag_tape_new(SEED);
-    double worst = 0;
+    nn_optimizer *adam = nn_adam(m, nn_adam_defaults(r->lr));
+    ag_tape      *tape = ag_tape_new(SEED);
+    double        worst = 0;
     for (int64_t t = 0; t < STEPS; t++) {
         double wanted;
         ag_tape_reset(tape);
-        ag_tensor *x = ag_zeros(tape, AG_SHAPE(BATCH, PIXELS));
-        for (int64_t i = 0; i < BATCH * PIXELS; i++)
+        ag_tensor *x = ag_zeros(tape, AG_SHAPE(BATCH, pixels));
+        for (int64_t i = 0; i < BATCH * pixels; i++)
             x->data[i] = (ag_real)((value(i, 104729 * t) + 1) / 2);
         ag_tensor *l = loss(m, x);
         nn_zero_grad(m);
@@ -92,12 +96,19 @@ Test(training, equals_pytorch)
 {
     FILE *f = fopen("tests/golden/training.txt", "r");
     cr_assert(f);
-    mlp_ae_config b = {.widths = 4, .width = {784, 256, 64, 20}, .activation = nn_relu, .activate_code = true, .output = nn_sigmoid};
-    mlp_ae_config d = {.widths = 5, .width = {784, 128, 64, 12, 3}, .activation = nn_tanh, .output = nn_sigmoid};
-    check_workload(f, "a", &vae_new((vae_config){784, 400, 20})->base, loss_a, 1e-3);
-    check_workload(f, "b", &mlp_ae_new(&b)->base, loss_bd, 1e-3);
-    check_workload(f, "d", &mlp_ae_new(&d)->base, loss_bd, 5e-3);
-    check_workload(f, "e", &conv_ae_new((conv_ae_config){1, 28, 28, 16, 8})->base, loss_e, 1e-3);
-    check_workload(f, "i", &conv_vae_new((conv_vae_config){1, 28, 28, 32, 64, 32})->base, loss_i, 1e-3);
+    const recipe *a = recipe_of('a'), *b = recipe_of('b'), *d = recipe_of('d'), *e = recipe_of('e'),
+                 *i = recipe_of('i');
+    mlp_ae_config relu20 = {
+        .widths = recipe_sizes(b), .activation = nn_relu, .activate_code = true, .output = nn_sigmoid};
+    mlp_ae_config tanh3 = {.widths = recipe_sizes(d), .activation = nn_tanh, .output = nn_sigmoid};
+    memcpy(relu20.width, b->size, sizeof b->size);
+    memcpy(tanh3.width, d->size, sizeof d->size);
+    check_workload(f, a, &vae_new((vae_config){a->size[0], a->size[1], a->size[2]})->base, loss_a);
+    check_workload(f, b, &mlp_ae_new(&relu20)->base, loss_bd);
+    check_workload(f, d, &mlp_ae_new(&tanh3)->base, loss_bd);
+    check_workload(f, e, &conv_ae_new((conv_ae_config){1, e->size[0], e->size[0], e->size[1], e->size[2]})->base,
+                   loss_e);
+    conv_vae_config conv = {1, i->size[0], i->size[0], i->size[1], i->size[2], i->size[3]};
+    check_workload(f, i, &conv_vae_new(conv)->base, loss_i);
     fclose(f);
 }

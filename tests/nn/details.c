@@ -16,14 +16,18 @@ Test(details, optimizers_refuse_each_bad_option)
 {
     nn_module *m = nn_linear(2, 2);
     cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .weight_decay = -1})));
-    cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .eps = -1})) && refused(nn_adam(m, nn_adam_defaults(INFINITY))));
+    cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .eps = -1})) &&
+              refused(nn_adam(m, nn_adam_defaults(INFINITY))));
     cr_assert(refused(nn_rmsprop(m, (nn_rmsprop_options){.lr = 1, .momentum = -1})));
     cr_assert(refused(nn_sgd(m, (nn_sgd_options){.lr = 1, .momentum = 0.9, .dampening = 0.1, .nesterov = true})));
-    cr_assert(refused(nn_sgd(m, (nn_sgd_options){.lr = 1, .momentum = -0.9})) && refused(nn_sgd(m, (nn_sgd_options){.lr = 1, .weight_decay = -1})));
-    cr_assert(refused(nn_adagrad(m, (nn_adagrad_options){.lr = 1, .weight_decay = -1})) && refused(nn_adagrad(m, (nn_adagrad_options){.lr = 1, .initial_accumulator = -1})));
+    cr_assert(refused(nn_sgd(m, (nn_sgd_options){.lr = 1, .momentum = -0.9})) &&
+              refused(nn_sgd(m, (nn_sgd_options){.lr = 1, .weight_decay = -1})));
+    cr_assert(refused(nn_adagrad(m, (nn_adagrad_options){.lr = 1, .weight_decay = -1})) &&
+              refused(nn_adagrad(m, (nn_adagrad_options){.lr = 1, .initial_accumulator = -1})));
     nn_optimizer *o = nn_sgd(m, nn_sgd_defaults(1));
     cr_assert(!nn_set_lr(o, INFINITY) && !nn_set_lr(o, NAN) && nn_lr(o) == 1);
-    cr_assert(isnan(nn_step_lr(0.1, -1, 4, 0.5)) && isnan(nn_warmup_lr(0.1, -1, 5, 0)) && isnan(nn_cosine_lr(0.1, 1, 0, 0)));
+    cr_assert(isnan(nn_step_lr(0.1, -1, 4, 0.5)) && isnan(nn_warmup_lr(0.1, -1, 5, 0)) &&
+              isnan(nn_cosine_lr(0.1, 1, 0, 0)));
     nn_optimizer_free(o), nn_module_free(m);
 }
 
@@ -39,7 +43,7 @@ Test(details, the_norm_of_a_long_vector)
 
 Test(details, trees_refuse)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     nn_module *m = nn_dropout(1.5), *un = nn_unflatten(AG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2));
     cr_assert(nn_error(m) && strstr(nn_error(m), "probability 1.5"));
     nn_module_free(m);
@@ -90,16 +94,17 @@ Test(details, buffers_and_unused_parameters)
     nn_reset_parameters(m, 1);
     nn_set_requires_grad(m, false), nn_set_requires_grad(m, true);
     cr_assert(c->w->needs_grad && !c->calls->needs_grad);
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape      *tape = ag_tape_new(0);
     nn_optimizer *o = nn_adam(m, nn_adam_defaults(0.1));
     cr_assert(ag_backward(ag_sum(nn_forward(&c->base, ag_ones(tape, AG_SHAPE(2))), AG_ALL, false)));
     uint64_t before = nn_fingerprint(unused);
     cr_assert(nn_step(o, tape) && nn_fingerprint(unused) == before && (double)c->w->data[0] < 0);
-    char text[4096] = "";
+    char  text[4096] = "";
     FILE *f = tmpfile();
     cr_assert(nn_summary(f, &c->base, AG_SHAPE(2)));
     rewind(f);
-    cr_assert(fread(text, 1, sizeof text - 1, f) > 0 && !strstr(text, " 16\n") && strstr(text, " 2\ntotal"), "%s", text);
+    cr_assert(fread(text, 1, sizeof text - 1, f) > 0 && !strstr(text, " 16\n") && strstr(text, " 2\ntotal"), "%s",
+              text);
     fclose(f), nn_optimizer_free(o), nn_module_free(m), ag_tape_free(tape);
 }
 
@@ -120,8 +125,9 @@ Test(details, fingerprints_and_seeds)
 
 Test(details, initialisers, .timeout = 10)
 {
-    ag_rng one = {3, 0}, two = {3, 0};
-    ag_tensor *v = ag_parameter_new(AG_SHAPE(30, 20)), *w = ag_parameter_new(AG_SHAPE(30, 20)), *k = ag_parameter_new(AG_SHAPE(2, 3, 4, 5));
+    ag_rng     one = {3, 0}, two = {3, 0};
+    ag_tensor *v = ag_parameter_new(AG_SHAPE(30, 20)), *w = ag_parameter_new(AG_SHAPE(30, 20)),
+              *k = ag_parameter_new(AG_SHAPE(2, 3, 4, 5));
     cr_assert(nn_fan_of(k, NN_FAN_IN) == 60 && nn_fan_of(k, NN_FAN_OUT) == 40);
     nn_init_xavier_uniform(v, 1, &one), nn_init_xavier_uniform(w, 2, &two);
     cr_assert((double)w->data[7] == 2 * (double)v->data[7]);
@@ -143,13 +149,14 @@ Test(details, summary_of_many_modules)
     fclose(f), nn_module_free(m);
 }
 
-/* Three steps of Adam with a constant gradient of 1 and lr 1 go to -1, -2, -3: torch.optim.Adam's rounding of 1 - beta. */
+/* Three steps of Adam with a constant gradient of 1 and lr 1 go to -1, -2, -3: torch.optim.Adam's rounding of 1 - beta.
+ */
 Test(details, adam_rounds_as_pytorch)
 {
-    nn_module *m = nn_linear_without_bias(1, 1);
-    ag_tensor *w = nn_parameter_named(m, "weight");
+    nn_module    *m = nn_linear_without_bias(1, 1);
+    ag_tensor    *w = nn_parameter_named(m, "weight");
     nn_optimizer *o = nn_adam(m, nn_adam_defaults(1));
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape      *tape = ag_tape_new(0);
     for (int step = 1; step <= 3; step++) {
         ag_tape_reset(tape);
         nn_zero_grad(m);

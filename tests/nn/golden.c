@@ -19,7 +19,7 @@ enum { P = 5, STEPS = 6 };
 /* The file, read on to the line "KEY NAME". */
 static FILE *open_at(const char *key, const char *name)
 {
-    char line[4096], wanted[96];
+    char  line[4096], wanted[96];
     FILE *f = fopen("tests/golden/nn.txt", "r");
     cr_assert(f);
     snprintf(wanted, sizeof wanted, "%s%s%s\n", key, *name ? " " : "", name);
@@ -58,9 +58,9 @@ static vector *vector_new(int64_t n)
 
 static void check_optimizer(const char *name, nn_optimizer *(*make)(nn_module *m))
 {
-    double start[P], grad[STEPS][P], wanted[P];
+    double  start[P], grad[STEPS][P], wanted[P];
     ag_real g[P];
-    FILE *f = open_at("gradients", "");
+    FILE   *f = open_at("gradients", "");
     read_row(f, P, start);
     for (int t = 0; t < STEPS; t++)
         read_row(f, P, grad[t]);
@@ -88,14 +88,14 @@ static void check_optimizer(const char *name, nn_optimizer *(*make)(nn_module *m
     nn_module_free(&v->base);
 }
 
-#define OPTIMIZER(name, expression)                                                                   \
-    static nn_optimizer *make_##name(nn_module *m)                                                    \
-    {                                                                                                 \
-        return expression;                                                                            \
-    }                                                                                                 \
-    Test(golden, name)                                                                                \
-    {                                                                                                 \
-        check_optimizer(#name, make_##name);                                                          \
+#define OPTIMIZER(name, expression)                                                                                    \
+    static nn_optimizer *make_##name(nn_module *m)                                                                     \
+    {                                                                                                                  \
+        return expression;                                                                                             \
+    }                                                                                                                  \
+    Test(golden, name)                                                                                                 \
+    {                                                                                                                  \
+        check_optimizer(#name, make_##name);                                                                           \
     }
 
 OPTIMIZER(sgd, nn_sgd(m, nn_sgd_defaults(0.1)))
@@ -108,20 +108,22 @@ OPTIMIZER(adam_options,
           nn_adam(m, (nn_adam_options){.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.3}))
 OPTIMIZER(adamw, nn_adamw(m, nn_adamw_defaults(0.1)))
 OPTIMIZER(adagrad, nn_adagrad(m, nn_adagrad_defaults(0.3)))
-OPTIMIZER(adagrad_options, nn_adagrad(m, (nn_adagrad_options){.lr = 0.3, .initial_accumulator = 0.1, .eps = 0.01,
-                                                              .weight_decay = 0.2}))
+OPTIMIZER(adagrad_options,
+          nn_adagrad(m, (nn_adagrad_options){.lr = 0.3, .initial_accumulator = 0.1, .eps = 0.01, .weight_decay = 0.2}))
 OPTIMIZER(rmsprop, nn_rmsprop(m, nn_rmsprop_defaults(0.01)))
-OPTIMIZER(rmsprop_options, nn_rmsprop(m, (nn_rmsprop_options){.lr = 0.01, .alpha = 0.9, .eps = 1e-3, .weight_decay = 0.1,
-                                                              .momentum = 0.5, .centered = true}))
+OPTIMIZER(
+    rmsprop_options,
+    nn_rmsprop(m, (nn_rmsprop_options){
+                      .lr = 0.01, .alpha = 0.9, .eps = 1e-3, .weight_decay = 0.1, .momentum = 0.5, .centered = true}))
 
 /* ---- Clipping and schedules. ---- */
 
 static void check_clip(const char *name, double max)
 {
     static const ag_real before[] = {1, -2, (ag_real)0.5, (ag_real)0.25, 3};
-    double wanted[1 + P];
-    nn_module *both = nn_sequential(&vector_new(3)->base, &vector_new(2)->base);
-    ag_tensor *a = nn_parameter_named(both, "0.weight"), *b = nn_parameter_named(both, "1.weight");
+    double               wanted[1 + P];
+    nn_module           *both = nn_sequential(&vector_new(3)->base, &vector_new(2)->base);
+    ag_tensor           *a = nn_parameter_named(both, "0.weight"), *b = nn_parameter_named(both, "1.weight");
     a->grad = a->grad_buffer, b->grad = b->grad_buffer;
     memcpy(a->grad, before, 3 * sizeof *before);
     memcpy(b->grad, before + 3, 2 * sizeof *before);
@@ -148,7 +150,7 @@ Test(golden, schedules)
 {
     static const char *const names[] = {"step", "cosine", "warmup"};
     for (int k = 0; k < 3; k++) {
-        FILE *f = open_at("schedule", names[k]);
+        FILE  *f = open_at("schedule", names[k]);
         double wanted[12];
         read_row(f, 12, wanted);
         fclose(f);
@@ -159,14 +161,15 @@ Test(golden, schedules)
             cr_assert(fabs(got - wanted[t]) < 1e-9, "%s %d: %g, expected %g", names[k], (int)t, got, wanted[t]);
         }
     }
-    cr_assert(isnan(nn_step_lr(0.1, 1, 0, 0.5)) && isnan(nn_cosine_lr(0.1, -1, 3, 0)) && isnan(nn_warmup_lr(0.1, 1, 0, 0)));
+    cr_assert(isnan(nn_step_lr(0.1, 1, 0, 0.5)) && isnan(nn_cosine_lr(0.1, -1, 3, 0)) &&
+              isnan(nn_warmup_lr(0.1, 1, 0, 0)));
 }
 
 /* ---- Initial distributions. ---- */
 
 static void check_distribution(const char *name, const ag_tensor *t)
 {
-    double wanted[3], mean = 0, variance = 0, most = 0;
+    double  wanted[3], mean = 0, variance = 0, most = 0;
     int64_t n = ag_numel(&t->shape);
     for (int64_t i = 0; i < n; i++) {
         mean += (double)t->data[i] / (double)n;
@@ -179,13 +182,14 @@ static void check_distribution(const char *name, const ag_tensor *t)
     fclose(f);
     double slack = n > 1000 ? 0.02 : 0.15, extreme = strstr(name, "normal") && !strstr(name, "trunc") ? 0.35 : slack;
     cr_expect(fabs(mean - wanted[0]) <= slack * fmax(wanted[2], 1e-9), "%s: mean %g", name, mean);
-    cr_expect(fabs(sqrt(variance) - wanted[1]) <= slack * wanted[1] + 1e-9, "%s: deviation %g, %g", name, sqrt(variance), wanted[1]);
+    cr_expect(fabs(sqrt(variance) - wanted[1]) <= slack * wanted[1] + 1e-9, "%s: deviation %g, %g", name,
+              sqrt(variance), wanted[1]);
     cr_expect(fabs(most - wanted[2]) <= extreme * wanted[2], "%s: largest %g, %g", name, most, wanted[2]);
 }
 
 Test(golden, initial_distributions)
 {
-    ag_rng rng = {3, 0};
+    ag_rng     rng = {3, 0};
     ag_tensor *w = ag_parameter_new(AG_SHAPE(300, 200));
     cr_assert(nn_init_xavier_uniform(w, 1, &rng));
     check_distribution("xavier_uniform", w);
@@ -218,9 +222,9 @@ typedef struct network_check {
 static bool one_parameter(void *context, const char *name, nn_parameter *p)
 {
     network_check *c = context;
-    char given[64];
-    int64_t n = ag_numel(&p->tensor->shape);
-    long long count;
+    char           given[64];
+    int64_t        n = ag_numel(&p->tensor->shape);
+    long long      count;
     cr_assert(fscanf(c->file, "%63s %lld", given, &count) == 2 && !strcmp(given, name) && count == n,
               "parameter %s, PyTorch has %s", name, given);
     read_row(c->file, n, c->row);
@@ -234,13 +238,13 @@ static bool one_parameter(void *context, const char *name, nn_parameter *p)
 
 Test(golden, a_network_of_all_layers)
 {
-    double row[64];
-    nn_module *net = nn_sequential(
-        nn_linear(4, 6), nn_relu(), nn_linear_without_bias(6, 6), nn_leaky_relu(0.1), nn_linear(6, 6), nn_elu(0.7),
-        nn_linear(6, 6), nn_gelu(), nn_linear(6, 6), nn_silu(), nn_linear(6, 6), nn_softplus(), nn_linear(6, 6),
-        nn_sigmoid(), nn_linear(6, 6), nn_tanh(), nn_unflatten(AG_SHAPE(2, 3)), nn_softmax(-1), nn_flatten(),
-        nn_dropout(0.5), nn_linear(6, 3), nn_log_softmax(-1));
-    char count[32];
+    double     row[64];
+    nn_module *net = nn_sequential(nn_linear(4, 6), nn_relu(), nn_linear_without_bias(6, 6), nn_leaky_relu(0.1),
+                                   nn_linear(6, 6), nn_elu(0.7), nn_linear(6, 6), nn_gelu(), nn_linear(6, 6), nn_silu(),
+                                   nn_linear(6, 6), nn_softplus(), nn_linear(6, 6), nn_sigmoid(), nn_linear(6, 6),
+                                   nn_tanh(), nn_unflatten(AG_SHAPE(2, 3)), nn_softmax(-1), nn_flatten(),
+                                   nn_dropout(0.5), nn_linear(6, 3), nn_log_softmax(-1));
+    char       count[32];
     snprintf(count, sizeof count, "%lld", (long long)nn_count(net));
     network_check c = {open_at("network", count), row, false};
     cr_assert(nn_visit(net, one_parameter, &c));

@@ -15,14 +15,14 @@
 typedef struct layer_sample {
     const char *name; /* "linear" for nn_linear */
     nn_module *(*make)(void);
-    int      rank;
-    int64_t  dim[4];
+    int     rank;
+    int64_t dim[4];
 } layer_sample;
 
-#define MAKE(name, expression)                                                                        \
-    static nn_module *make_##name(void)                                                               \
-    {                                                                                                 \
-        return expression;                                                                            \
+#define MAKE(name, expression)                                                                                         \
+    static nn_module *make_##name(void)                                                                                \
+    {                                                                                                                  \
+        return expression;                                                                                             \
     }
 
 MAKE(linear, nn_linear(4, 3))
@@ -40,14 +40,15 @@ MAKE(sigmoid, nn_sigmoid())
 MAKE(tanh, nn_tanh())
 MAKE(softmax, nn_softmax(1))
 MAKE(log_softmax, nn_log_softmax(-1))
-MAKE(sequential_of, nn_sequential(nn_linear(4, 6), nn_tanh(), nn_sequential(nn_dropout(0.2), nn_linear(6, 2)), nn_flatten()))
+MAKE(sequential_of,
+     nn_sequential(nn_linear(4, 6), nn_tanh(), nn_sequential(nn_dropout(0.2), nn_linear(6, 2)), nn_flatten()))
 
 MAKE(conv1d, nn_conv1d((nn_conv_options){.in = 2, .out = 3, .kernel = {3}, .stride = {2}, .padding = {1}}))
 MAKE(conv2d, nn_conv2d(1, 2, 3, 2, 1))
 MAKE(conv2d_with, nn_conv2d_with((nn_conv_options){.in = 2, .out = 4, .kernel = {2, 3}, .groups = 2, .no_bias = true}))
 MAKE(conv_transpose2d, nn_conv_transpose2d(2, 1, 3, 2, 1))
-MAKE(conv_transpose2d_with, nn_conv_transpose2d_with((nn_conv_options){.in = 2, .out = 2, .kernel = {2, 3}, .stride = {2, 2},
-                                                                       .output_padding = {1, 0}}))
+MAKE(conv_transpose2d_with, nn_conv_transpose2d_with((nn_conv_options){
+                                .in = 2, .out = 2, .kernel = {2, 3}, .stride = {2, 2}, .output_padding = {1, 0}}))
 MAKE(max_pool2d, nn_max_pool2d(2, 0))
 MAKE(max_pool2d_with, nn_max_pool2d_with((ag_pool_options){.kernel = {2, 3}, .stride = {1, 2}, .ceil_mode = true}))
 MAKE(avg_pool2d, nn_avg_pool2d(2, 1))
@@ -57,6 +58,9 @@ MAKE(upsample_nearest2d, nn_upsample_nearest2d(2))
 MAKE(batch_norm1d, nn_batch_norm1d(3))
 MAKE(batch_norm2d, nn_batch_norm2d(2))
 MAKE(layer_norm, nn_layer_norm(AG_SHAPE(4)))
+MAKE(batch_norm1d_with, nn_batch_norm1d_with(3, (nn_norm_options){.no_affine = true, .eps = 0.01}))
+MAKE(batch_norm2d_with, nn_batch_norm2d_with(2, (nn_norm_options){.momentum = 0.5}))
+MAKE(layer_norm_with, nn_layer_norm_with(AG_SHAPE(4), (nn_norm_options){.no_affine = true}))
 MAKE(embedding, nn_embedding(3, 4))
 
 static const layer_sample layers[] = {
@@ -75,6 +79,9 @@ static const layer_sample layers[] = {
     {"batch_norm1d", make_batch_norm1d, 3, {3, 3, 2}},
     {"batch_norm2d", make_batch_norm2d, 4, {2, 2, 3, 2}},
     {"layer_norm", make_layer_norm, 3, {2, 3, 4}},
+    {"batch_norm1d_with", make_batch_norm1d_with, 2, {5, 3}},
+    {"batch_norm2d_with", make_batch_norm2d_with, 4, {2, 2, 3, 2}},
+    {"layer_norm_with", make_layer_norm_with, 3, {2, 3, 4}},
     {"embedding", make_embedding, 2, {2, 3}},
     {"linear", make_linear, 2, {5, 4}},
     {"linear", make_linear, 3, {2, 3, 4}},
@@ -100,7 +107,7 @@ enum { LAYERS = sizeof layers / sizeof *layers, MOST_PARAMETERS = 16 };
 Test(modules, each_layer_has_a_sample)
 {
     char *text = read_text("nn/layers.h"), name[64];
-    int found = 0;
+    int   found = 0;
     cr_assert(text);
     for (const char *at = text; (at = next_name(at, "\nnn_module *nn_", name, sizeof name)); found++) {
         bool listed = false;
@@ -185,15 +192,16 @@ Test(modules, vae_gradients)
 Test(modules, batch_norm_statistics)
 {
     static const ag_real x[] = {1, 10, 2, 20, 4, 60}; /* means 7/3, 30; unbiased variances 7/3, 700 */
-    nn_module *m = nn_batch_norm1d(2);
-    ag_tape *tape = ag_tape_new(0);
+    nn_module           *m = nn_batch_norm1d(2);
+    ag_tape             *tape = ag_tape_new(0);
     nn_reset_parameters(m, 0);
     for (int pass = 0; pass < 2; pass++) { /* the second in evaluation */
         ag_tape_reset(tape);
         ag_set_training(tape, pass == 0);
         ag_tensor *y = nn_forward(m, ag_input(tape, AG_SHAPE(3, 2), x));
         check_close("running_mean", 2, nn_parameter_named(m, "running_mean")->data, (double[]){0.7 / 3, 3}, 1e-6);
-        check_close("running_var", 2, nn_parameter_named(m, "running_var")->data, (double[]){0.9 + 0.7 / 3, 70.9}, 1e-6);
+        check_close("running_var", 2, nn_parameter_named(m, "running_var")->data, (double[]){0.9 + 0.7 / 3, 70.9},
+                    1e-6);
         check_close("count", 1, nn_parameter_named(m, "num_batches_tracked")->data, (double[]){1}, 0);
         double first = pass == 0 ? (1 - 7.0 / 3) / sqrt(14.0 / 9 + 1e-5) : (1 - 0.7 / 3) / sqrt(0.9 + 0.7 / 3 + 1e-5);
         check_close("y", 1, y->data, &first, 1e-5);
@@ -249,13 +257,14 @@ static bool append_name(void *context, const char *name, nn_parameter *p)
 
 Test(modules, a_users_module)
 {
-    char names[256] = "";
+    char       names[256] = "";
     nn_module *m = nn_sequential(nn_linear(4, 4), residual_new(4));
     nn_reset_parameters(m, 1);
     nn_visit(m, append_name, names);
     cr_assert(!strcmp(names, "0.weight 0.bias 1.scale 1.calls 1.inner.weight "), "%s", names);
     cr_assert(nn_count(m) == 16 + 4 + 4 + 16, "a buffer is not counted");
-    cr_assert(nn_parameter_named(m, "1.inner.weight") && !nn_parameter_named(m, "1.inner") && !nn_parameter_named(m, NULL));
+    cr_assert(nn_parameter_named(m, "1.inner.weight") && !nn_parameter_named(m, "1.inner") &&
+              !nn_parameter_named(m, NULL));
     parameter_list l = {{ag_parameter_new(AG_SHAPE(2, 4)), nn_parameter_named(m, "1.scale")}, 2};
     fill_random(l.in[0], 5);
     ag_gradcheck_result r = GRADCHECK(run_layer, m, l.n, l.in);
@@ -298,7 +307,8 @@ Test(modules, errors_reach_the_root)
     check_module_error(deep, "more than 32 levels");
     residual *r = nn_new(&residual_type);
     NN_PARAMETER(r, scale, AG_SHAPE(2));
-    cr_assert(!nn_add_parameter(&r->base, "scale", AG_SHAPE(3)) && strstr(nn_error(&r->base), "the name scale is taken"));
+    cr_assert(!nn_add_parameter(&r->base, "scale", AG_SHAPE(3)) &&
+              strstr(nn_error(&r->base), "the name scale is taken"));
     cr_assert(!nn_add_parameter(&r->base, "a.b", AG_SHAPE(3)) && !nn_add_parameter(&r->base, "", AG_SHAPE(3)));
     nn_module_free(&r->base);
     nn_module_free(NULL);
@@ -308,7 +318,7 @@ Test(modules, errors_reach_the_root)
 
 Test(modules, forward_refuses)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     nn_module *m = nn_linear(784, 400), *broken = nn_linear(0, 1), *un = nn_unflatten(AG_SHAPE(2, 3));
     nn_forward(m, ag_ones(tape, AG_SHAPE(2, 784)));
     check_error(tape, "Linear: the parameters have no values yet: call nn_reset_parameters");
@@ -332,7 +342,7 @@ Test(modules, forward_refuses)
 
 Test(modules, optimizers_refuse)
 {
-    ag_tape *tape = ag_tape_new(0);
+    ag_tape   *tape = ag_tape_new(0);
     nn_module *m = nn_linear(2, 2);
     nn_reset_parameters(m, 1);
     nn_optimizer *bad[] = {
@@ -350,7 +360,7 @@ Test(modules, optimizers_refuse)
         nn_optimizer_free(bad[i]);
     }
     nn_optimizer *o = nn_sgd(m, nn_sgd_defaults(0.1));
-    uint64_t before = nn_fingerprint(m);
+    uint64_t      before = nn_fingerprint(m);
     ag_tape_reset(tape);
     cr_assert(!nn_step(o, tape) && !nn_step(o, NULL) && !nn_step(NULL, tape));
     check_error(tape, "SGD: step refused: backward has not run");
@@ -365,27 +375,30 @@ Test(modules, optimizers_refuse)
 
 Test(modules, initialisers_refuse)
 {
-    ag_rng rng = {0, 0};
+    ag_rng     rng = {0, 0};
     ag_tensor *v = ag_parameter_new(AG_SHAPE(3)), *w = ag_parameter_new(AG_SHAPE(3, 2));
     cr_assert(!nn_init_constant(NULL, 1) && !nn_init_uniform(v, 2, 1, &rng) && !nn_init_uniform(v, 0, 1, NULL));
     cr_assert(!nn_init_normal(NULL, 0, 1, &rng) && !nn_init_normal(v, 0, -1, &rng));
     cr_assert(!nn_init_xavier_uniform(v, 1, &rng) && !nn_init_xavier_normal(v, 1, &rng));
     cr_assert(!nn_init_kaiming_uniform(v, 1, NN_FAN_IN, &rng) && !nn_init_kaiming_normal(NULL, 1, NN_FAN_IN, &rng));
     cr_assert(!nn_init_truncated_normal(w, 0, 1, 30, 31, &rng) && !nn_init_truncated_normal(w, 0, 0, -1, 1, &rng));
-    cr_assert(!nn_init_truncated_normal(w, 0, 1, 3.9999, 4.001, &rng) && nn_init_truncated_normal(w, 1e8, 1, 1e8 - 1, 1e8 + 1, &rng));
-    cr_assert(!nn_init_normal(v, NAN, 1, &rng) && !nn_init_normal(v, 0, INFINITY, &rng) && !nn_init_uniform(v, 0, INFINITY, &rng));
+    cr_assert(!nn_init_truncated_normal(w, 0, 1, 3.9999, 4.001, &rng) &&
+              nn_init_truncated_normal(w, 1e8, 1, 1e8 - 1, 1e8 + 1, &rng));
+    cr_assert(!nn_init_normal(v, NAN, 1, &rng) && !nn_init_normal(v, 0, INFINITY, &rng) &&
+              !nn_init_uniform(v, 0, INFINITY, &rng));
     cr_assert(!nn_init_default(v, NULL, &rng) && nn_fan_of(w, NN_FAN_OUT) == 3 && nn_fan_of(NULL, NN_FAN_IN) == 0);
     ag_parameter_free(v), ag_parameter_free(w);
 }
 
 Test(modules, summary)
 {
-    char *text = NULL;
-    FILE *f = tmpfile();
+    char      *text = NULL;
+    FILE      *f = tmpfile();
     nn_module *m = nn_sequential(nn_linear(784, 64), nn_relu(), nn_dropout(0.25), nn_linear(64, 10));
     cr_assert(f && !nn_summary(f, m, AG_SHAPE(32, 784)), "before there are values");
     nn_reset_parameters(m, 0);
-    cr_assert(nn_summary(f, m, AG_SHAPE(32, 784)) && !nn_summary(f, m, AG_SHAPE(32, 20)) && !nn_summary(f, NULL, AG_SHAPE(1)));
+    cr_assert(nn_summary(f, m, AG_SHAPE(32, 784)) && !nn_summary(f, m, AG_SHAPE(32, 20)) &&
+              !nn_summary(f, NULL, AG_SHAPE(1)));
     long size = ftell(f);
     rewind(f);
     text = calloc(1, (size_t)size + 1);
@@ -401,14 +414,14 @@ Test(modules, summary)
 
 static bool train_one_step(void)
 {
-    vae *m = vae_new((vae_config){12, 8, 3});
+    vae          *m = vae_new((vae_config){12, 8, 3});
     nn_optimizer *o = nn_adam(m ? &m->base : NULL, nn_adam_defaults(1e-3));
-    ag_tape *tape = ag_tape_new(1);
-    bool ok = m && !nn_error(&m->base) && !nn_optimizer_error(o) && tape;
+    ag_tape      *tape = ag_tape_new(1);
+    bool          ok = m && !nn_error(&m->base) && !nn_optimizer_error(o) && tape;
     nn_reset_parameters(m ? &m->base : NULL, 1);
     for (int step = 0; ok && step < 2; step++) {
         ag_tape_reset(tape);
-        uint64_t before = nn_fingerprint(&m->base);
+        uint64_t   before = nn_fingerprint(&m->base);
         ag_tensor *x = ag_full(tape, AG_SHAPE(4, 12), 0.5);
         nn_zero_grad(&m->base);
         ag_backward(vae_loss(vae_forward(m, x), x, 1).total);

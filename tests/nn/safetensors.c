@@ -17,12 +17,12 @@ static tl_error why;
 /* A file of this header and so many bytes of data. */
 static size_t make_file(const char *header, size_t data, uint8_t *file)
 {
-    uint64_t length = strlen(header);
-    memcpy(file, &length, sizeof length);
-    memcpy(file + sizeof length, header, length);
+    const size_t length = strlen(header), begin = sizeof(uint64_t) + length;
+    memcpy(file, &(uint64_t){length}, sizeof(uint64_t));
+    memcpy(file + sizeof(uint64_t), header, length);
     for (size_t i = 0; i < data; i++)
-        file[sizeof length + length + i] = (uint8_t)(i + 1);
-    return sizeof length + (size_t)length + data;
+        file[begin + i] = (uint8_t)(i + 1);
+    return begin + data;
 }
 
 /* Parses from memory that ends where the file ends, so that tools see what is read beyond. */
@@ -39,7 +39,7 @@ static bool parses(const uint8_t *file, size_t size, nn_safetensors *s)
 
 static void check_refused(const char *header, size_t data, const char *part)
 {
-    uint8_t file[4096];
+    uint8_t        file[4096];
     nn_safetensors s;
     cr_assert(!parses(file, make_file(header, data, file), &s), "not refused: %s", header);
     cr_assert(strstr(why.text, part), "%s: \"%s\", expected \"%s\"", header, why.text, part);
@@ -47,12 +47,13 @@ static void check_refused(const char *header, size_t data, const char *part)
 
 static void check_read(const char *header, size_t data)
 {
-    uint8_t file[4096];
+    uint8_t        file[4096];
     nn_safetensors s;
     cr_assert(parses(file, make_file(header, data, file), &s), "%s: %s", header, why.text);
 }
 
-#define T(name, dtype, shape, offsets) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define T(name, dtype, shape, offsets)                                                                                 \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 Test(safetensors, reads_what_is_allowed)
 {
@@ -69,16 +70,18 @@ Test(safetensors, reads_what_is_allowed)
 
 Test(safetensors, decodes_names_and_texts)
 {
-    uint8_t file[4096];
-    char header[2048] = "{\"__metadata__\":{";
+    uint8_t        file[4096];
+    char           header[2048] = "{\"__metadata__\":{";
     nn_safetensors s;
     for (int i = 0; i < 40; i++)
         snprintf(header + strlen(header), 40, "\"k%d\":\"v%d\",", i, i);
-    strcat(header, "\"e\":\"\"}," T("\\u0080\\u07ff\\u0800\\uFFFD\\ud800\\udc00\\r\\t", "U8", "[1]", "[0,1]") "," T("0", "F32", "[0]", "[0,0]") "}");
+    strcat(header, "\"e\":\"\"}," T("\\u0080\\u07ff\\u0800\\uFFFD\\ud800\\udc00\\r\\t", "U8", "[1]",
+                                    "[0,1]") "," T("0", "F32", "[0]", "[0,0]") "}");
     size_t size = make_file(header, 1, file);
     cr_assert(nn_safetensors_parse(file, size, &s, &why), "%s", why.text);
     cr_assert(nn_safetensors_tensor(&s, "\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbd\xf0\x90\x80\x80\r\t"));
-    cr_assert(s.n_texts == 41 && !strcmp(nn_safetensors_text(&s, "k39"), "v39") && !strcmp(nn_safetensors_text(&s, "e"), ""));
+    cr_assert(s.n_texts == 41 && !strcmp(nn_safetensors_text(&s, "k39"), "v39") &&
+              !strcmp(nn_safetensors_text(&s, "e"), ""));
     nn_safetensors_free(&s);
 }
 
@@ -107,11 +110,16 @@ Test(safetensors, refuses_what_breaks_a_rule)
     check_refused("{" T("a", "F32", "[1]", "[0,4]") "}", 3, "its data end at 4, the file has 3");
     check_refused("{" T("a", "F32", "[1]", "[0,4]") "}", 5, "the tensors end at 4, the file has 5");
     check_refused("{}", 1, "the tensors end at 0, the file has 1");
-    check_refused("{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[1,3]") "}", 3, "its data begin at 1, expected 2");
-    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("b", "U8", "[1]", "[2,3]") "}", 3, "its data begin at 2, expected 1");
-    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("a", "U8", "[1]", "[1,2]") "}", 2, "the name a is there twice");
-    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("\\u0061", "U8", "[1]", "[1,2]") "}", 2, "the name a is there twice");
-    check_refused("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "dtype is there twice");
+    check_refused("{" T("a", "U8", "[2]", "[0,2]") "," T("b", "U8", "[2]", "[1,3]") "}", 3,
+                  "its data begin at 1, expected 2");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("b", "U8", "[1]", "[2,3]") "}", 3,
+                  "its data begin at 2, expected 1");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("a", "U8", "[1]", "[1,2]") "}", 2,
+                  "the name a is there twice");
+    check_refused("{" T("a", "U8", "[1]", "[0,1]") "," T("\\u0061", "U8", "[1]", "[1,2]") "}", 2,
+                  "the name a is there twice");
+    check_refused("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
+                  "dtype is there twice");
     check_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 0, "dtype, shape and data_offsets are expected");
     check_refused("{\"a\":{\"kind\":\"U8\"}}", 0, "kind has no meaning");
     check_refused("{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'");
@@ -121,10 +129,10 @@ Test(safetensors, refuses_what_breaks_a_rule)
     check_refused("{\"\x80\":1}", 0, "bad UTF-8");
     check_refused("{\"\xc0\x80\":1}", 0, "bad UTF-8");     /* too long a form of NUL */
     check_refused("{\"\xed\xa0\x80\":1}", 0, "bad UTF-8"); /* a surrogate */
-    static const char *const bad[] = {"\xf5\x80\x80\x80", "\xc1\xbf", "\xe0\x9f\x80", "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80",
-                                      "\xc3\xc3", "\xe2\x82Z"};
+    static const char *const bad[] = {"\xf5\x80\x80\x80", "\xc1\xbf", "\xe0\x9f\x80", "\xf0\x8f\x80\x80",
+                                      "\xf4\x90\x80\x80", "\xc3\xc3", "\xe2\x82Z"};
     static const char *const codes[] = {"\\udbff", "\\udfff", "\\ud800\\ud800", "\\ud800\\ue000"};
-    char header[64];
+    char                     header[64];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         snprintf(header, sizeof header, "{\"%s\":1}", bad[i]);
         check_refused(header, 0, "bad UTF-8");
@@ -148,8 +156,8 @@ Test(safetensors, refuses_what_breaks_a_rule)
 Test(safetensors, refuses_lengths_that_cannot_be)
 {
     nn_safetensors s;
-    uint8_t file[64] = {0};
-    const char *header = "{" T("a", "F32", "[1]", "[0,4]") "}";
+    uint8_t        file[64] = {0};
+    const char    *header = "{" T("a", "F32", "[1]", "[0,4]") "}";
     for (size_t n = 0; n < 8; n++)
         cr_assert(!parses(file, n, &s) && strstr(why.text, "at least 8"));
     memcpy(file, &(uint64_t){100000001}, 8);
@@ -159,7 +167,7 @@ Test(safetensors, refuses_lengths_that_cannot_be)
     memcpy(file, &(uint64_t){57}, 8);
     cr_assert(!parses(file, sizeof file, &s) && strstr(why.text, "a header of 57 bytes in a file of 64"));
     uint8_t whole[256];
-    size_t size = make_file(header, 4, whole);
+    size_t  size = make_file(header, 4, whole);
     for (size_t n = 0; n < size; n++) /* cut off anywhere */
         cr_assert(!parses(whole, n, &s));
     cr_assert(parses(whole, size, &s) && !nn_safetensors_parse(NULL, 8, &s, &why));
@@ -170,7 +178,7 @@ Test(safetensors, seeds_of_the_fuzzer)
 {
     static const char *const seeds[] = {"two", "kinds", "escapes"};
     for (int i = 0; i < 3; i++) {
-        char path[64];
+        char           path[64];
         nn_safetensors s;
         snprintf(path, sizeof path, "tests/fuzz/seeds/safetensors/%s", seeds[i]);
         cr_assert(nn_safetensors_read(path, &s, &why), "%s", why.text);
@@ -184,10 +192,10 @@ Test(safetensors, seeds_of_the_fuzzer)
 /* A file of one bit less or more is another file or none: never a crash. */
 Test(safetensors, any_bit_may_flip)
 {
-    uint8_t file[256];
-    size_t size = make_file("{\"__metadata__\":{\"k\":\"v\"}," T("a", "F32", "[1]", "[0,4]") "}", 4, file);
+    uint8_t        file[256];
+    size_t         size = make_file("{\"__metadata__\":{\"k\":\"v\"}," T("a", "F32", "[1]", "[0,4]") "}", 4, file);
     nn_safetensors s;
-    int read = 0;
+    int            read = 0;
     for (size_t bit = 0; bit < 8 * size; bit++) {
         file[bit / 8] ^= (uint8_t)(1u << bit % 8);
         read += parses(file, size, &s);
@@ -206,13 +214,17 @@ Test(safetensors, values_of_every_dtype)
     cr_assert(value_of(NN_U8, "\xff") == 255 && value_of(NN_I8, "\xff") == -1 && value_of(NN_BOOL, "\1") == 1);
     cr_assert(value_of(NN_I16, "\xfe\xff") == -2 && value_of(NN_U16, "\xfe\xff") == 65534);
     cr_assert(value_of(NN_I32, "\xfe\xff\xff\xff") == -2 && value_of(NN_U32, "\0\0\0\x80") == 2147483648.0);
-    cr_assert(value_of(NN_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff") == -2 && value_of(NN_U64, "\0\0\0\0\0\0\0\x80") == 0x1p63);
+    cr_assert(value_of(NN_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff") == -2 &&
+              value_of(NN_U64, "\0\0\0\0\0\0\0\x80") == 0x1p63);
     cr_assert(value_of(NN_F32, &(float){1.5f}) == 1.5 && value_of(NN_F64, &(double){-0.1}) == -0.1);
-    cr_assert(value_of(NN_F16, "\0\x3c") == 1 && value_of(NN_F16, "\1\0") == 0x1p-24 && value_of(NN_F16, "\xff\x7b") == 65504);
+    cr_assert(value_of(NN_F16, "\0\x3c") == 1 && value_of(NN_F16, "\1\0") == 0x1p-24 &&
+              value_of(NN_F16, "\xff\x7b") == 65504);
     cr_assert(value_of(NN_F16, "\0\xfc") == -INFINITY && isnan(value_of(NN_F16, "\1\x7c")));
     cr_assert(value_of(NN_BF16, "\x80\x3f") == 1 && value_of(NN_BF16, "\x80\xff") == -INFINITY);
-    cr_assert(value_of(NN_F8_E4M3, "\x38") == 1 && value_of(NN_F8_E4M3, "\x7e") == 448 && isnan(value_of(NN_F8_E4M3, "\x7f")));
-    cr_assert(value_of(NN_F8_E5M2, "\x3c") == 1 && value_of(NN_F8_E5M2, "\x7c") == INFINITY && value_of(NN_F8_E8M0, "\x80") == 2);
+    cr_assert(value_of(NN_F8_E4M3, "\x38") == 1 && value_of(NN_F8_E4M3, "\x7e") == 448 &&
+              isnan(value_of(NN_F8_E4M3, "\x7f")));
+    cr_assert(value_of(NN_F8_E5M2, "\x3c") == 1 && value_of(NN_F8_E5M2, "\x7c") == INFINITY &&
+              value_of(NN_F8_E8M0, "\x80") == 2);
     cr_assert(isnan(value_of(NN_C64, "\0\0\0\0\0\0\0\0")));
 }
 
@@ -279,65 +291,102 @@ Test(checkpoint, says_all_that_does_not_fit_and_changes_nothing)
     uint64_t before = nn_fingerprint(k);
     cr_assert(nn_save(m, path_of("m"), &why));
     cr_assert(!nn_load(k, path_of("m"), true, &why) && nn_fingerprint(k) == before);
-    cr_assert(strstr(why.text, "missing in the file: 2.weight, 2.bias; not in the model: 1.num_batches_tracked, 1.running_mean"), "%s", why.text);
-    cr_assert(strstr(why.text, "3.weight; other shapes: 0.weight is (4, 6) in the file, (5, 6) in the model"), "%s", why.text);
+    cr_assert(strstr(why.text,
+                     "missing in the file: 2.weight, 2.bias; not in the model: 1.num_batches_tracked, 1.running_mean"),
+              "%s", why.text);
+    cr_assert(strstr(why.text, "3.weight; other shapes: 0.weight is (4, 6) in the file, (5, 6) in the model"), "%s",
+              why.text);
     cr_assert(!nn_load(k, path_of("m"), false, &why) && !strstr(why.text, "missing") && nn_fingerprint(k) == before);
     nn_module_free(k);
     k = nn_sequential(nn_linear(6, 4));
     nn_reset_parameters(k, 2);
-    cr_assert(!nn_load(k, path_of("m"), true, &why) && strstr(why.text, "not in the model: 1.bias"), "%s", why.text); /* names alone */
+    cr_assert(!nn_load(k, path_of("m"), true, &why) && strstr(why.text, "not in the model: 1.bias"), "%s",
+              why.text); /* names alone */
     cr_assert(nn_load(k, path_of("m"), false, &why), "%s", why.text);
-    cr_assert(!memcmp(nn_parameter_named(k, "0.weight")->data, nn_parameter_named(m, "0.weight")->data, 24 * sizeof(ag_real)));
+    cr_assert(!memcmp(nn_parameter_named(k, "0.weight")->data, nn_parameter_named(m, "0.weight")->data,
+                      24 * sizeof(ag_real)));
     cr_assert(!nn_load(k, path_of("none"), true, &why) && strstr(why.text, "none: No such file"), "%s", why.text);
-    cr_assert(!nn_load(k, NULL, true, &why) && !nn_load(NULL, path_of("m"), true, &why) && !nn_save(NULL, path_of("m"), &why));
+    cr_assert(!nn_load(k, NULL, true, &why) && !nn_load(NULL, path_of("m"), true, &why) &&
+              !nn_save(NULL, path_of("m"), &why));
     cr_assert(!nn_save(k, NULL, &why) && !nn_save(k, "", &why) && !nn_save(k, "/nonexistent/x", &why));
     nn_module_free(m), nn_module_free(k);
 }
 
 Test(checkpoint, other_dtypes_are_converted)
 {
-    const int64_t two[] = {1, 2}, one[] = {1};
-    const uint8_t half[] = {0, 0x3c, 0, 0xc0};
-    const double bias = 0.25;
+    const int64_t          two[] = {1, 2}, one[] = {1};
+    const uint8_t          half[] = {0, 0x3c, 0, 0xc0};
+    const double           bias = 0.25;
     const nn_stored_tensor t[] = {{"weight", NN_F16, 2, two, 2, half}, {"bias", NN_F64, 1, one, 1, &bias}};
-    nn_module *m = nn_linear(2, 1);
-    cr_assert(nn_safetensors_write(path_of("half"), 2, t, 0, NULL, &why) && nn_load(m, path_of("half"), true, &why), "%s", why.text);
+    nn_module             *m = nn_linear(2, 1);
+    cr_assert(nn_safetensors_write(path_of("half"), 2, t, 0, NULL, &why) && nn_load(m, path_of("half"), true, &why),
+              "%s", why.text);
     const ag_real *w = nn_parameter_named(m, "weight")->data;
     cr_assert(w[0] == 1 && w[1] == -2 && nn_parameter_named(m, "bias")->data[0] == (ag_real)0.25);
     const nn_stored_tensor whole[] = {t[0], {"bias", NN_I64, 1, one, 1, &bias}};
-    cr_assert(nn_safetensors_write(path_of("half"), 2, whole, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    cr_assert(nn_safetensors_write(path_of("half"), 2, whole, 0, NULL, &why) &&
+              !nn_load(m, path_of("half"), true, &why));
     cr_assert(strstr(why.text, "bias is I64, expected F32"), "%s", why.text);
-    const int64_t three[] = {1, 3};
-    const nn_stored_tensor longer[] = {{"weight", NN_F32, 2, three, 3, (float[]){1, 2, 3}}, t[1]}, flat[] = {{"weight", NN_F16, 1, two, 1, half}, t[1]};
-    cr_assert(nn_safetensors_write(path_of("half"), 2, longer, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    const int64_t          three[] = {1, 3};
+    const nn_stored_tensor longer[] = {{"weight", NN_F32, 2, three, 3, (float[]){1, 2, 3}}, t[1]},
+                           flat[] = {{"weight", NN_F16, 1, two, 1, half}, t[1]};
+    cr_assert(nn_safetensors_write(path_of("half"), 2, longer, 0, NULL, &why) &&
+              !nn_load(m, path_of("half"), true, &why));
     cr_assert(strstr(why.text, "weight is (1, 3) in the file, (1, 2) in the model"), "%s", why.text);
-    cr_assert(nn_safetensors_write(path_of("half"), 2, flat, 0, NULL, &why) && !nn_load(m, path_of("half"), true, &why));
+    cr_assert(nn_safetensors_write(path_of("half"), 2, flat, 0, NULL, &why) &&
+              !nn_load(m, path_of("half"), true, &why));
     cr_assert(strstr(why.text, "weight is (1) in the file"), "%s", why.text);
     const nn_stored_tensor twice[] = {t[0], t[0]};
-    cr_assert(!nn_safetensors_write(path_of("twice"), 2, twice, 0, NULL, &why) && strstr(why.text, "weight is there twice"));
-    const nn_stored_tensor odd = {"\xff", NN_F16, 2, two, 2, half}, reserved = {"__metadata__", NN_F16, 2, two, 2, half};
-    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &odd, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
-    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &reserved, 0, NULL, &why) && strstr(why.text, "is no name for a tensor"));
-    cr_assert(!nn_safetensors_write(path_of("odd"), 1, t, 1, &(nn_stored_text){"k", "\xc3"}, &why) && strstr(why.text, "the text of k is not UTF-8"));
-    cr_assert(!nn_save_checkpoint(m, 0, NULL, 1, &(nn_stored_text){"format", "x"}, path_of("odd"), &why) && strstr(why.text, "format is there twice"));
-    cr_assert(!nn_load_checkpoint(m, 0, NULL, NULL, true, &why) && !nn_safetensors_text(NULL, "k") && !nn_save(m, "/nonexistent/x", NULL));
-    nn_module *small = nn_linear(1, 1);
+    cr_assert(!nn_safetensors_write(path_of("twice"), 2, twice, 0, NULL, &why) &&
+              strstr(why.text, "weight is there twice"));
+    const nn_stored_tensor odd = {"\xff", NN_F16, 2, two, 2, half},
+                           reserved = {"__metadata__", NN_F16, 2, two, 2, half};
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &odd, 0, NULL, &why) &&
+              strstr(why.text, "is no name for a tensor"));
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, &reserved, 0, NULL, &why) &&
+              strstr(why.text, "is no name for a tensor"));
+    cr_assert(!nn_safetensors_write(path_of("odd"), 1, t, 1, &(nn_stored_text){"k", "\xc3"}, &why) &&
+              strstr(why.text, "the text of k is not UTF-8"));
+    cr_assert(!nn_save_checkpoint(m, 0, NULL, 1, &(nn_stored_text){"format", "x"}, path_of("odd"), &why) &&
+              strstr(why.text, "format is there twice"));
+    cr_assert(!nn_load_checkpoint(m, 0, NULL, NULL, true, &why) && !nn_safetensors_text(NULL, "k") &&
+              !nn_save(m, "/nonexistent/x", NULL));
+    nn_module    *small = nn_linear(1, 1);
     nn_optimizer *of_small = nn_adam(small, nn_adam_defaults(0.1));
-    cr_assert(!nn_save_checkpoint(make_net(4), 1, &(nn_named_optimizer){"o", of_small}, 0, NULL, path_of("odd"), &why) && strstr(why.text, "of another model"), "%s", why.text);
+    cr_assert(
+        !nn_save_checkpoint(make_net(4), 1, &(nn_named_optimizer){"o", of_small}, 0, NULL, path_of("odd"), &why) &&
+            strstr(why.text, "of another model"),
+        "%s", why.text);
     nn_optimizer_free(of_small), nn_module_free(small);
     nn_module_free(m);
 }
 
 typedef nn_optimizer *make_fn(nn_module *m);
 
-static nn_optimizer *make_sgd(nn_module *m) { return nn_sgd(m, (nn_sgd_options){.lr = 0.1, .momentum = 0.9}); }
-static nn_optimizer *make_plain(nn_module *m) { return nn_sgd(m, nn_sgd_defaults(0.1)); }
-static nn_optimizer *make_adam(nn_module *m) { return nn_adam(m, nn_adam_defaults(0.01)); }
-static nn_optimizer *make_adamw(nn_module *m) { return nn_adamw(m, nn_adamw_defaults(0.01)); }
-static nn_optimizer *make_adagrad(nn_module *m) { return nn_adagrad(m, nn_adagrad_defaults(0.1)); }
+static nn_optimizer *make_sgd(nn_module *m)
+{
+    return nn_sgd(m, (nn_sgd_options){.lr = 0.1, .momentum = 0.9});
+}
+static nn_optimizer *make_plain(nn_module *m)
+{
+    return nn_sgd(m, nn_sgd_defaults(0.1));
+}
+static nn_optimizer *make_adam(nn_module *m)
+{
+    return nn_adam(m, nn_adam_defaults(0.01));
+}
+static nn_optimizer *make_adamw(nn_module *m)
+{
+    return nn_adamw(m, nn_adamw_defaults(0.01));
+}
+static nn_optimizer *make_adagrad(nn_module *m)
+{
+    return nn_adagrad(m, nn_adagrad_defaults(0.1));
+}
 static nn_optimizer *make_rmsprop(nn_module *m)
 {
-    return nn_rmsprop(m, (nn_rmsprop_options){.lr = 0.01, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5, .centered = true});
+    return nn_rmsprop(m,
+                      (nn_rmsprop_options){.lr = 0.01, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5, .centered = true});
 }
 
 /* Three steps, a checkpoint, three steps: the same from the checkpoint, bit for bit, with every optimiser. */
@@ -348,20 +397,26 @@ Test(checkpoint, training_goes_on_to_the_same_bits)
         nn_module *m = make_net(4), *k = make_net(4);
         nn_reset_parameters(m, 1), nn_reset_parameters(k, 2);
         nn_optimizer *o = all[i](m), *p = all[i](k);
-        ag_tape *tape = ag_tape_new(9), *other = ag_tape_new(8);
+        ag_tape      *tape = ag_tape_new(9), *other = ag_tape_new(8);
         nn_set_lr(o, 0.07);
         for (int s = 0; s < 3; s++)
             cr_assert(step(m, o, tape), "%s", ag_error(tape));
-        cr_assert(nn_save_checkpoint(m, 1, &(nn_named_optimizer){"o", o}, 1, &(nn_stored_text){"k", "v"}, path_of("c"), &why), "%s", why.text);
+        cr_assert(
+            nn_save_checkpoint(m, 1, &(nn_named_optimizer){"o", o}, 1, &(nn_stored_text){"k", "v"}, path_of("c"), &why),
+            "%s", why.text);
         nn_safetensors file;
-        cr_assert(nn_safetensors_read(path_of("c"), &file, &why) && nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", p}, &file, true, &why), "%s", why.text);
+        cr_assert(nn_safetensors_read(path_of("c"), &file, &why) &&
+                      nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", p}, &file, true, &why),
+                  "%s", why.text);
         cr_assert(!strcmp(nn_safetensors_text(&file, "k"), "v") && nn_lr(p) == 0.07);
         *ag_tape_rng(other) = *ag_tape_rng(tape);
         for (int s = 0; s < 3; s++)
             cr_assert(step(m, o, tape) && step(k, p, other));
         cr_assert(nn_fingerprint(m) == nn_fingerprint(k), "optimizer %d", (int)i);
         nn_optimizer *wrong = all[i] == make_adam ? make_sgd(k) : make_adam(k);
-        cr_assert(!nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", wrong}, &file, true, &why) && strstr(why.text, "the file's optimizer o is"), "%s", why.text);
+        cr_assert(!nn_load_checkpoint(k, 1, &(nn_named_optimizer){"o", wrong}, &file, true, &why) &&
+                      strstr(why.text, "the file's optimizer o is"),
+                  "%s", why.text);
         cr_assert(nn_load(k, path_of("c"), true, &why), "%s", why.text); /* the weights alone */
         nn_safetensors_free(&file);
         nn_optimizer_free(o), nn_optimizer_free(p), nn_optimizer_free(wrong);
@@ -375,7 +430,7 @@ Test(checkpoint, training_goes_on_to_the_same_bits)
 Test(checkpoint, a_full_disk_leaves_the_old_file)
 {
     nn_module *m = make_net(100);
-    char part[300];
+    char       part[300];
     nn_reset_parameters(m, 1);
     cr_assert(nn_save(m, path_of("full"), &why));
     snprintf(part, sizeof part, "%s.part", path_of("full"));

@@ -1,4 +1,5 @@
-/* Prints the table of op samples, for tests/golden/make_ops.py: name/variant, set, then domain and shape of each input. */
+/* Prints the table of op samples, for tests/golden/make_ops.py: name/variant, set, then domain and shape of each input.
+ */
 #include <stdio.h>
 
 #include "tests/support/samples.h"

@@ -14,7 +14,7 @@ void check_close(const char *what, int64_t n, const ag_real *got, const double *
 {
     for (int64_t i = 0; i < n; i++) {
         double g = (double)got[i], w = wanted[i];
-        bool close = g == w || (isnan(g) && isnan(w)) || (isfinite(w) && fabs(g - w) <= tolerance * fmax(1, fabs(w)));
+        bool   close = g == w || (isnan(g) && isnan(w)) || (isfinite(w) && fabs(g - w) <= tolerance * fmax(1, fabs(w)));
         cr_assert(close, "%s: element %lld is %.10g, expected %.10g", what, (long long)i, g, w);
     }
 }

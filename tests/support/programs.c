@@ -21,20 +21,33 @@ void make_data(void)
 {
     char command[1024];
     snprintf(folder, sizeof folder, "%s", scratch_folder());
-    snprintf(command, sizeof command,
-             "cd %s && mkdir data && cd data && seq 99999 | head -c 250880 > pixels &&"
-             "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
-             "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
-             "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; tail -c 78400 pixels) > t10k-images-idx3-ubyte &&"
-             "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte", folder);
+    snprintf(
+        command, sizeof command,
+        "cd %s && mkdir data && cd data && seq 99999 | head -c 250880 > pixels &&"
+        "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
+        "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
+        "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; tail -c 78400 pixels) > t10k-images-idx3-ubyte &&"
+        "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte",
+        folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
 int run_program(const char *name, const char *environment, const char *options)
 {
     char command[2048];
-    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 --overwrite %s", environment, program(name), folder, options);
+    snprintf(command, sizeof command, "%s %s --data %s/data --batch 64 --overwrite %s", environment, program(name),
+             folder, options);
     return run_command(command, output, sizeof output);
+}
+
+int run_there(const char *name, const char *options)
+{
+    char all[1024];
+    int  n = 0;
+    for (const char *c = options; *c && n < 900; c++)
+        n += *c == '@' ? snprintf(all + n, sizeof all - (size_t)n, "%s", folder)
+                       : snprintf(all + n, sizeof all - (size_t)n, "%c", *c);
+    return run_program(name, "", all);
 }
 
 const char *last_line(void)

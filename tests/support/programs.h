@@ -16,6 +16,9 @@ void make_data(void);
 /* Runs a program on that data; returns its exit status. */
 int run_program(const char *name, const char *environment, const char *options);
 
+/* The same with options in which @ stands for the folder. */
+int run_there(const char *name, const char *options);
+
 /* The last line of the output, which is cut to end with it. */
 const char *last_line(void);
 

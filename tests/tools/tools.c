@@ -30,21 +30,23 @@ static tl_error    args_error;
 static tl_args_result parse(int argc, const char *const *argv)
 {
     tl_option options[] = {{"count", TL_INT, &count, 1, 100, "N", "things", false},
-                                   {"quiet", TL_FLAG, &quiet, 0, 0, NULL, "hush", false},
-                                   TL_OPTIONS_END};
+                           {"quiet", TL_FLAG, &quiet, 0, 0, NULL, "hush", false},
+                           TL_OPTIONS_END};
     tl_option more[] = {{"rate", TL_REAL, &rate, 0, 1, "X", "how fast", false},
-                                {"seed", TL_SEED, &seed, 0, 0, "N", "chance", false},
-                                {"out", TL_TEXT, &out, 0, 0, "DIR", "where", false},
-                                TL_OPTIONS_END};
+                        {"seed", TL_SEED, &seed, 0, 0, "N", "chance", false},
+                        {"out", TL_TEXT, &out, 0, 0, "DIR", "where", false},
+                        TL_OPTIONS_END};
     return tl_args_parse(argc, (char **)argv, (tl_option *const[]){options, more, NULL}, &args_error);
 }
 
-#define PARSE(...) \
-    parse((int)(sizeof((const char *[]){"program", __VA_ARGS__}) / sizeof(char *)), (const char *[]){"program", __VA_ARGS__})
+#define PARSE(...)                                                                                                     \
+    parse((int)(sizeof((const char *[]){"program", __VA_ARGS__}) / sizeof(char *)),                                    \
+          (const char *[]){"program", __VA_ARGS__})
 
 Test(args, reads_options)
 {
-    cr_assert(PARSE("--count", "7", "--rate=0.5", "--seed", "18446744073709551615", "--out", "a b", "--quiet") == TL_ARGS_OK);
+    cr_assert(PARSE("--count", "7", "--rate=0.5", "--seed", "18446744073709551615", "--out", "a b", "--quiet") ==
+              TL_ARGS_OK);
     cr_assert(count == 7 && rate == 0.5 && seed == UINT64_MAX && quiet && !strcmp(out, "a b"));
     cr_assert(PARSE("--count", "7", "--help") == TL_ARGS_HELP && PARSE("-h") == TL_ARGS_HELP);
 }
@@ -54,12 +56,14 @@ Test(args, refuses)
     cr_assert(PARSE("--unknown") == TL_ARGS_ERROR && PARSE("word") == TL_ARGS_ERROR && PARSE("-c") == TL_ARGS_ERROR);
     cr_assert(PARSE("--coun", "1") == TL_ARGS_ERROR && strstr(args_error.text, "did you mean --count?"));
     cr_assert(PARSE("--out", "") == TL_ARGS_ERROR && strstr(args_error.text, "--out: the value is empty"));
-    cr_assert(PARSE("--out") == TL_ARGS_ERROR && PARSE("--count") == TL_ARGS_ERROR && PARSE("--quiet=1") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--out") == TL_ARGS_ERROR && PARSE("--count") == TL_ARGS_ERROR &&
+              PARSE("--quiet=1") == TL_ARGS_ERROR);
     cr_assert(PARSE("--count", "0") == TL_ARGS_ERROR && PARSE("--count", "101") == TL_ARGS_ERROR);
     cr_assert(PARSE("--count", "1x") == TL_ARGS_ERROR && PARSE("--count", "") == TL_ARGS_ERROR);
     cr_assert(PARSE("--count", "99999999999999999999") == TL_ARGS_ERROR);
     cr_assert(PARSE("--rate", "nan") == TL_ARGS_ERROR && PARSE("--rate", "-1") == TL_ARGS_ERROR);
-    cr_assert(PARSE("--rate", "2") == TL_ARGS_ERROR && PARSE("--rate", "") == TL_ARGS_ERROR && PARSE("--rate", "0.5x") == TL_ARGS_ERROR);
+    cr_assert(PARSE("--rate", "2") == TL_ARGS_ERROR && PARSE("--rate", "") == TL_ARGS_ERROR &&
+              PARSE("--rate", "0.5x") == TL_ARGS_ERROR);
     cr_assert(PARSE("--seed", "18446744073709551616") == TL_ARGS_ERROR && PARSE("--seed", "") == TL_ARGS_ERROR);
     cr_assert(PARSE("--seed", "-1") == TL_ARGS_ERROR && PARSE("--seed", "1.5") == TL_ARGS_ERROR);
 }
@@ -67,7 +71,8 @@ Test(args, refuses)
 /* ---- PNG. ---- */
 
 /* A picture as a program writes it: whole or not at all. */
-static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels, tl_error *why)
+static bool write_png(const char *path, const uint8_t *pixels, int64_t width, int64_t height, int channels,
+                      tl_error *why)
 {
     tl_output f;
     why->text[0] = '\0';
@@ -82,7 +87,7 @@ static bool write_png(const char *path, const uint8_t *pixels, int64_t width, in
 /* Python's own zlib and PNG chunks are the judge, where there is a Python. */
 Test(png, is_valid)
 {
-    char path[256], command[1024], output[256];
+    char     path[256], command[1024], output[256];
     tl_error why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
@@ -98,7 +103,8 @@ Test(png, is_valid)
                  " assert zlib.crc32(t+b)==struct.unpack('>I',d[p+8+n:p+12+n])[0]\n"
                  " i+=b if t==b'IDAT' else b'';p+=12+n\n"
                  "r=zlib.decompress(i);w=1+300*%d;assert len(r)==90*w\n"
-                 "assert all(r[y*w]==0 for y in range(90));print(r[w+1])\"", path, channels);
+                 "assert all(r[y*w]==0 for y in range(90));print(r[w+1])\"",
+                 path, channels);
         cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
         cr_assert(atoi(output) == pixels[300 * channels], "%s", output);
     }
@@ -106,7 +112,7 @@ Test(png, is_valid)
 
 Test(png, rows_longer_than_a_block)
 {
-    char path[256], command[1024], output[256];
+    char     path[256], command[1024], output[256];
     tl_error why;
     if (run_command("python3 -c 'import zlib'", NULL, 0) != 0)
         cr_skip_test("python3 is not at hand");
@@ -115,16 +121,19 @@ Test(png, rows_longer_than_a_block)
         pixels[i] = (uint8_t)(i % 251);
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
     cr_assert(write_png(path, pixels, 30000, 2, 3, &why), "%s", why.text);
-    snprintf(command, sizeof command, "python3 -c \"import zlib;d=open('%s','rb').read();r=zlib.decompress(d[41:]);"
-             "w=90001;assert len(r)==2*w;assert all(r[y*w+1+i]==(y*90000+i)%%251 for y in (0,1) for i in range(90000))\"", path);
+    snprintf(
+        command, sizeof command,
+        "python3 -c \"import zlib;d=open('%s','rb').read();r=zlib.decompress(d[41:]);"
+        "w=90001;assert len(r)==2*w;assert all(r[y*w+1+i]==(y*90000+i)%%251 for y in (0,1) for i in range(90000))\"",
+        path);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
 Test(png, refuses)
 {
     tl_error why;
-    char path[256], folder[256];
-    uint8_t pixel = 0;
+    char     path[256], folder[256];
+    uint8_t  pixel = 0;
     snprintf(path, sizeof path, "%s/x.png", scratch_folder());
     cr_assert(!write_png(path, &pixel, 0, 1, 1, &why) && !write_png(path, &pixel, 1, 1, 2, &why));
     cr_assert(!write_png(path, &pixel, 1 << 20, 1, 1, &why) && !write_png(path, NULL, 1, 1, 1, &why));
@@ -140,8 +149,8 @@ Test(png, refuses)
 /* A full disk: what was there before stays. */
 Test(png, a_full_disk_leaves_the_old_file)
 {
-    char path[256], files[300];
-    tl_error why;
+    char           path[256], files[300];
+    tl_error       why;
     static uint8_t pixels[400 * 400];
     snprintf(path, sizeof path, "%s/p.png", scratch_folder());
     cr_assert(write_png(path, pixels, 10, 10, 1, &why));
@@ -173,10 +182,10 @@ Test(picture, puts_images_into_a_grid)
 
 static void send_file(int client, const char *path)
 {
-    char block[65536];
-    FILE *f = fopen(path, "rb");
+    char        block[65536];
+    FILE       *f = fopen(path, "rb");
     const char *head = f ? "HTTP/1.0 200 OK\r\n\r\n" : "HTTP/1.0 404 Not Found\r\n\r\n";
-    bool ok = write(client, head, strlen(head)) > 0;
+    bool        ok = write(client, head, strlen(head)) > 0;
     for (size_t n; ok && f && (n = fread(block, 1, sizeof block, f)) > 0;)
         ok = write(client, block, n) == (ssize_t)n;
     if (f)
@@ -187,8 +196,8 @@ static void send_file(int client, const char *path)
 static pid_t serve(const char *folder, int *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int server = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t          size = sizeof address;
+    int                server = socket(AF_INET, SOCK_STREAM, 0);
     cr_assert(server >= 0 && bind(server, (struct sockaddr *)&address, size) == 0 && listen(server, 8) == 0);
     cr_assert(getsockname(server, (struct sockaddr *)&address, &size) == 0);
     *port = ntohs(address.sin_port);
@@ -198,8 +207,8 @@ static pid_t serve(const char *folder, int *port)
         return child;
     }
     for (;;) {
-        char request[4096], path[512], name[128] = "";
-        int client = accept(server, NULL, NULL);
+        char    request[4096], path[512], name[128] = "";
+        int     client = accept(server, NULL, NULL);
         ssize_t n = read(client, request, sizeof request - 1);
         request[n > 0 ? n : 0] = '\0';
         if (sscanf(request, "GET /%127[a-z0-9.-] ", name) == 1) {
@@ -213,27 +222,33 @@ static pid_t serve(const char *folder, int *port)
 Test(fetch, checks_what_it_downloads)
 {
     char folder[128], command[1024], output[2048];
-    int port;
+    int  port;
     if (run_command("command -v curl && command -v gzip && command -v md5sum", NULL, 0) != 0)
         cr_skip_test("curl, gzip or md5sum is not at hand");
     snprintf(folder, sizeof folder, "%s", scratch_folder());
-    snprintf(command, sizeof command, "mkdir %s/web && echo no images | gzip > %s/web/train-images-idx3-ubyte.gz", folder, folder);
+    snprintf(command, sizeof command, "mkdir %s/web && echo no images | gzip > %s/web/train-images-idx3-ubyte.gz",
+             folder, folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
     char web[160];
     snprintf(web, sizeof web, "%s/web", folder);
     pid_t server = serve(web, &port);
-    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port, folder);
+    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port,
+             folder);
     int status = run_command(command, output, sizeof output);
     cr_expect(status == 1 && strstr(output, "train-images-idx3-ubyte: the MD5 is not 6bbc"), "%d: %s", status, output);
-    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d/none tools/fetch_mnist.sh %s/data", port, folder);
+    snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d/none tools/fetch_mnist.sh %s/data", port,
+             folder);
     cr_expect(run_command(command, output, sizeof output) != 0 && strstr(output, "404"), "%s", output);
     snprintf(command, sizeof command, "ls -A %s/data", folder);
     cr_expect(run_command(command, output, sizeof output) == 0 && !*output, "nothing is left: %s", output);
     if (mnist_folder()) {
-        snprintf(command, sizeof command, "for f in %s/*ubyte; do gzip -c1 $f > %s/$(basename $f).gz; done", mnist_folder(), web);
+        snprintf(command, sizeof command, "for f in %s/*ubyte; do gzip -c1 $f > %s/$(basename $f).gz; done",
+                 mnist_folder(), web);
         cr_expect(run_command(command, output, sizeof output) == 0, "%s", output);
-        snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port, folder);
-        cr_expect(run_command(command, output, sizeof output) == 0 && strstr(output, "t10k-labels-idx1-ubyte: fetched"), "%s", output);
+        snprintf(command, sizeof command, "HOURGLASS_MNIST_URL=http://127.0.0.1:%d tools/fetch_mnist.sh %s/data", port,
+                 folder);
+        cr_expect(run_command(command, output, sizeof output) == 0 && strstr(output, "t10k-labels-idx1-ubyte: fetched"),
+                  "%s", output);
         cr_expect(run_command(command, output, sizeof output) == 0 && strstr(output, "already there"), "%s", output);
     }
     kill(server, SIGKILL);

@@ -1,5 +1,4 @@
 /* Measures this machine, then what the workloads and their kernels make of it. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "tools/bench/measure.h"
 #include "tools/bench/ops.h"
 #include "tools/bench/workloads.h"
+#include "tools/file.h"
 
 typedef struct bench_options {
     const char *filter, *csv;
@@ -30,11 +30,12 @@ static bool print_workload(const workload *w, const yardstick *y, const ds_datas
     for (int i = 0; i < 5; i++)
         workload_step(&r);
     timing t = measure(workload_step, &r, y->seconds);
-    bool ok = !ag_error(r.tape);
+    bool   ok = !ag_error(r.tape);
     if (!ok)
         fprintf(stderr, "bench: %s: %s\n", w->name, ag_error(r.tape));
     workload_close(&r);
-    double images = 1e6 * (double)recipe_of(w->name[0])->batch / t.median, share = w->mega_flop / t.median * 1e3 / y->peak;
+    double images = 1e6 * (double)recipe_of(w->name[0])->batch / t.median,
+           share = w->mega_flop / t.median * 1e3 / y->peak;
     double memory = machine_peak_memory();
     printf("%-18s %10.1f %8.1f %12.0f %8.0f%% %9.1f\n", w->name, t.median, t.spread, images, 100 * share, memory);
     fflush(stdout);
@@ -51,7 +52,8 @@ static int print_workloads(const yardstick *y, const char *filter, const ds_data
         if (!strstr(w->name, filter))
             continue;
         if (lines++ == 0)
-            printf("\n%-18s %10s %8s %12s %9s %9s\n", "workload", "us/step", "spread", "images/s", "of peak", "peak MB");
+            printf("\n%-18s %10s %8s %12s %9s %9s\n", "workload", "us/step", "spread", "images/s", "of peak",
+                   "peak MB");
         if (!print_workload(w, y, data, csv))
             return -1;
     }
@@ -77,11 +79,11 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
 {
     ag_set_threads(threads);
     yardstick y = {threads, machine_peak(threads, 0.3), machine_bandwidth(threads, 0.5), o->seconds};
-    printf("\n%d thread%s, %s: %.0f GFLOP/s of fused multiply-adds, %.1f GB/s\n", threads, threads > 1 ? "s" : "", ag_isa(), y.peak,
-           y.bandwidth);
+    printf("\n%d thread%s, %s: %.0f GFLOP/s of fused multiply-adds, %.1f GB/s\n", threads, threads > 1 ? "s" : "",
+           ag_isa(), y.peak, y.bandwidth);
     if (threads > 1)
-        printf("waking the threads: %.1f us right after other work, %.1f us after a rest of 1 ms\n", machine_wake(threads, 10, 0.2),
-               machine_wake(threads, 1000, 0.2));
+        printf("waking the threads: %.1f us right after other work, %.1f us after a rest of 1 ms\n",
+               machine_wake(threads, 10, 0.2), machine_wake(threads, 1000, 0.2));
     int lines = o->workloads ? print_workloads(&y, o->filter, data, csv) : 0;
     int more = lines >= 0 && o->kernels ? print_kernels(y, o->filter) : 0;
     int cases = more >= 0 && o->ops ? bench_ops(&y, o->filter, data, csv) : 0;
@@ -96,7 +98,7 @@ static bool bench(const bench_options *o, FILE *csv)
 {
     enum { IMAGES = 20000 };
     ds_dataset data;
-    tl_error error;
+    tl_error   error;
     if (!ds_digits_make(IMAGES, 1, &data, &error)) {
         fprintf(stderr, "bench: %s\n", error.text);
         return false;
@@ -111,24 +113,46 @@ static bool bench(const bench_options *o, FILE *csv)
     return ok;
 }
 
+/* The file of --csv is there when all has been measured. */
+static bool bench_and_write(const bench_options *o)
+{
+    tl_output csv;
+    tl_error  why;
+    bool      open = o->csv && tl_output_open(&csv, o->csv, &why),
+         ok = (open || !o->csv) && bench(o, open ? csv.stream : NULL);
+    if (o->csv && (!open || (ok && !tl_output_close(&csv, &why)))) {
+        fprintf(stderr, "bench: %s\n", why.text);
+        return false;
+    }
+    if (open && !ok)
+        tl_output_abandon(&csv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "bench: standard output cannot be written\n");
+        return false;
+    }
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
+    tl_keep_standard_streams();
     bench_options o = {.filter = "", .seconds = 1};
-    tl_option options[] = {
-        {"filter", TL_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it", false},
-        {"threads", TL_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all", false},
-        {"seconds", TL_REAL, &o.seconds, 0, 3600, "S", "time for each workload or op; a kernel gets a quarter", false},
-        {"csv", TL_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too", false},
-        {"workloads", TL_FLAG, &o.workloads, 0, 0, NULL, "the workloads", false},
-        {"kernels", TL_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for", false},
-        {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images", false},
-        {"ops", TL_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)", false},
-        TL_OPTIONS_END,
+    tl_option     options[] = {
+            {"filter", TL_TEXT, &o.filter, 0, 0, "TEXT", "only lines whose name contains it", false},
+            {"threads", TL_INT, &o.threads, 0, AG_MAX_THREADS, "N", "threads; 0: one, then all", false},
+            {"seconds", TL_REAL, &o.seconds, 0, 3600, "S", "time for each workload or op; a kernel gets a quarter", false},
+            {"csv", TL_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too", false},
+            {"workloads", TL_FLAG, &o.workloads, 0, 0, NULL, "the workloads", false},
+            {"kernels", TL_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for", false},
+            {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images", false},
+            {"ops", TL_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)", false},
+            TL_OPTIONS_END,
     };
-    tl_error why;
+    tl_error       why;
     tl_args_result result = tl_args_parse(argc, argv, (tl_option *const[]){options, NULL}, &why);
     if (result == TL_ARGS_HELP)
-        tl_args_help("bench", "Measures the machine, the workloads and their kernels.", (const tl_option *const[]){options, NULL});
+        tl_args_help("bench", "Measures the machine, the workloads and their kernels.",
+                     (const tl_option *const[]){options, NULL});
     if (result == TL_ARGS_ERROR)
         fprintf(stderr, "bench: %s\n", why.text);
     if (result != TL_ARGS_OK)
@@ -144,15 +168,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench: %s\n", message);
         return 2;
     }
-    FILE *csv = o.csv ? fopen(o.csv, "w") : NULL;
-    if (o.csv && !csv) {
-        fprintf(stderr, "bench: %s: %s\n", o.csv, strerror(errno));
-        return 1;
-    }
-    bool ok = bench(&o, csv);
-    if (csv && (ferror(csv) | fclose(csv)) && ok) {
-        fprintf(stderr, "bench: %s: %s\n", o.csv, strerror(errno));
-        ok = false;
-    }
-    return ok ? 0 : 1;
+    return bench_and_write(&o) ? 0 : 1;
 }

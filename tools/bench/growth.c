@@ -9,7 +9,8 @@
 #include "nn/nn.h"
 #include "tools/bench/measure.h"
 
-/* Forward and backward of a model on one batch. The optimiser is left out: its cost goes by parameters, not by images. */
+/* Forward and backward of a model on one batch. The optimiser is left out: its cost goes by parameters, not by images.
+ */
 typedef struct passes {
     nn_module *model;
     ag_tape   *tape;
@@ -68,22 +69,23 @@ bool bench_growth(double seconds)
     bool ok = true;
     printf("\nforward and backward, cost per unit\n%-42s %10s %14s\n", "", "us", "ns per unit");
     for (int64_t batch = 16; ok && batch <= 4096; batch *= 2) {
-        vae *m = vae_new((vae_config){784, 400, 20});
+        vae   *m = vae_new((vae_config){784, 400, 20});
         double us = time_of((nn_module *)m, AG_SHAPE(batch, 784), vae_total, seconds);
         printf("vae, batch %-31lld %10.1f %14.1f  image\n", (long long)batch, us, us * 1e3 / (double)batch);
         ok = us >= 0;
     }
     for (int64_t width = 64; ok && width <= 4096; width *= 2) {
         nn_module *m = nn_sequential(nn_linear(width, width), nn_relu(), nn_linear(width, width));
-        double us = time_of(m, AG_SHAPE(128, width), square_error, seconds);
+        double     us = time_of(m, AG_SHAPE(128, width), square_error, seconds);
         printf("two layers, batch 128, width %-13lld %10.1f %14.4f  multiply-add\n", (long long)width, us,
                us * 1e3 / (5.0 * 128 * (double)(width * width)));
         ok = us >= 0;
     }
     for (int64_t side = 16; ok && side <= 128; side *= 2) {
         conv_vae *m = conv_vae_new((conv_vae_config){1, side, side, 32, 64, 32});
-        double us = time_of((nn_module *)m, AG_SHAPE(32, side * side), conv_vae_total, seconds);
-        printf("conv_vae, batch 32, side %-17lld %10.1f %14.2f  pixel\n", (long long)side, us, us * 1e3 / (32.0 * (double)(side * side)));
+        double    us = time_of((nn_module *)m, AG_SHAPE(32, side * side), conv_vae_total, seconds);
+        printf("conv_vae, batch 32, side %-17lld %10.1f %14.2f  pixel\n", (long long)side, us,
+               us * 1e3 / (32.0 * (double)(side * side)));
         ok = us >= 0;
     }
     return ok;

@@ -28,49 +28,35 @@ static int out_of_memory(void)
 /* ---- Matrix products. ---- */
 
 typedef struct product {
-    const char *used;    /* where, and which of forward, weight gradient, input gradient */
+    const char *used; /* where, and which of forward, weight gradient, input gradient */
     int64_t     m, n, k;
-    char        a, b;    /* 'n' as it lies, 't' transposed */
+    char        a, b; /* 'n' as it lies, 't' transposed */
     ag_real    *x, *y, *z;
 } product;
 
 static void multiply(void *context)
 {
     const product *p = context;
-    agk_matrix a = p->a == 't' ? (agk_matrix){p->x, 1, p->m} : (agk_matrix){p->x, p->k, 1};
-    agk_matrix b = p->b == 't' ? (agk_matrix){p->y, 1, p->k} : (agk_matrix){p->y, p->n, 1};
+    agk_matrix     a = p->a == 't' ? (agk_matrix){p->x, 1, p->m} : (agk_matrix){p->x, p->k, 1};
+    agk_matrix     b = p->b == 't' ? (agk_matrix){p->y, 1, p->k} : (agk_matrix){p->y, p->n, 1};
     agk_gemm(p->m, p->n, p->k, a, b, NULL, 0, p->z, p->n);
 }
 
 static const product products[] = {
-    {"a fc1 forward", 128, 400, 784, 'n', 't', 0, 0, 0},
-    {"a fc1 weight", 400, 784, 128, 't', 'n', 0, 0, 0},
-    {"a fc4 forward", 128, 784, 400, 'n', 't', 0, 0, 0},
-    {"a fc4 input", 128, 400, 784, 'n', 'n', 0, 0, 0},
-    {"a fc4 weight", 784, 400, 128, 't', 'n', 0, 0, 0},
-    {"a fc21 forward", 128, 20, 400, 'n', 't', 0, 0, 0},
-    {"a fc21 input", 128, 400, 20, 'n', 'n', 0, 0, 0},
-    {"a fc21 weight", 20, 400, 128, 't', 'n', 0, 0, 0},
-    {"b 1 forward", 32, 256, 784, 'n', 't', 0, 0, 0},
-    {"b 1 weight", 256, 784, 32, 't', 'n', 0, 0, 0},
-    {"b 6 forward", 32, 784, 256, 'n', 't', 0, 0, 0},
-    {"b 6 input", 32, 256, 784, 'n', 'n', 0, 0, 0},
-    {"b 6 weight", 784, 256, 32, 't', 'n', 0, 0, 0},
-    {"b 2 forward", 32, 64, 256, 'n', 't', 0, 0, 0},
-    {"d 1 forward", 64, 128, 784, 'n', 't', 0, 0, 0},
-    {"d 1 weight", 128, 784, 64, 't', 'n', 0, 0, 0},
-    {"d 8 forward", 64, 784, 128, 'n', 't', 0, 0, 0},
-    {"f 1 forward", 128, 200, 784, 'n', 't', 0, 0, 0},
-    {"f 1 weight", 200, 784, 128, 't', 'n', 0, 0, 0},
-    {"g 1 forward", 100, 300, 784, 'n', 't', 0, 0, 0},
-    {"g 1 weight", 300, 784, 100, 't', 'n', 0, 0, 0},
-    {"g 2 forward", 100, 10, 300, 'n', 't', 0, 0, 0},
-    {"h 2 forward", 128, 1000, 1000, 'n', 't', 0, 0, 0},
-    {"h 2 input", 128, 1000, 1000, 'n', 'n', 0, 0, 0},
-    {"h 2 weight", 1000, 1000, 128, 't', 'n', 0, 0, 0},
-    {"square 512", 512, 512, 512, 'n', 'n', 0, 0, 0},
-    {"square 1024", 1024, 1024, 1024, 'n', 'n', 0, 0, 0},
-    {"square 1024 nt", 1024, 1024, 1024, 'n', 't', 0, 0, 0},
+    {"a fc1 forward", 128, 400, 784, 'n', 't', 0, 0, 0},     {"a fc1 weight", 400, 784, 128, 't', 'n', 0, 0, 0},
+    {"a fc4 forward", 128, 784, 400, 'n', 't', 0, 0, 0},     {"a fc4 input", 128, 400, 784, 'n', 'n', 0, 0, 0},
+    {"a fc4 weight", 784, 400, 128, 't', 'n', 0, 0, 0},      {"a fc21 forward", 128, 20, 400, 'n', 't', 0, 0, 0},
+    {"a fc21 input", 128, 400, 20, 'n', 'n', 0, 0, 0},       {"a fc21 weight", 20, 400, 128, 't', 'n', 0, 0, 0},
+    {"b 1 forward", 32, 256, 784, 'n', 't', 0, 0, 0},        {"b 1 weight", 256, 784, 32, 't', 'n', 0, 0, 0},
+    {"b 6 forward", 32, 784, 256, 'n', 't', 0, 0, 0},        {"b 6 input", 32, 256, 784, 'n', 'n', 0, 0, 0},
+    {"b 6 weight", 784, 256, 32, 't', 'n', 0, 0, 0},         {"b 2 forward", 32, 64, 256, 'n', 't', 0, 0, 0},
+    {"d 1 forward", 64, 128, 784, 'n', 't', 0, 0, 0},        {"d 1 weight", 128, 784, 64, 't', 'n', 0, 0, 0},
+    {"d 8 forward", 64, 784, 128, 'n', 't', 0, 0, 0},        {"f 1 forward", 128, 200, 784, 'n', 't', 0, 0, 0},
+    {"f 1 weight", 200, 784, 128, 't', 'n', 0, 0, 0},        {"g 1 forward", 100, 300, 784, 'n', 't', 0, 0, 0},
+    {"g 1 weight", 300, 784, 100, 't', 'n', 0, 0, 0},        {"g 2 forward", 100, 10, 300, 'n', 't', 0, 0, 0},
+    {"h 2 forward", 128, 1000, 1000, 'n', 't', 0, 0, 0},     {"h 2 input", 128, 1000, 1000, 'n', 'n', 0, 0, 0},
+    {"h 2 weight", 1000, 1000, 128, 't', 'n', 0, 0, 0},      {"square 512", 512, 512, 512, 'n', 'n', 0, 0, 0},
+    {"square 1024", 1024, 1024, 1024, 'n', 'n', 0, 0, 0},    {"square 1024 nt", 1024, 1024, 1024, 'n', 't', 0, 0, 0},
     {"square 1024 tn", 1024, 1024, 1024, 't', 'n', 0, 0, 0},
 };
 
@@ -89,8 +75,9 @@ int bench_products(const yardstick *y, const char *filter)
         bool ok = p.x && p.y && p.z;
         if (ok) {
             double us = measure(multiply, &p, y->seconds).median, rate = 2e-3 * (double)(p.m * p.n * p.k) / us;
-            char shape[64];
-            snprintf(shape, sizeof shape, "%lld x %lld x %lld %c%c", (long long)p.m, (long long)p.n, (long long)p.k, p.a, p.b);
+            char   shape[64];
+            snprintf(shape, sizeof shape, "%lld x %lld x %lld %c%c", (long long)p.m, (long long)p.n, (long long)p.k,
+                     p.a, p.b);
             printf("%-16s %22s %10.1f %10.1f %8.0f%%\n", p.used, shape, us, rate, 100 * rate / y->peak);
         }
         free(p.x);
@@ -105,26 +92,27 @@ int bench_products(const yardstick *y, const char *filter)
 /* ---- Convolutions. ---- */
 
 typedef struct convolution {
-    const char *used;
-    agk_conv    c;
-    ag_real    *memory, *w;
+    const char   *used;
+    agk_conv      c;
+    ag_real      *memory, *w;
     agk_conv_room room;
 } convolution;
 
-#define SQUARE(channels, outputs, side, size, taps, step, border)                                                     \
-    {.batch = 128, .in_channels = channels, .out_channels = outputs, .groups = 1, .in = {side, side},                  \
-     .out = {size, size}, .kernel = {taps, taps}, .stride = {step, step}, .padding = {border, border},                  \
-     .dilation = {1, 1}}
+#define SQUARE(channels, outputs, side, size, taps, step, border)                                                      \
+    {                                                                                                                  \
+        .batch = 128, .in_channels = channels, .out_channels = outputs, .groups = 1, .in = {side, side},               \
+        .out = {size, size}, .kernel = {taps, taps}, .stride = {step, step}, .padding = {border, border},              \
+        .dilation = {                                                                                                  \
+            1,                                                                                                         \
+            1                                                                                                          \
+        }                                                                                                              \
+    }
 
 static const convolution convolutions[] = {
-    {"e conv 1", .c = SQUARE(1, 16, 28, 10, 3, 3, 1)},
-    {"e conv 2", .c = SQUARE(16, 8, 5, 3, 3, 2, 1)},
-    {"e transposed 1", .c = SQUARE(16, 8, 5, 2, 3, 2, 0)},
-    {"e transposed 2", .c = SQUARE(8, 16, 15, 5, 5, 3, 1)},
-    {"e transposed 3", .c = SQUARE(1, 8, 28, 15, 2, 2, 1)},
-    {"i conv 1", .c = SQUARE(1, 32, 28, 14, 4, 2, 1)},
-    {"i conv 2", .c = SQUARE(32, 64, 14, 7, 4, 2, 1)},
-    {"3x3, 64 channels", .c = SQUARE(64, 64, 14, 14, 3, 1, 1)},
+    {"e conv 1", .c = SQUARE(1, 16, 28, 10, 3, 3, 1)},      {"e conv 2", .c = SQUARE(16, 8, 5, 3, 3, 2, 1)},
+    {"e transposed 1", .c = SQUARE(16, 8, 5, 2, 3, 2, 0)},  {"e transposed 2", .c = SQUARE(8, 16, 15, 5, 5, 3, 1)},
+    {"e transposed 3", .c = SQUARE(1, 8, 28, 15, 2, 2, 1)}, {"i conv 1", .c = SQUARE(1, 32, 28, 14, 4, 2, 1)},
+    {"i conv 2", .c = SQUARE(32, 64, 14, 7, 4, 2, 1)},      {"3x3, 64 channels", .c = SQUARE(64, 64, 14, 14, 3, 1, 1)},
 };
 
 static void conv_forward(void *context)
@@ -152,7 +140,8 @@ static void print_convolution(const yardstick *y, convolution *v)
         void (*run)(void *);
     } way[] = {{"forward", conv_forward}, {"input", conv_input_gradient}, {"weight", conv_weight_gradient}};
     const agk_conv *c = &v->c;
-    double flop = 2.0 * (double)(c->batch * c->in_channels * c->out_channels * c->out[0] * c->out[1] * c->kernel[0] * c->kernel[1]);
+    double flop = 2.0 * (double)(c->batch * c->in_channels * c->out_channels * c->out[0] * c->out[1] * c->kernel[0] *
+                                 c->kernel[1]);
     for (int i = 0; i < 3; i++) {
         double us = measure(way[i].run, v, y->seconds).median;
         printf("%-18s %-9s %10.1f %10.1f %8.0f%%\n", v->used, way[i].name, us, flop / us * 1e-3,
@@ -230,7 +219,7 @@ static void normal(void *context, int64_t begin, int64_t end)
 
 static void adam(void *context, int64_t begin, int64_t end)
 {
-    const pass *p = context;
+    const pass    *p = context;
     const agk_adam o = {1e-3f, 1, 0.1f, 0.999f, 0.001f, 1e-8f, 0, 1};
     agk()->adam(end - begin, &o, p->x[0] + begin, p->x[1] + begin, p->x[2] + begin, p->x[3] + begin);
 }
@@ -264,7 +253,8 @@ int bench_passes(const yardstick *y, const char *filter)
             ok = (p.x[k] = numbers(p.n)) && ok;
         if (ok) {
             double us = measure(run_pass, &p, y->seconds).median, rate = (double)(p.bytes * p.n) / us * 1e-3;
-            printf("%-18s %10lld %10.1f %10.1f %14.0f%%\n", p.name, (long long)p.n, us, rate, 100 * rate / y->bandwidth);
+            printf("%-18s %10lld %10.1f %10.1f %14.0f%%\n", p.name, (long long)p.n, us, rate,
+                   100 * rate / y->bandwidth);
         }
         for (int k = 0; k < 4; k++)
             free(p.x[k]);

@@ -11,8 +11,8 @@
 #include "tools/bench/measure.h"
 #include "tools/progress.h"
 
-/* ---- The peak: twelve independent chains of fused multiply-adds in registers. In assembler, as no compiler is to spill, reorder
- * or drop any of it. ---- */
+/* ---- The peak: twelve independent chains of fused multiply-adds in registers. In assembler, as no compiler is to
+ * spill, reorder or drop any of it. ---- */
 
 enum { CHAINS = 12, ROUNDS = 100000 };
 
@@ -20,8 +20,8 @@ enum { CHAINS = 12, ROUNDS = 100000 };
 
 #if defined(__x86_64__)
 #define CHAIN_REGISTERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
-#define CHAIN_512(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n\t"
-#define CHAIN_256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n\t"
+#define CHAIN_512(i)    "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n\t"
+#define CHAIN_256(i)    "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n\t"
 static void fma_512(int64_t rounds)
 {
     __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_512) "decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc", CHAIN_REGISTERS);
@@ -33,10 +33,13 @@ static void fma_256(int64_t rounds)
 }
 #elif defined(__aarch64__)
 #define CHAIN_REGISTERS "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11"
-#define CHAIN_128(i) "fmla v" #i ".4s, v30.4s, v31.4s\n\t"
+#define CHAIN_128(i)    "fmla v" #i ".4s, v30.4s, v31.4s\n\t"
 static void fma_128(int64_t rounds)
 {
-    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_128) "subs %0, %0, #1\n\tb.ne 1b" : "+r"(rounds) : : "cc", CHAIN_REGISTERS);
+    __asm__ volatile("1:\n\t" EACH_CHAIN(CHAIN_128) "subs %0, %0, #1\n\tb.ne 1b"
+                     : "+r"(rounds)
+                     :
+                     : "cc", CHAIN_REGISTERS);
 }
 #endif
 
@@ -44,7 +47,7 @@ static void fma_128(int64_t rounds)
 static void fma_scalar(int64_t rounds)
 {
     volatile float sink;
-    float x[CHAINS] = {0}, a = (float)rounds;
+    float          x[CHAINS] = {0}, a = (float)rounds;
     for (int64_t r = 0; r < rounds; r++)
         for (int i = 0; i < CHAINS; i++)
             x[i] = __builtin_fmaf(x[i], a, a);
@@ -97,7 +100,7 @@ static int set_threads(int threads)
 
 double machine_peak(int threads, double seconds)
 {
-    int before = set_threads(threads);
+    int      before = set_threads(threads);
     fma_loop l = loop_of(ag_isa());
     l.threads = threads;
     timing t = measure(spin_all, &l, seconds);
@@ -154,7 +157,7 @@ static void nothing(void *context, int64_t begin, int64_t end)
 
 static void rest_and_wake(void *context)
 {
-    wake *w = context;
+    wake  *w = context;
     double until = tl_progress_now() + 1e-6 * w->rest;
     while (tl_progress_now() < until)
         continue;
@@ -166,7 +169,7 @@ static void rest_and_wake(void *context)
 
 double machine_wake(int threads, int rest, double seconds)
 {
-    int before = set_threads(threads);
+    int  before = set_threads(threads);
     wake w = {threads, rest, 0, 0};
     measure(rest_and_wake, &w, seconds);
     ag_set_threads(before);
@@ -186,8 +189,8 @@ void machine_forget_memory(void)
 
 double machine_peak_memory(void)
 {
-    char line[256];
-    long kb = 0;
+    char  line[256];
+    long  kb = 0;
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "VmHWM: %ld kB", &kb) == 1)

@@ -11,7 +11,8 @@ double machine_bandwidth(int threads, double seconds);
 /* Microseconds that a job of nothing takes on `threads` threads, `rest` microseconds after the last. */
 double machine_wake(int threads, int rest, double seconds);
 
-/* The most memory that the process has held since the last machine_forget_memory, in MB; 0 where the system does not say. */
+/* The most memory that the process has held since the last machine_forget_memory, in MB; 0 where the system does not
+ * say. */
 void   machine_forget_memory(void);
 double machine_peak_memory(void);
 

@@ -16,7 +16,7 @@ timing measure(void (*work)(void *context), void *context, double seconds)
 {
     static double run[MOST_RUNS];
     work(context);
-    int n = 0;
+    int    n = 0;
     double begin = tl_progress_now(), end = begin + seconds;
     while (n < MOST_RUNS && (n < LEAST_RUNS || begin < end)) {
         work(context);

@@ -21,7 +21,8 @@ static bool parse_shape(const char *text, ag_shape *shape)
 
 static bool parse_input(op_case *c, const char *word)
 {
-    static const char *const kinds[] = {[OP_REAL] = "", [OP_UNIT] = "unit:", [OP_DATA] = "data:", [OP_INDEX] = "index:"};
+    static const char *const kinds[] = {
+        [OP_REAL] = "", [OP_UNIT] = "unit:", [OP_DATA] = "data:", [OP_INDEX] = "index:"};
     if (c->inputs == OP_MAX_INPUTS)
         return false;
     int kind = OP_INDEX;
@@ -75,7 +76,7 @@ double op_number(const op_case *c, const char *key, double otherwise)
 ag_axes op_axes(const op_case *c, const char *key)
 {
     const char *value = op_text(c, key, NULL);
-    ag_axes axes = {0};
+    ag_axes     axes = {0};
     if (!value)
         return AG_ALL;
     for (; *value && axes.count < AG_MAX_RANK; value++)

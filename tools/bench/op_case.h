@@ -29,8 +29,8 @@ bool op_case_parse(op_case *c, const char *line);
 /* An attribute's value, or `otherwise` if the case does not have it. */
 const char *op_text(const op_case *c, const char *key, const char *otherwise);
 double      op_number(const op_case *c, const char *key, double otherwise);
-ag_axes     op_axes(const op_case *c, const char *key); /* one digit per axis; AG_ALL if absent */
-ag_shape    op_shape(const op_case *c, const char *key); /* "128x784" */
-void        op_pair(const op_case *c, const char *key, int64_t pair[2]); /* "3" is 3, 3; "3x1" is 3, 1; zeros if absent */
+ag_axes     op_axes(const op_case *c, const char *key);           /* one digit per axis; AG_ALL if absent */
+ag_shape    op_shape(const op_case *c, const char *key);          /* "128x784" */
+void op_pair(const op_case *c, const char *key, int64_t pair[2]); /* "3" is 3, 3; "3x1" is 3, 1; zeros if absent */
 
 #endif

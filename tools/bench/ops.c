@@ -54,42 +54,42 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
 
 /* ---- The ops by name: what each makes of a case c and its inputs x. ---- */
 
-#define STRUCTURAL_OPS(OP)                                                                                            \
-    OP(reshape, ag_reshape(x[0], op_shape(c, "to")))                                                                  \
-    OP(permute, ag_permute(x[0], op_axes(c, "order")))                                                                \
-    OP(slice, ag_slice(x[0], axis(c), whole(c, "begin", 0), whole(c, "end", 0)))                                      \
-    OP(chunk, sum_of_chunks(x[0], axis(c)))                                                                           \
-    OP(concat, ag_concat(c->inputs, x, axis(c)))                                                                      \
-    OP(expand, ag_expand(x[0], op_shape(c, "to")))                                                                    \
-    OP(sum, ag_sum(x[0], op_axes(c, "axes"), false))                                                                  \
-    OP(mean, ag_mean(x[0], op_axes(c, "axes"), false))                                                                \
-    OP(max, ag_max(x[0], op_axes(c, "axes"), false))                                                                  \
-    OP(softmax, ag_softmax(x[0], axis(c)))                                                                            \
-    OP(log_softmax, ag_log_softmax(x[0], axis(c)))                                                                    \
-    OP(logsumexp, ag_logsumexp(x[0], axis(c)))                                                                        \
-    OP(matmul, ag_matmul(x[0], x[1]))                                                                                 \
-    OP(linear, ag_linear(x[0], x[1], x[2]))                                                                           \
-    OP(conv1d, ag_conv1d(x[0], x[1], x[2], conv_options(c)))                                                          \
-    OP(conv2d, ag_conv2d(x[0], x[1], x[2], conv_options(c)))                                                          \
-    OP(conv_transpose2d, ag_conv_transpose2d(x[0], x[1], x[2], conv_options(c)))                                      \
-    OP(max_pool2d, ag_max_pool2d(x[0], pool_options(c)))                                                              \
-    OP(avg_pool2d, ag_avg_pool2d(x[0], pool_options(c)))                                                              \
-    OP(adaptive_avg_pool2d, ag_adaptive_avg_pool2d(x[0], whole(c, "size", 1), whole(c, "size", 1)))                   \
-    OP(upsample_nearest2d, ag_upsample_nearest2d(x[0], whole(c, "factor", 2), whole(c, "factor", 2)))                 \
-    OP(batch_norm, ag_batch_norm(x[0], x[1], x[2], x[3], x[4], 0.1, 1e-5))                                            \
-    OP(layer_norm, ag_layer_norm(x[0], x[1], x[2], 1e-5))                                                             \
-    OP(embedding, ag_embedding(x[0], x[1]))                                                                           \
-    OP(rand_like, ag_rand_like(x[0]))                                                                                 \
-    OP(randn_like, ag_randn_like(x[0]))                                                                               \
-    OP(bernoulli_like, ag_bernoulli_like(x[0], 0.3))                                                                  \
-    OP(dropout, ag_dropout(x[0], 0.3))                                                                                \
+#define STRUCTURAL_OPS(OP)                                                                                             \
+    OP(reshape, ag_reshape(x[0], op_shape(c, "to")))                                                                   \
+    OP(permute, ag_permute(x[0], op_axes(c, "order")))                                                                 \
+    OP(slice, ag_slice(x[0], axis(c), whole(c, "begin", 0), whole(c, "end", 0)))                                       \
+    OP(chunk, sum_of_chunks(x[0], axis(c)))                                                                            \
+    OP(concat, ag_concat(c->inputs, x, axis(c)))                                                                       \
+    OP(expand, ag_expand(x[0], op_shape(c, "to")))                                                                     \
+    OP(sum, ag_sum(x[0], op_axes(c, "axes"), false))                                                                   \
+    OP(mean, ag_mean(x[0], op_axes(c, "axes"), false))                                                                 \
+    OP(max, ag_max(x[0], op_axes(c, "axes"), false))                                                                   \
+    OP(softmax, ag_softmax(x[0], axis(c)))                                                                             \
+    OP(log_softmax, ag_log_softmax(x[0], axis(c)))                                                                     \
+    OP(logsumexp, ag_logsumexp(x[0], axis(c)))                                                                         \
+    OP(matmul, ag_matmul(x[0], x[1]))                                                                                  \
+    OP(linear, ag_linear(x[0], x[1], x[2]))                                                                            \
+    OP(conv1d, ag_conv1d(x[0], x[1], x[2], conv_options(c)))                                                           \
+    OP(conv2d, ag_conv2d(x[0], x[1], x[2], conv_options(c)))                                                           \
+    OP(conv_transpose2d, ag_conv_transpose2d(x[0], x[1], x[2], conv_options(c)))                                       \
+    OP(max_pool2d, ag_max_pool2d(x[0], pool_options(c)))                                                               \
+    OP(avg_pool2d, ag_avg_pool2d(x[0], pool_options(c)))                                                               \
+    OP(adaptive_avg_pool2d, ag_adaptive_avg_pool2d(x[0], whole(c, "size", 1), whole(c, "size", 1)))                    \
+    OP(upsample_nearest2d, ag_upsample_nearest2d(x[0], whole(c, "factor", 2), whole(c, "factor", 2)))                  \
+    OP(batch_norm, ag_batch_norm(x[0], x[1], x[2], x[3], x[4], 0.1, 1e-5))                                             \
+    OP(layer_norm, ag_layer_norm(x[0], x[1], x[2], 1e-5))                                                              \
+    OP(embedding, ag_embedding(x[0], x[1]))                                                                            \
+    OP(rand_like, ag_rand_like(x[0]))                                                                                  \
+    OP(randn_like, ag_randn_like(x[0]))                                                                                \
+    OP(bernoulli_like, ag_bernoulli_like(x[0], 0.3))                                                                   \
+    OP(dropout, ag_dropout(x[0], 0.3))                                                                                 \
     OP(cross_entropy, ag_cross_entropy_loss(x[0], x[1], reduction(c)))
 
-#define FUNCTION(name, call)                                                                                          \
-    static ag_tensor *op_##name(const op_case *c, ag_tensor **x)                                                      \
-    {                                                                                                                 \
-        (void)c;                                                                                                      \
-        return call;                                                                                                  \
+#define FUNCTION(name, call)                                                                                           \
+    static ag_tensor *op_##name(const op_case *c, ag_tensor **x)                                                       \
+    {                                                                                                                  \
+        (void)c;                                                                                                       \
+        return call;                                                                                                   \
     }
 
 STRUCTURAL_OPS(FUNCTION)
@@ -106,8 +106,7 @@ typedef struct op_entry {
 } op_entry;
 
 #define ENTRY(name, call) {#name, op_##name},
-static const op_entry entries[] = {
-    STRUCTURAL_OPS(ENTRY)
+static const op_entry entries[] = {STRUCTURAL_OPS(ENTRY)
 #define UNARY(name, domain, y, dx)      ENTRY(name, )
 #define UNARY_P(name, domain, y, dx)    ENTRY(name, )
 #define UNARY_PQ(name, domain, y, dx)   ENTRY(name, )
@@ -116,8 +115,8 @@ static const op_entry entries[] = {
 #include "autograd/kernels/elementwise.def"
 };
 
-/* ---- The end of a pass: an op whose backward passes on a ready-made gradient without a copy, as PyTorch's y.backward(g)
- * does. ---- */
+/* ---- The end of a pass: an op whose backward passes on a ready-made gradient without a copy, as PyTorch's
+ * y.backward(g) does. ---- */
 
 static bool end_shape(ag_node *node)
 {
@@ -149,7 +148,7 @@ typedef struct op_run {
 static ag_tensor *forward(op_run *r)
 {
     const op_case *c = r->c;
-    ag_tensor *x[OP_MAX_INPUTS] = {0};
+    ag_tensor     *x[OP_MAX_INPUTS] = {0};
     ag_tape_reset(r->tape);
     for (int i = 0; i < c->inputs; i++) {
         x[i] = ag_wrap(r->tape, c->shape[i], r->input[i]);
@@ -161,7 +160,7 @@ static ag_tensor *forward(op_run *r)
 
 static void run(void *context)
 {
-    op_run *r = context;
+    op_run    *r = context;
     ag_tensor *y = forward(r);
     if (y->needs_grad)
         ag_backward(ag_apply(&end_op, 1, &y, &r->gradient, sizeof r->gradient));
@@ -171,7 +170,7 @@ static void run(void *context)
 static ag_real *numbers(int64_t n, op_kind kind, int64_t below)
 {
     ag_real *x = aligned_alloc(64, ((size_t)n * sizeof *x + 63) / 64 * 64);
-    ag_rng rng = {1, (uint64_t)n};
+    ag_rng   rng = {1, (uint64_t)n};
     if (x && kind == OP_INDEX)
         ag_rng_uniform(&rng, n, 0, (ag_real)below, x);
     else if (x)

@@ -67,7 +67,8 @@ static nn_optimizer *rmsprop(nn_module *m)
 
 static nn_optimizer *rmsprop_centered(nn_module *m)
 {
-    return nn_rmsprop(m, (nn_rmsprop_options){.lr = 1e-3, .alpha = 0.99, .eps = 1e-8, .momentum = 0.9, .centered = true});
+    return nn_rmsprop(m,
+                      (nn_rmsprop_options){.lr = 1e-3, .alpha = 0.99, .eps = 1e-8, .momentum = 0.9, .centered = true});
 }
 
 static const struct {
@@ -112,7 +113,7 @@ double time_update(const op_case *c, double seconds)
     if (i == n)
         return OP_UNKNOWN;
     update_run r = {.tape = ag_tape_new(1), .max = 1};
-    bool ok = make_parameters(&r, c);
+    bool       ok = make_parameters(&r, c);
     r.optimizer = ok ? updates[i].make(r.model) : NULL;
     double us = ok ? measure(updates[i].work, &r, seconds).median : OP_FAILED;
     if (us < 0 || ag_error(r.tape)) {
@@ -136,7 +137,7 @@ static void infer(void *context)
 
 double time_model(const op_case *c, const ds_dataset *data, double seconds)
 {
-    bool is_infer = strcmp(c->op, "infer") == 0;
+    bool            is_infer = strcmp(c->op, "infer") == 0;
     const workload *w = workloads;
     while (w->name && w->name[0] != op_text(c, "model", "")[0])
         w++;

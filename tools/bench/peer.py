@@ -25,6 +25,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--data", default="data/mnist")
 parser.add_argument("--filter", help="letters of workloads, or text of ops")
 parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--epochs", type=int, help="in place of the recipe's, for --quality")
 parser.add_argument("--seconds", type=float, default=1.0)
 how = parser.add_mutually_exclusive_group()
 how.add_argument("--compile", action="store_true")
@@ -37,7 +38,7 @@ options = parser.parse_args()
 if options.ops and (options.compile or options.channels_last):
     parser.error("--ops chooses the layout itself, and compiles nothing")
 if options.filter is None:
-    options.filter = "" if options.ops else "abcdefghi"
+    options.filter = "" if options.ops else "abcdefghi" + "o" * options.quality
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = str(options.threads)
 
@@ -55,6 +56,10 @@ torch.set_num_threads(options.threads)
 
 def vae_loss(m, x, _):
     return zoo.vae_loss(m(x), x)
+
+
+def conditional_loss(m, x, y):
+    return zoo.vae_loss(m(x, y), x)
 
 
 def chunked_loss(m, x, _):
@@ -89,30 +94,41 @@ def correct(m, x, y):
     return (m(x).argmax(1) == y).sum()
 
 
+def adam(p, lr, eps=1e-8):
+    return torch.optim.Adam(p, lr=lr, eps=eps, fused=True)
+
+
+def keras_adam(p, lr):
+    return adam(p, lr, 1e-7)
+
+
+def adagrad(p, lr):
+    return torch.optim.Adagrad(p, lr=lr, initial_accumulator_value=0.1, eps=0, fused=True)
+
+
 class Workload:
-    def __init__(self, make, loss, batch, measure=None, optimizer=None, lr=1e-3, eps=1e-8, pixels="unit", batches="shuffled",
-                 epochs=10, steps=0, last=60000, total=False):
-        self.__dict__.update({k: v for k, v in locals().items() if k != "self"})
+    """A recipe of models/recipes.def by its letter, with its batch, epochs, lr and so on, and what that file does not say."""
+
+    def __init__(self, name, loss, measure=None, optimizer=adam, total=False):
+        self.__dict__.update(zoo.RECIPES[name]._asdict())
+        self.epochs = options.epochs or self.epochs
+        self.name, self.loss, self.total = name, loss, total
         self.measure = measure or mean_of(loss)
-        self.optimizer = optimizer or (lambda p: torch.optim.Adam(p, lr=lr, eps=eps, fused=True))
+        self.optimizer = lambda p: optimizer(p, self.lr)
 
 
-def adagrad(p):
-    return torch.optim.Adagrad(p, lr=0.3, initial_accumulator_value=0.1, eps=0, fused=True)
-
-
-WORKLOADS = {
-    "a": Workload(zoo.Vae, vae_loss, 128, measure=vae_loss),
-    "b": Workload(zoo.relu20, mse_loss, 32),
-    "c": Workload(zoo.chunked_vae, chunked_loss, 32, measure=lambda m, x, y: F.mse_loss(m(x)[0], x) * len(x)),
-    "d": Workload(zoo.tanh3, mse_loss, 64, lr=5e-3),
-    "e": Workload(zoo.conv_ae, conv_loss, 128, pixels="signed"),
-    "f": Workload(zoo.denoising_ae, denoising_loss, 128, measure=denoising_loss, pixels="standard", batches="blocks", epochs=20,
-                  last=55000, total=True),
-    "g": Workload(zoo.classifier, entropy_loss, 100, measure=correct, optimizer=adagrad, batches="shuffled", steps=3000, last=55000),
-    "h": Workload(zoo.relu2, mse_loss, 128, lr=2e-3, eps=1e-7, pixels="signed", batches="random", steps=100),
-    "i": Workload(zoo.ConvVae, vae_loss, 128, measure=vae_loss, epochs=3),
-}
+WORKLOADS = {w.name: w for w in [
+    Workload("a", vae_loss, measure=vae_loss),
+    Workload("b", mse_loss),
+    Workload("c", chunked_loss, measure=lambda m, x, y: F.mse_loss(m(x)[0], x) * len(x)),
+    Workload("d", mse_loss),
+    Workload("e", conv_loss),
+    Workload("f", denoising_loss, measure=denoising_loss, total=True),
+    Workload("g", entropy_loss, measure=correct, optimizer=adagrad),
+    Workload("h", mse_loss, optimizer=keras_adam),
+    Workload("i", vae_loss, measure=vae_loss),
+    Workload("o", conditional_loss, measure=conditional_loss),
+]}
 
 
 # ---- Data. ----
@@ -148,9 +164,9 @@ def prepare(w, data):
 def batches(w, count):
     """Endless index tensors."""
     while True:
-        if w.batches == "random":
+        if w.order == "random":
             yield torch.randint(count, (w.batch,))
-        elif w.batches == "blocks":
+        elif w.order == "blocks":
             first = torch.randint(count - w.batch + 1, (1,)).item()
             yield torch.arange(first, first + w.batch)
         else:
@@ -161,7 +177,7 @@ def batches(w, count):
 
 def stepper(w, train, labels):
     """A model and a function that makes one training step of a batch given by index."""
-    model = w.make().to(memory_format=torch.channels_last) if options.channels_last else w.make()
+    model = zoo.make(w.name).to(memory_format=torch.channels_last) if options.channels_last else zoo.make(w.name)
     optimizer = w.optimizer(model.parameters())
     loss_of = torch.compile(w.loss) if options.compile else w.loss
 

@@ -20,9 +20,12 @@ static nn_module *make_vae(const recipe *r)
 
 static nn_module *make_mlp_ae(const recipe *r)
 {
-    const bool relu2 = r->id == 'h', tanh3 = r->id == 'd';
-    mlp_ae_config c = {.widths = recipe_sizes(r), .activation = tanh3 ? nn_tanh : nn_relu, .activate_code = !relu2 && !tanh3,
-                       .output = relu2 ? nn_tanh : nn_sigmoid, .xavier = relu2};
+    const bool    relu2 = r->id == 'h', tanh3 = r->id == 'd';
+    mlp_ae_config c = {.widths = recipe_sizes(r),
+                       .activation = tanh3 ? nn_tanh : nn_relu,
+                       .activate_code = !relu2 && !tanh3,
+                       .output = relu2 ? nn_tanh : nn_sigmoid,
+                       .xavier = relu2};
     memcpy(c.width, r->size, sizeof r->size);
     return BASE(mlp_ae_new(&c));
 }
@@ -39,8 +42,8 @@ static nn_module *make_conv_ae(const recipe *r)
 
 static nn_module *make_denoising(const recipe *r)
 {
-    return BASE(denoising_ae_new((denoising_ae_config){.channels = 1, .height = 28, .width = 28, .latent = r->size[1],
-                                                       .noise = DENOISING_VECTOR, .level = 0.01}));
+    return BASE(denoising_ae_new((denoising_ae_config){
+        .channels = 1, .height = 28, .width = 28, .latent = r->size[1], .noise = DENOISING_VECTOR, .level = 0.01}));
 }
 
 static nn_module *make_classifier(const recipe *r)
@@ -142,9 +145,9 @@ void workload_close(workload_run *r)
 
 void workload_step(void *run)
 {
-    workload_run *r = run;
+    workload_run  *r = run;
     const int64_t *index;
-    int64_t n = ds_batches_next(&r->batches, &index), size = r->data.height * r->data.width;
+    int64_t        n = ds_batches_next(&r->batches, &index), size = r->data.height * r->data.width;
     if (n < r->batches.size) {
         ds_batches_shuffle(&r->batches, ++r->epoch);
         n = ds_batches_next(&r->batches, &index);

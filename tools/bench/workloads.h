@@ -24,7 +24,7 @@ typedef struct workload_run {
 
 struct workload {
     const char *name; /* "a vae": the recipe's letter first */
-    double      mega_flop; /* per step: two operations per multiply-add, forward, and both gradients where there are both */
+    double mega_flop; /* per step: two operations per multiply-add, forward, and both gradients where there are both */
     nn_module *(*make)(const recipe *r);
     nn_optimizer *(*optimize)(nn_module *m, double lr);
     ag_tensor *(*loss)(nn_module *m, ag_tensor *x, ag_tensor *labels);

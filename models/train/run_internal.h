@@ -1,6 +1,6 @@
-/* The inside of a step, for step.c and run.c. */
-#ifndef TRAIN_STEP_INTERNAL_H
-#define TRAIN_STEP_INTERNAL_H
+/* The inside of a step, for run.c and step.c. */
+#ifndef TRAIN_RUN_INTERNAL_H
+#define TRAIN_RUN_INTERNAL_H
 
 #include "models/train/run.h"
 
@@ -12,7 +12,7 @@ struct train_step {
     bool                test, first, last; /* batches of the step */
     double              share;             /* of this batch in the step's gradient */
     train_sums         *sums;
-    bool                loaded;            /* the examples are counted */
+    bool                loaded; /* the examples are counted */
 };
 
 #endif

@@ -1,10 +1,8 @@
 /* What a trained model of images is used for: --generate, --encode, --decode, --reconstruct, --denoise. */
-#ifndef TRAIN_USE_H
-#define TRAIN_USE_H
+#ifndef TRAIN_USE_INTERNAL_H
+#define TRAIN_USE_INTERNAL_H
 
 #include "models/train/images.h"
-
-#define TRAIN_TEST_IMAGES "test" /* --reconstruct test: those of --data */
 
 enum { TRAIN_USES = 8 };
 

@@ -1,0 +1,107 @@
+#define _POSIX_C_SOURCE 200809L
+#include "models/train/image_program.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "models/train/images_internal.h"
+#include "models/train/use_internal.h"
+
+static const char *variant(void *context)
+{
+    const train_images *m = context;
+    return m->program->variant ? m->program->variant(m->program->context) : NULL;
+}
+
+static void defaults(void *context, train_options *o)
+{
+    train_images *m = context;
+    m->use = (train_image_use){0};
+    if (m->program->defaults)
+        m->program->defaults(m->program->context, o, &m->use);
+}
+
+static bool check(void *context, const train_job *job, tl_error *why)
+{
+    train_images *m = context;
+    if (!m->data)
+        m->data = access(TRAIN_DEFAULT_DATA "/train-images-idx3-ubyte", F_OK) == 0 ? TRAIN_DEFAULT_DATA
+                                                                                   : TRAIN_SYNTHETIC;
+    if (job->options.load && !train_check_uses(m, why))
+        return false;
+    return !m->program->check || m->program->check(m->program->context, job, why);
+}
+
+static bool build(void *context, train_job *job, tl_error *why)
+{
+    train_images *m = context;
+    m->job = job;
+    if (!train__open_images(m, why))
+        return false;
+    int64_t largest = m->train.count > m->test.count ? m->train.count : m->test.count;
+    int64_t batch = largest > 0 && job->options.batch > largest ? largest : job->options.batch;
+    m->phase = (train_phase){.name = "train",
+                             .train = &m->training,
+                             .test = &m->testing,
+                             .order = m->use.order,
+                             .batch = batch,
+                             .epochs = job->options.epochs,
+                             .steps = job->options.steps,
+                             .step = m->program->step};
+    job->plan.context = m->program->context;
+    job->plan.phases = &m->phase;
+    job->plan.n_phases = 1;
+    job->input = AG_SHAPE(batch, m->height * m->width);
+    return m->program->build(m->program->context, m, why);
+}
+
+static bool draw(void *context, train_job *job, tl_error *why)
+{
+    train_images *m = context;
+    (void)job;
+    return !m->program->draw || m->program->draw(m->program->context, m, why);
+}
+
+static bool use(void *context, train_job *job, tl_error *why)
+{
+    (void)job;
+    return train_use_model(context, why);
+}
+
+static void close_images(void *context)
+{
+    train__close_images(context);
+}
+
+int train_image_main(int argc, char **argv, const train_image_program *p)
+{
+    train_images m = {.program = p, .columns = 16};
+    m.data_options[0] = (tl_option){"data",
+                                    TL_TEXT,
+                                    &m.data,
+                                    0,
+                                    0,
+                                    "DIR",
+                                    "folder of MNIST's four files, or \"" TRAIN_SYNTHETIC
+                                    "\"; else data/mnist, else synthetic digits",
+                                    false};
+    m.data_options[1] = (tl_option)TL_OPTIONS_END;
+    train_use_options(&m, m.uses);
+    return train_main(argc, argv,
+                      &(train_program){
+                          .name = p->name,
+                          .about = p->about,
+                          .options = p->options,
+                          .more_options = m.data_options,
+                          .uses = m.uses,
+                          .more_uses = p->uses,
+                          .variant = variant,
+                          .defaults = defaults,
+                          .check = check,
+                          .build = build,
+                          .draw = draw,
+                          .use = m.uses[0].name ? use : NULL,
+                          .close = close_images,
+                          .context = &m,
+                      });
+}

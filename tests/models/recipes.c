@@ -1,0 +1,96 @@
+/* The recipes of recipes.def on the real MNIST: the weights after 30 steps, pinned, for any number of threads and any
+ * kernels. */
+#ifndef AG_DOUBLE
+#include <stdio.h>
+#include <string.h>
+
+#include "models/recipes.h"
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+static const struct {
+    char        id;
+    const char *options, *weights;
+} pinned[] = {
+    {'a', "", "4fb98e5fd1c8d13a"},
+    {'b', "", "d4cc227382812b98"},
+    {'c', "--variant chunked", "74ba771b7c658935"},
+    {'d', "--variant tanh3", "ecb965b860be3a41"},
+    {'e', "", "38b23e5cc3293cfd"},
+    {'f', "--tutorial", "70b7cac8b8e5a922"},
+    {'g', "", "c10aea7ecfbda121"},
+    {'h', "--variant relu2", "121e8cab954850b8"},
+    {'i', "--variant conv", "48e4a1b71a548ce2"},
+    {'o', "", "ad1e42569b09d17a"},
+};
+
+static void check_weights(size_t i, const char *environment)
+{
+    char        command[1024], wanted[32];
+    const char *name = recipe_of(pinned[i].id)->program;
+    snprintf(wanted, sizeof wanted, "weights %s", pinned[i].weights);
+    snprintf(command, sizeof command, "%s %s %s --steps 30 --quiet --overwrite --data %s --out %s/run", environment,
+             program(name), pinned[i].options, mnist_folder(), folder);
+    const int status = run_command(command, output, sizeof output);
+    if (status == 2 && strstr(output, "HOURGLASS_ISA")) /* this CPU has not all of them */
+        return;
+    cr_expect(status == 0 && !strcmp(last_line(), wanted), "%c, %s: %s, expected %s", pinned[i].id, environment, output,
+              wanted);
+}
+
+static void check_all(const char *environment)
+{
+    if (!mnist_folder())
+        cr_skip_test("MNIST is not at hand");
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    for (size_t i = 0; i < sizeof pinned / sizeof *pinned; i++)
+        check_weights(i, environment);
+}
+
+Test(recipes, weights_with_one_thread)
+{
+    check_all("HOURGLASS_THREADS=1");
+}
+
+/* The same for what is left, but not where a run takes minutes. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+Test(recipes, weights_with_two_threads)
+{
+    check_all("HOURGLASS_THREADS=2");
+}
+
+Test(recipes, weights_with_five_threads)
+{
+    check_all("HOURGLASS_THREADS=5");
+}
+
+Test(recipes, weights_with_avx2)
+{
+    check_all("HOURGLASS_ISA=avx2");
+}
+
+Test(recipes, weights_with_avx512)
+{
+    check_all("HOURGLASS_ISA=avx512");
+}
+#endif
+
+/* ---- Checkpoints of version 0.1.0: of vae_mnist --hidden 1 --latent 2 --batch 8 --steps 2. ---- */
+
+#define OLD "tests/golden/checkpoint_0.1.0.safetensors"
+
+Test(recipes, checkpoints_of_version_0_1_0_are_loaded_but_not_resumed)
+{
+    char options[512];
+    make_data();
+    snprintf(options, sizeof options, "--batch 8 --out %s/run --resume " OLD, folder);
+    int         status = run_program("vae_mnist", "", options);
+    const char *part = OLD ": was written by an older version, whose runs cannot be resumed; --load reads its weights";
+    cr_expect(status == 1 && strstr(output, part), "%d: %s", status, output);
+    snprintf(options, sizeof options, "--load " OLD " --generate 4 --output %s/four.npy", folder);
+    status = run_program("vae_mnist", "", options);
+    cr_expect(status == 0 && file_is_there("four.npy"), "%d: %s", status, output);
+}
+#else
+typedef int float_only;
+#endif

@@ -1,0 +1,131 @@
+/* Module lists, shared parameters, options of norms, parameter groups. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/nn.h"
+#include "tests/test.h"
+
+Test(module_list, names_and_children)
+{
+    nn_module *list = nn_module_list(nn_linear(2, 3), nn_linear(3, 4));
+    nn_append(list, nn_linear(4, 1));
+    cr_assert(!nn_error(list) && nn_children(list) == 3 && nn_child_at(list, 2) && !nn_child_at(list, 3) &&
+              !nn_child_at(list, -1));
+    cr_assert(nn_parameter_named(list, "2.weight") && nn_children(NULL) == 0 && !nn_child_at(NULL, 0));
+    nn_reset_parameters(list, 1);
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *x = ag_ones(tape, AG_SHAPE(5, 2));
+    for (int64_t i = 0; i < nn_children(list); i++)
+        x = nn_forward(nn_child_at(list, i), x);
+    cr_assert(!ag_error(tape) && x->shape.dim[1] == 1);
+    nn_forward(list, ag_ones(tape, AG_SHAPE(5, 2)));
+    check_error(tape, "ModuleList: a module without forward");
+    cr_assert(nn_append(list, NULL) && strstr(nn_error(list), "module 3 is NULL"));
+    nn_module_free(list), ag_tape_free(tape);
+}
+
+/* ---- Tied weights. ---- */
+
+typedef struct tied {
+    nn_module  base;
+    nn_module *in, *out;
+} tied;
+
+static const nn_type tied_type = {.name = "Tied", .size = sizeof(tied)};
+
+static nn_module *tied_new(void)
+{
+    tied *t = nn_new(&tied_type);
+    NN_CHILD(t, in, nn_linear_without_bias(4, 3));
+    NN_CHILD(t, out, nn_sequential(nn_relu()));
+    nn_share_parameter(t->out, "weight", nn_parameter_named(&t->base, "in.weight"));
+    return &t->base;
+}
+
+Test(shared, a_parameter_under_two_names)
+{
+    char       path[128];
+    tl_error   why;
+    nn_module *m = tied_new(), *other = tied_new();
+    cr_assert(!nn_error(m) && nn_count(m) == 12, "counted once");
+    cr_assert(nn_parameter_named(m, "out.weight") == nn_parameter_named(m, "in.weight"));
+    nn_reset_parameters(m, 1), nn_reset_parameters(other, 2);
+    snprintf(path, sizeof path, "%s/tied", scratch_folder());
+    cr_assert(nn_save(m, path, &why), "%s", why.text);
+    nn_safetensors file;
+    cr_assert(nn_safetensors_read(path, &file, &why) && file.n_tensors == 2 &&
+              nn_safetensors_tensor(&file, "out.weight"));
+    nn_safetensors_free(&file);
+    cr_assert(nn_load(other, path, true, &why) && nn_fingerprint(other) == nn_fingerprint(m), "%s", why.text);
+    nn_module *plain = nn_sequential(nn_linear(2, 2));
+    cr_assert(!nn_share_parameter(plain, "x", NULL) && strstr(nn_error(plain), "not a parameter"));
+    nn_module_free(m), nn_module_free(other), nn_module_free(plain);
+}
+
+/* ---- Norms. ---- */
+
+Test(norm, options)
+{
+    nn_module *plain = nn_batch_norm1d_with(3, (nn_norm_options){.no_affine = true, .eps = 0.5, .momentum = 1});
+    nn_reset_parameters(plain, 1);
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *x = ag_input(tape, AG_SHAPE(2, 3), (ag_real[]){0, 0, 0, 2, 4, 6});
+    ag_tensor *y = nn_forward(plain, x);
+    cr_assert(nn_count(plain) == 0 && !nn_parameter_named(plain, "weight"));
+    cr_assert(fabs((double)y->data[3] - 1 / sqrt(1.5)) < 1e-6, "eps is used");
+    cr_assert(fabs((double)nn_parameter_named(plain, "running_mean")->data[2] - 3) < 1e-6, "momentum is used");
+    nn_module *layer = nn_layer_norm_with(AG_SHAPE(3), (nn_norm_options){.no_affine = true});
+    nn_reset_parameters(layer, 1);
+    y = nn_forward(layer, x);
+    cr_assert(!ag_error(tape) && fabs((double)(y->data[3] + y->data[4] + y->data[5])) < 1e-5, "%s", ag_error(tape));
+    nn_module *bad = nn_batch_norm2d_with(3, (nn_norm_options){.momentum = 2}),
+              *worse = nn_layer_norm_with(AG_SHAPE(3), (nn_norm_options){.eps = -1});
+    cr_assert(strstr(nn_error(bad), "momentum 2") && strstr(nn_error(worse), "eps -1"));
+    nn_module_free(plain), nn_module_free(layer), nn_module_free(bad), nn_module_free(worse), ag_tape_free(tape);
+}
+
+/* ---- Parameter groups. ---- */
+
+static nn_optimizer *make(int kind, nn_module *m, double lr, double decay)
+{
+    return kind == 0   ? nn_sgd(m, (nn_sgd_options){.lr = lr, .momentum = 0.9, .weight_decay = decay})
+           : kind == 1 ? nn_adam(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay})
+           : kind == 2 ? nn_adamw(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay})
+           : kind == 3
+               ? nn_adagrad(m, (nn_adagrad_options){.lr = lr, .eps = 1e-10, .weight_decay = decay})
+               : nn_rmsprop(m, (nn_rmsprop_options){.lr = lr, .alpha = 0.99, .eps = 1e-8, .weight_decay = decay});
+}
+
+static void train(nn_module *m, nn_optimizer *a, nn_optimizer *b)
+{
+    ag_tape *tape = ag_tape_new(1);
+    for (int i = 0; i < 3; i++) {
+        ag_tape_reset(tape);
+        nn_zero_grad(m);
+        cr_assert(ag_backward(ag_sum(ag_square(nn_forward(m, ag_ones(tape, AG_SHAPE(2, 3)))), AG_ALL, false)));
+        cr_assert(nn_step(a, tape) && (!b || nn_step(b, tape)), "%s", ag_error(tape));
+    }
+    ag_tape_free(tape);
+}
+
+/* A group does what an optimizer of its own would do. */
+Test(groups, are_as_optimizers_of_their_own)
+{
+    for (int kind = 0; kind < 5; kind++) {
+        nn_module *m = nn_sequential(nn_linear(3, 4), nn_tanh(), nn_linear(4, 2)),
+                  *k = nn_sequential(nn_linear(3, 4), nn_tanh(), nn_linear(4, 2));
+        nn_reset_parameters(m, 1), nn_reset_parameters(k, 1);
+        nn_optimizer *both = make(kind, m, 0.04, 0.1), *first = make(kind, nn_child_at(k, 0), 0.04, 0.1);
+        nn_optimizer *second = make(kind, nn_child_at(k, 2), 0.02, 0);
+        cr_assert(nn_set_group(both, nn_child_at(m, 2), (nn_group_options){.lr_scale = 0.5, .weight_decay = 0}));
+        train(m, both, NULL), train(k, first, second);
+        cr_assert(nn_fingerprint(m) == nn_fingerprint(k), "optimizer %d", kind);
+        cr_assert(!nn_set_group(both, k, (nn_group_options){1, 0}) &&
+                  !nn_set_group(both, m, (nn_group_options){-1, 0}));
+        cr_assert(!nn_set_group(NULL, m, (nn_group_options){1, 0}) &&
+                  !nn_set_parameter_group(both, NULL, (nn_group_options){1, NAN}));
+        nn_optimizer_free(both), nn_optimizer_free(first), nn_optimizer_free(second), nn_module_free(m),
+            nn_module_free(k);
+    }
+}
