@@ -107,47 +107,76 @@ static bool is_noted(const char *list, const char *name)
     return false;
 }
 
-/* Reads files.txt, if there is one; then, with `overwrite`, removes what it names. */
-static bool read_files(train_folder *f, bool overwrite, tl_error *why)
+/* files.txt as it is; or nothing. */
+static bool read_files(train_folder *f, tl_error *why)
 {
     char   path[4200];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/" FILES, f->path);
     f->files = has(f->path, FILES) ? tl_read_file(path, &size, why) : calloc(1, 1);
-    if (!f->files)
+    f->own = calloc(1, 1);
+    return f->files && (f->own || tl_fail(why, "out of memory"));
+}
+
+static bool write_files(const train_folder *f, tl_error *why)
+{
+    tl_output out;
+    char      path[4200];
+    snprintf(path, sizeof path, "%s/" FILES, f->path);
+    if (!tl_output_open(&out, path, why))
         return false;
-    if (!overwrite)
+    fputs(f->files, out.stream);
+    return tl_output_close(&out, why);
+}
+
+/* Appends a line. */
+static bool note(char **list, const char *name)
+{
+    const size_t length = strlen(*list), more = strlen(name) + 2;
+    char        *grown = realloc(*list, length + more);
+    if (!grown)
+        return false;
+    snprintf(grown + length, more, "%s\n", name);
+    *list = grown;
+    return true;
+}
+
+bool train_folder_settle(train_folder *f, tl_error *why)
+{
+    if (!f->replaces)
         return true;
-    remove_file(f, "checkpoint.safetensors");
-    remove_file(f, "model.safetensors");
+    f->replaces = false;
+    if (!is_noted(f->own, "checkpoint.safetensors"))
+        remove_file(f, "checkpoint.safetensors");
+    if (!is_noted(f->own, "model.safetensors"))
+        remove_file(f, "model.safetensors");
     for (char *name = f->files, *end; *name; name = end) {
         end = name + strcspn(name, "\n");
         end += *end ? (*end = '\0', 1) : 0;
-        remove_file(f, name);
+        if (!is_noted(f->own, name))
+            remove_file(f, name);
     }
     f->files[0] = '\0';
-    return true;
+    for (const char *at = f->own; *at; at += strcspn(at, "\n") + 1) {
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\n"), at);
+        if (!note(&f->files, name))
+            return tl_fail(why, "out of memory");
+    }
+    return write_files(f, why);
 }
 
 bool train_folder_file(train_folder *f, const char *name, char *path, size_t size, tl_error *why)
 {
-    tl_output out;
-    int       n = snprintf(path, size, "%s/%s", f->path, name);
+    int n = snprintf(path, size, "%s/%s", f->path, name);
     if (n < 0 || (size_t)n >= size)
         return tl_fail(why, "%.80s...: the path is too long", f->path);
-    if (!f->files || is_noted(f->files, name))
+    if (!f->files || is_noted(f->own, name))
         return true;
-    size_t length = strlen(f->files), more = strlen(name) + 2;
-    char  *grown = realloc(f->files, length + more), list[4200];
-    if (!grown)
+    const bool listed = is_noted(f->files, name);
+    if (!note(&f->own, name) || (!listed && !note(&f->files, name)))
         return tl_fail(why, "out of memory");
-    snprintf(grown + length, more, "%s\n", name);
-    f->files = grown;
-    snprintf(list, sizeof list, "%s/" FILES, f->path);
-    if (!tl_output_open(&out, list, why))
-        return false;
-    fputs(f->files, out.stream);
-    return tl_output_close(&out, why);
+    return listed || write_files(f, why);
 }
 
 /* ---- Opening. ---- */
@@ -167,13 +196,15 @@ bool train_folder_open(train_folder *f, bool overwrite, tl_error *why)
             return false;
     }
     tl_output_clean(f->path);
-    return read_files(f, overwrite && !f->home, why);
+    f->replaces = overwrite && !f->home;
+    return read_files(f, why);
 }
 
 void train_folder_close(train_folder *f)
 {
     tl_folder_unlock(f->lock);
     free(f->files);
-    f->files = NULL;
+    free(f->own);
+    f->files = f->own = NULL;
     f->lock = -1;
 }

@@ -27,14 +27,14 @@ static bool write_csv(void *self, train_run *run, const train_record *record)
     return ok;
 }
 
-static bool begin_csv(void *self, train_run *run)
+static bool end_csv(void *self, train_run *run, train_status status)
 {
-    return write_csv(self, run, NULL);
+    return status == TRAIN_FAILED || write_csv(self, run, NULL);
 }
 
 train_observer train_csv_observer(const char *path)
 {
-    return (train_observer){.begin = begin_csv, .epoch = write_csv, .self = (void *)path};
+    return (train_observer){.epoch = write_csv, .end = end_csv, .self = (void *)path};
 }
 
 /* ---- The terminal. ---- */

@@ -307,6 +307,20 @@ static bool draw_after_epoch(void *self, train_run *run, const train_record *rec
     return every < 1 || record->epoch % every || last || job->program->draw(job->program->context, job, &run->error);
 }
 
+/* After the first checkpoint. A run that diverges at once leaves the one that it was to replace. */
+static bool settle(void *self, train_run *run, const train_record *record)
+{
+    train_job *job = self;
+    const bool finite = train_sums_finite(&record->train) && train_sums_finite(&record->test);
+    return !job->folder.replaces || (finite && train_folder_settle(&job->folder, &run->error));
+}
+
+static bool settle_at_end(void *self, train_run *run, train_status status)
+{
+    train_job *job = self;
+    return status == TRAIN_FAILED || train_folder_settle(&job->folder, &run->error);
+}
+
 static bool set_observers(train_job *job, tl_error *why)
 {
     train_folder *f = &job->folder;
@@ -318,8 +332,9 @@ static bool set_observers(train_job *job, tl_error *why)
         .path = job->checkpoint_path, .every = job->options.save_every, .n_texts = job->n_texts, .texts = job->texts};
     if (!job->options.quiet)
         job->observer[n++] = train_terminal_observer(&job->terminal);
-    job->observer[n++] = train_csv_observer(job->csv);
     job->observer[n++] = train_checkpoint_observer(&job->checkpoint);
+    job->observer[n++] = (train_observer){.epoch = settle, .end = settle_at_end, .self = job};
+    job->observer[n++] = train_csv_observer(job->csv);
     if (job->program->draw)
         job->observer[n++] = (train_observer){.epoch = draw_after_epoch, .self = job};
     for (int i = 0; i < n; i++)

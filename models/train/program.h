@@ -50,8 +50,8 @@ typedef struct train_job {
     int              n_texts;
     train_checkpoint checkpoint;
     train_terminal   terminal;
-    train_observer   observer[4];
-    train_observer  *observers[4];
+    train_observer   observer[5];
+    train_observer  *observers[5];
     char             csv[4200], checkpoint_path[4200];
 } train_job;
 

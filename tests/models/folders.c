@@ -59,6 +59,20 @@ Test(folders, a_second_run_is_refused)
            "$inspect $d/run/checkpoint.safetensors | grep option.seed && $inspect $d/run/model.safetensors > $d/said");
 }
 
+/* --overwrite takes the old run's files away only when the new one has something to show. */
+Test(folders, a_replaced_run_stays_until_there_is_another)
+{
+    make_data();
+    EXPECT(
+        0, "kept",
+        "$vae $small --quiet --epochs 1 --latent 2 --out $d/run > $d/first && ls $d/run > $d/before &&"
+        "cksum $d/run/*.* > $d/sums && { $vae $small --quiet --epochs 1 --lr 1e30 --overwrite --out $d/run; [ $? = 1 ]; } &&"
+        "ls $d/run | cmp - $d/before && cksum $d/run/*.* | cmp - $d/sums && echo kept");
+    EXPECT(0, "replaced",
+           "$vae $small --quiet --epochs 1 --latent 3 --overwrite --out $d/run && [ ! -e $d/run/manifold.png ] &&"
+           "[ -e $d/run/samples.png ] && ! grep manifold $d/run/files.txt && echo replaced");
+}
+
 /* Where the folder was not chosen, each run gets its own. */
 Test(folders, runs_at_once_get_folders_of_their_own)
 {
