@@ -263,7 +263,7 @@ valgrind: $(BUILD)/f32/tests/run $(PROGRAMS) ## the tests under valgrind; takes 
 	$(call run_tests,f32,f32/programs,env HOURGLASS_ISA=avx2 valgrind -q --trace-children=yes \
 		--trace-children-skip='/bin/*$(comma)/usr/bin/*' --error-exitcode=9)
 
-FORMATTED = $(filter-out autograd/kernels/simd/%,$(shell git ls-files '*.c' '*.h'))
+FORMATTED = $(filter-out autograd/kernels/simd/%,$(shell git ls-files -co --exclude-standard '*.c' '*.h'))
 check-format: ## the C files are as clang-format 14 writes them; `clang-format -i` mends a file
 	@clang-format-14 --dry-run --Werror $(FORMATTED)
 

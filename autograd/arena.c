@@ -79,7 +79,7 @@ static ag_arena_block *next_block(ag_arena *a, size_t size)
     return a->current = next;
 }
 
-void *ag_arena_alloc(ag_arena *a, size_t size)
+void *ag__arena_alloc(ag_arena *a, size_t size)
 {
     if (size > SIZE_MAX / 4)
         return NULL;
@@ -95,7 +95,7 @@ void *ag_arena_alloc(ag_arena *a, size_t size)
     return p;
 }
 
-void ag_arena_reserve(ag_arena *a, size_t size)
+void ag__arena_reserve(ag_arena *a, size_t size)
 {
     ag_arena_block **end = &a->first;
     size_t           held = total(a);
@@ -105,7 +105,7 @@ void ag_arena_reserve(ag_arena *a, size_t size)
         *end = block_new(size - held);
 }
 
-void ag_arena_reset(ag_arena *a)
+void ag__arena_reset(ag_arena *a)
 {
     for (ag_arena_block *b = a->first; b; b = b->next) {
         POISON(payload(b), b->size);
@@ -114,7 +114,7 @@ void ag_arena_reset(ag_arena *a)
     a->current = NULL;
 }
 
-void ag_arena_free(ag_arena *a)
+void ag__arena_free(ag_arena *a)
 {
     for (ag_arena_block *b = a->first, *next; b; b = next) {
         next = b->next;
@@ -124,7 +124,7 @@ void ag_arena_free(ag_arena *a)
     a->first = a->current = NULL;
 }
 
-size_t ag_arena_bytes(const ag_arena *a)
+size_t ag__arena_bytes(const ag_arena *a)
 {
     return total(a);
 }

@@ -8,8 +8,8 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/tape_internal.h"
 
-/* The one tape among the inputs; ag_no_tape when there is none. Fails it when an input is NULL, on another tape, or the
- * result of an expression that was on none. */
+/* The one tape among the inputs; ag__no_tape when there is none. Fails it when an input is NULL, on another tape, or
+ * the result of an expression that was on none. */
 static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor *const *in)
 {
     int              missing = -1, orphan = -1;
@@ -18,7 +18,7 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
     for (int i = 0; i < n_in; i++) {
         if (!in[i])
             missing = i;
-        else if (in[i]->tape == ag_no_tape())
+        else if (in[i]->tape == ag__no_tape())
             orphan = i;
         else if (in[i]->tape && !tape)
             tape = in[i]->tape;
@@ -28,11 +28,11 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
             stale = in[i];
     }
     if (!tape)
-        return ag_no_tape();
+        return ag__no_tape();
     if (missing >= 0)
         ag_fail(tape, "%s: input %d is NULL", name, missing);
     else if (orphan >= 0)
-        ag_fail(tape, "%s: input %d has failed: %s", name, orphan, ag_error(ag_no_tape()));
+        ag_fail(tape, "%s: input %d has failed: %s", name, orphan, ag_error(ag__no_tape()));
     else if (stale)
         ag__is_stale(stale, name);
     else if (other) {

@@ -19,7 +19,7 @@ static const ag_tape no_tape = {
     .error = "no input is on a tape: make one with ag_input, or put a parameter on a tape with ag_on_tape",
 };
 
-ag_tape *ag_no_tape(void)
+ag_tape *ag__no_tape(void)
 {
     return (ag_tape *)&no_tape;
 }
@@ -44,9 +44,9 @@ void ag_tape_free(ag_tape *tape)
 {
     if (!tape || tape == &no_tape)
         return;
-    ag_arena_free(&tape->arena);
-    ag_arena_free(&tape->tensors[0]);
-    ag_arena_free(&tape->tensors[1]);
+    ag__arena_free(&tape->arena);
+    ag__arena_free(&tape->tensors[0]);
+    ag__arena_free(&tape->tensors[1]);
     free(tape);
 }
 
@@ -55,8 +55,8 @@ void ag_tape_reset(ag_tape *tape)
     if (!tape || tape == &no_tape)
         return;
     tape->pass++;
-    ag_arena_reset(&tape->arena);
-    ag_arena_reset(&tape->tensors[tape->pass % 2]);
+    ag__arena_reset(&tape->arena);
+    ag__arena_reset(&tape->tensors[tape->pass % 2]);
     tape->last = NULL;
     tape->poison.pass = tape->pass;
     tape->poison_value = (ag_real)NAN;
@@ -118,7 +118,7 @@ const char *ag_tensor_error(const ag_tensor *t)
 ag_tensor *ag_fail(ag_tape *tape, const char *format, ...)
 {
     if (!tape)
-        tape = ag_no_tape();
+        tape = ag__no_tape();
     if (!tape->failed) {
         va_list args;
         va_start(args, format);
@@ -145,9 +145,9 @@ ag_tensor *ag__tensor_new(ag_tape *tape)
 {
     ag_arena             *own = &tape->tensors[tape->pass % 2];
     const ag_arena_block *block = own->current;
-    ag_tensor            *t = tape->failed ? NULL : ag_arena_alloc(own, sizeof *t);
+    ag_tensor            *t = tape->failed ? NULL : ag__arena_alloc(own, sizeof *t);
     if (own->current != block) /* the next pass will need as much: warm steps call no malloc */
-        ag_arena_reserve(&tape->tensors[1 - tape->pass % 2], ag_arena_bytes(own));
+        ag__arena_reserve(&tape->tensors[1 - tape->pass % 2], ag__arena_bytes(own));
     if (t)
         *t = (ag_tensor){.tape = tape, .pass = tape->pass};
     else
@@ -176,17 +176,17 @@ size_t ag_tape_bytes(const ag_tape *tape)
 {
     if (!tape)
         return 0;
-    return sizeof *tape + ag_arena_bytes(&tape->arena) + ag_arena_bytes(&tape->tensors[0]) +
-           ag_arena_bytes(&tape->tensors[1]);
+    return sizeof *tape + ag__arena_bytes(&tape->arena) + ag__arena_bytes(&tape->tensors[0]) +
+           ag__arena_bytes(&tape->tensors[1]);
 }
 
 void *ag_tape_alloc(ag_tape *tape, size_t size)
 {
     if (!tape || tape->failed)
         return NULL;
-    void *p = ag_arena_alloc(&tape->arena, size);
+    void *p = ag__arena_alloc(&tape->arena, size);
     if (!p)
-        ag_fail(tape, "out of memory: %zu bytes wanted, %zu held by the tape", size, ag_arena_bytes(&tape->arena));
+        ag_fail(tape, "out of memory: %zu bytes wanted, %zu held by the tape", size, ag__arena_bytes(&tape->arena));
     return p;
 }
 

@@ -24,7 +24,7 @@ struct ag_tape {
 };
 
 /* The tape of expressions that are on none. It has failed from the start, and is never written to. */
-ag_tape *ag_no_tape(void);
+ag_tape *ag__no_tape(void);
 
 /* Whether t is of a pass that its tape has left behind; if so the tape fails as `who`. */
 bool ag__is_stale(const ag_tensor *t, const char *who);
@@ -39,6 +39,6 @@ int64_t ag__now(void);
 void ag__locate_error(ag_tape *tape, const char *where);
 
 /* A tensor of `shape` on the tape with its data, undefined, in the arena. Fails the tape as `who`. */
-ag_tensor *ag_tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real *data);
+ag_tensor *ag__tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real *data);
 
 #endif

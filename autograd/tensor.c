@@ -6,10 +6,10 @@
 
 #include "autograd/tape_internal.h"
 
-ag_tensor *ag_tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real *data)
+ag_tensor *ag__tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real *data)
 {
     if (!tape)
-        tape = ag_no_tape();
+        tape = ag__no_tape();
     int64_t n = ag_numel(&shape);
     if (n < 0)
         return ag_fail(tape, "%s: %s is no shape: expected up to %d dimensions of at least 1", who, AG_STR(&shape),
@@ -33,7 +33,7 @@ ag_tensor *ag_input(ag_tape *tape, ag_shape shape, const ag_real *data)
 {
     if (!data)
         return ag_fail(tape, "input: the data is NULL");
-    ag_tensor *t = ag_tensor_on(tape, "input", shape, NULL);
+    ag_tensor *t = ag__tensor_on(tape, "input", shape, NULL);
     if (!is_poison(t))
         memcpy(t->data, data, (size_t)ag_numel(&shape) * sizeof *data);
     return t;
@@ -43,17 +43,17 @@ ag_tensor *ag_wrap(ag_tape *tape, ag_shape shape, ag_real *data)
 {
     if (!data)
         return ag_fail(tape, "wrap: the data is NULL");
-    return ag_tensor_on(tape, "wrap", shape, data);
+    return ag__tensor_on(tape, "wrap", shape, data);
 }
 
 ag_tensor *ag_empty(ag_tape *tape, ag_shape shape)
 {
-    return ag_tensor_on(tape, "empty", shape, NULL);
+    return ag__tensor_on(tape, "empty", shape, NULL);
 }
 
 ag_tensor *ag_full(ag_tape *tape, ag_shape shape, double value)
 {
-    ag_tensor *t = ag_tensor_on(tape, "full", shape, NULL);
+    ag_tensor *t = ag__tensor_on(tape, "full", shape, NULL);
     if (!is_poison(t))
         for (int64_t i = 0, n = ag_numel(&shape); i < n; i++)
             t->data[i] = (ag_real)value;
@@ -78,7 +78,7 @@ ag_tensor *ag_scalar(ag_tape *tape, double value)
 ag_tensor *ag_requires_grad(ag_tensor *t)
 {
     if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "requires_grad"))
-        return t ? t : &ag_no_tape()->poison;
+        return t ? t : &ag__no_tape()->poison;
     t->needs_grad = true;
     return t;
 }
@@ -86,7 +86,7 @@ ag_tensor *ag_requires_grad(ag_tensor *t)
 ag_tensor *ag_retain_grad(ag_tensor *t)
 {
     if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "retain_grad"))
-        return t ? t : &ag_no_tape()->poison;
+        return t ? t : &ag__no_tape()->poison;
     t->retains_grad = true;
     return t;
 }

@@ -56,7 +56,7 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 {
     mlp_ae_program *p = context;
     p->recipe = recipe_named("mlp_ae_mnist", p->variant);
-    if (!p->recipe) /* refused as an option's value; there must be some defaults until then */
+    if (p->recipe->batch == 0) /* refused as an option's value; there must be some defaults until then */
         p->recipe = recipe_named("mlp_ae_mnist", "relu20");
     recipe_defaults(p->recipe, o, use);
 }

@@ -12,12 +12,14 @@ static const recipe recipes[] = {
 #include "models/recipes.def"
 };
 
+static const recipe none = {.program = "none", .variant = "none"};
+
 const recipe *recipe_of(char id)
 {
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
         if (recipes[i].id == id)
             return &recipes[i];
-    return NULL;
+    return &none;
 }
 
 const recipe *recipe_named(const char *program, const char *variant)
@@ -25,7 +27,7 @@ const recipe *recipe_named(const char *program, const char *variant)
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
         if (!strcmp(recipes[i].program, program) && !strcmp(recipes[i].variant, variant))
             return &recipes[i];
-    return NULL;
+    return &none;
 }
 
 int recipe_sizes(const recipe *r)

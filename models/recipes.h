@@ -15,7 +15,8 @@ typedef struct recipe {
     train_image_use use;
 } recipe;
 
-/* By letter; by a program's variant. NULL if there is none. */
+/* By letter; by a program's variant. If there is none, a recipe of no sizes and a batch of 0, which every model and run
+ * refuses. */
 const recipe *recipe_of(char id);
 const recipe *recipe_named(const char *program, const char *variant);
 

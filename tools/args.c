@@ -67,6 +67,16 @@ bool tl_option_set(const tl_option *o, const char *text, tl_error *why)
     }
 }
 
+/* With as few digits as read back as the same number. */
+static tl_text shortest_number(double x)
+{
+    double back;
+    for (int digits = 6; digits < 17; digits++)
+        if (tl_parse_number(TL_NUMBER(x, digits), &back) && back == x)
+            return tl_number_text(x, digits);
+    return tl_number_text(x, 17);
+}
+
 const char *tl_option_text(const tl_option *o, char *text, size_t size)
 {
     switch (o->kind) {
@@ -74,7 +84,7 @@ const char *tl_option_text(const tl_option *o, char *text, size_t size)
     case TL_TEXT: return *(const char *const *)o->value;
     case TL_INT: snprintf(text, size, "%" PRId64, *(const int64_t *)o->value); break;
     case TL_SEED: snprintf(text, size, "%" PRIu64, *(const uint64_t *)o->value); break;
-    case TL_REAL: snprintf(text, size, "%s", TL_NUMBER(*(const double *)o->value, 17)); break;
+    case TL_REAL: snprintf(text, size, "%s", shortest_number(*(const double *)o->value).s); break;
     }
     return text;
 }

@@ -43,7 +43,7 @@ static int collect_loops(const ag_shape *a, const ag_shape *b, const ag_shape *o
     return n;
 }
 
-bool ag_broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan)
+bool ag__broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan)
 {
     *plan = (ag_broadcast){.rows = 1, .width = 1, .a_step = 1, .b_step = 1};
     if (!result_shape(a, b, &plan->shape))
@@ -68,7 +68,7 @@ bool ag_broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan)
     return true;
 }
 
-ag_row ag_broadcast_row(const ag_broadcast *plan, int64_t row)
+ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row)
 {
     ag_row at = {0, 0};
     for (int i = plan->loops - 1; i >= 0; i--) {

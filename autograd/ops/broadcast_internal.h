@@ -18,12 +18,12 @@ typedef struct ag_broadcast {
 } ag_broadcast;
 
 /* False when the shapes do not broadcast, or the result is too large. */
-bool ag_broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan);
+bool ag__broadcast_plan(const ag_shape *a, const ag_shape *b, ag_broadcast *plan);
 
 /* Where a row of each operand begins. */
 typedef struct ag_row {
     int64_t a, b;
 } ag_row;
-ag_row ag_broadcast_row(const ag_broadcast *plan, int64_t row);
+ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row);
 
 #endif

@@ -18,8 +18,8 @@ static bool conv2d_shape(ag_node *node)
     ag_conv_plan          *p = node->attr;
     const ag_conv_options *o = &p->options;
     const ag_shape        *x = &node->in[0]->shape, *w = &node->in[1]->shape;
-    if (!ag_conv_ranks(node) || !ag_conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
-        !ag_conv_bias(node, w->dim[0]))
+    if (!ag__conv_ranks(node) || !ag__conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
+        !ag__conv_bias(node, w->dim[0]))
         return false;
     p->conv = (agk_conv){.batch = x->dim[0], .in_channels = x->dim[1], .out_channels = w->dim[0], .groups = o->groups};
     for (int i = 0; i < 2; i++) {
@@ -35,7 +35,7 @@ static bool conv2d_shape(ag_node *node)
         p->conv.out[i] = (in + 2 * o->padding[i] - reach) / o->stride[i] + 1;
     }
     node->out->shape = AG_SHAPE(x->dim[0], w->dim[0], p->conv.out[0], p->conv.out[1]);
-    return ag_conv_take_room(node);
+    return ag__conv_take_room(node);
 }
 
 static void conv2d_forward(ag_node *node)

@@ -15,13 +15,13 @@ typedef struct ag_conv_plan {
 } ag_conv_plan;
 
 /* Puts the defaults for zeros and refuses negative numbers. */
-bool ag_conv_options_complete(ag_node *node, ag_conv_options *options);
+bool ag__conv_options_complete(ag_node *node, ag_conv_options *options);
 
 /* Refuses a bias that is not (channels), and a weight or an input that is not of rank 4. */
-bool ag_conv_ranks(ag_node *node);
-bool ag_conv_bias(ag_node *node, int64_t channels);
+bool ag__conv_ranks(ag_node *node);
+bool ag__conv_bias(ag_node *node, int64_t channels);
 
 /* Takes the memory that the convolution works in, as node->saved. To be called last in the shape rule. */
-bool ag_conv_take_room(ag_node *node);
+bool ag__conv_take_room(ag_node *node);
 
 #endif

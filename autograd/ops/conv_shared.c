@@ -1,6 +1,6 @@
 #include "autograd/ops/conv_internal.h"
 
-bool ag_conv_options_complete(ag_node *node, ag_conv_options *o)
+bool ag__conv_options_complete(ag_node *node, ag_conv_options *o)
 {
     for (int i = 0; i < 2; i++) {
         o->stride[i] = o->stride[i] ? o->stride[i] : 1;
@@ -16,7 +16,7 @@ bool ag_conv_options_complete(ag_node *node, ag_conv_options *o)
     return o->groups > 0 || ag_op_fail(node, "groups is %lld, expected at least 1", (long long)o->groups);
 }
 
-bool ag_conv_ranks(ag_node *node)
+bool ag__conv_ranks(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape, *w = &node->in[1]->shape;
     if (x->rank == 4 && w->rank == 4)
@@ -24,7 +24,7 @@ bool ag_conv_ranks(ag_node *node)
     return ag_op_fail(node, "input %s and weight %s, expected four dimensions each", AG_STR(x), AG_STR(w));
 }
 
-bool ag_conv_bias(ag_node *node, int64_t channels)
+bool ag__conv_bias(ag_node *node, int64_t channels)
 {
     if (node->n_in < 3)
         return true;
@@ -35,7 +35,7 @@ bool ag_conv_bias(ag_node *node, int64_t channels)
                       AG_STR(&node->in[1]->shape));
 }
 
-bool ag_conv_take_room(ag_node *node)
+bool ag__conv_take_room(ag_node *node)
 {
     ag_conv_plan *p = node->attr;
     if (ag_numel(&node->out->shape) < 0)

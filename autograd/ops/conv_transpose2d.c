@@ -19,8 +19,8 @@ static bool conv_transpose2d_shape(ag_node *node)
     ag_conv_plan          *p = node->attr;
     const ag_conv_options *o = &p->options;
     const ag_shape        *x = &node->in[0]->shape, *w = &node->in[1]->shape;
-    if (!ag_conv_ranks(node) || !ag_conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
-        !ag_conv_bias(node, w->dim[1] * o->groups))
+    if (!ag__conv_ranks(node) || !ag__conv_options_complete(node, &p->options) || !channels_fit(node, o) ||
+        !ag__conv_bias(node, w->dim[1] * o->groups))
         return false;
     p->conv = (agk_conv){
         .batch = x->dim[0], .in_channels = w->dim[1] * o->groups, .out_channels = x->dim[1], .groups = o->groups};
@@ -41,7 +41,7 @@ static bool conv_transpose2d_shape(ag_node *node)
         p->conv.out[i] = x->dim[2 + i];
     }
     node->out->shape = AG_SHAPE(x->dim[0], p->conv.in_channels, p->conv.in[0], p->conv.in[1]);
-    return ag_conv_take_room(node);
+    return ag__conv_take_room(node);
 }
 
 static void conv_transpose2d_forward(ag_node *node)

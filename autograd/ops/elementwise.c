@@ -100,7 +100,7 @@ static bool binary_shape(ag_node *node)
 {
     const ag_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
     ag_broadcast   *plan = node->attr;
-    if (!ag_broadcast_plan(a, b, plan))
+    if (!ag__broadcast_plan(a, b, plan))
         return ag_op_fail(node,
                           "shapes %s and %s do not broadcast: each pair of dimensions, from the last, must be "
                           "equal or hold a 1",
@@ -128,7 +128,7 @@ static void binary_some_rows(void *context, int64_t begin, int64_t end)
     const ag_node      *node = context;
     const ag_broadcast *plan = node->attr;
     for (int64_t r = begin; r < end; r++) {
-        ag_row at = ag_broadcast_row(plan, r);
+        ag_row at = ag__broadcast_row(plan, r);
         agk()->binary(binary_index(node), plan->width, node->in[0]->data + at.a, plan->a_step, node->in[1]->data + at.b,
                       plan->b_step, node->out->data + r * plan->width);
     }
@@ -155,7 +155,7 @@ static void binary_backward_row(const binary_gradient *g, int64_t row, int64_t b
     const ag_node      *node = g->node;
     const ag_broadcast *plan = node->attr;
     const ag_tensor    *out = node->out;
-    ag_row              at = ag_broadcast_row(plan, row);
+    ag_row              at = ag__broadcast_row(plan, row);
     int64_t             a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
     const ag_real      *x0 = node->in[0]->data + a, *x1 = node->in[1]->data + b;
     if (g->which == 0)

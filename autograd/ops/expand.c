@@ -21,7 +21,7 @@ static bool expand_shape(ag_node *node)
         if (s.dim[i] == -1 && own >= 0)
             s.dim[i] = x->dim[own];
     }
-    if (ag_numel(&s) < 0 || !ag_broadcast_plan(x, &s, &p->rows) || !ag_shape_equal(&p->rows.shape, &s))
+    if (ag_numel(&s) < 0 || !ag__broadcast_plan(x, &s, &p->rows) || !ag_shape_equal(&p->rows.shape, &s))
         return ag_op_fail(node, "%s does not repeat to %s", AG_STR(x), AG_STR(&p->shape));
     node->out->shape = s;
     return true;
@@ -31,7 +31,7 @@ static void expand_forward(ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
     for (int64_t r = 0; r < p->rows; r++) {
-        const ag_real *x = node->in[0]->data + ag_broadcast_row(p, r).a;
+        const ag_real *x = node->in[0]->data + ag__broadcast_row(p, r).a;
         ag_real       *y = node->out->data + r * p->width;
         if (p->a_step)
             memcpy(y, x, (size_t)p->width * sizeof *y);
@@ -47,7 +47,7 @@ static void expand_backward(const ag_node *node)
     ag_real            *dx = ag_grad(node->in[0]);
     for (int64_t r = 0; dx && r < p->rows; r++) {
         const ag_real *g = node->out->grad + r * p->width;
-        ag_real       *to = dx + ag_broadcast_row(p, r).a;
+        ag_real       *to = dx + ag__broadcast_row(p, r).a;
         if (p->a_step)
             agk()->add(p->width, g, to);
         else

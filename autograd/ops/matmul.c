@@ -39,7 +39,7 @@ static bool matmul_shape(ag_node *node)
         return ag_op_fail(node, "inner dimensions of %s and %s differ: %lld and %lld", AG_STR(given_a), AG_STR(given_b),
                           (long long)plan->k, (long long)b.dim[b.rank - 2]);
     ag_shape batch_a = batch_of(&a), batch_b = batch_of(&b);
-    if (!ag_broadcast_plan(&batch_a, &batch_b, &plan->batch))
+    if (!ag__broadcast_plan(&batch_a, &batch_b, &plan->batch))
         return ag_op_fail(node, "batch dimensions of %s and %s do not broadcast", AG_STR(given_a), AG_STR(given_b));
     if (!plan->batch.b_step && plan->batch.rows == 1 && !plan->batch.a_repeats) { /* one B: one taller product */
         plan->m *= plan->batch.width;
@@ -68,7 +68,7 @@ typedef struct matmul_job {
 static void one_matrix(const matmul_job *j, int64_t index)
 {
     const matmul_plan *p = j->node->attr;
-    ag_row             at = ag_broadcast_row(&p->batch, index / p->batch.width);
+    ag_row             at = ag__broadcast_row(&p->batch, index / p->batch.width);
     int64_t            along = index % p->batch.width, m = p->m, n = p->n, k = p->k;
     int64_t            ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
     const ag_real     *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;

@@ -16,6 +16,15 @@ static bool passed(train_images *m, tl_error *why)
     return !error || tl_fail(why, "%s", error);
 }
 
+/* Whether the program can do what a picture needs. */
+static bool can(const train_images *m, bool encode, bool decode, const char *what, tl_error *why)
+{
+    if ((!encode || m->program->encode) && (!decode || m->program->decode))
+        return true;
+    return tl_fail(why, "%s: the program has no %s function", what,
+                   encode && !m->program->encode ? "encode" : "decode");
+}
+
 static bool file_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
     return passed(m, why) && train_folder_file(&m->job->folder, name, path, size, why);
@@ -89,7 +98,9 @@ bool train_draw_grid(train_images *m, const char *name, ag_tensor *grid, int64_t
 bool train_draw_reconstructions(train_images *m, tl_error *why)
 {
     enum { SHOWN = 64, COLUMNS = 16 };
-    void       *context = m->program->context;
+    void *context = m->program->context;
+    if (!can(m, true, true, "reconstructions", why))
+        return false;
     train_batch b = train_test_images(m, 0, SHOWN);
     ag_tensor  *both[] = {b.x, m->program->decode(context, m->program->encode(context, &b))};
     return train_draw_rows(m, "reconstructions.png", 2, both, COLUMNS, why);
@@ -99,6 +110,8 @@ bool train_draw_manifold(train_images *m, tl_error *why)
 {
     enum { SIDE = 20 };
     ag_real z[SIDE * SIDE * 2];
+    if (!can(m, false, true, "the plane of codes", why))
+        return false;
     for (int i = 0; i < SIDE * SIDE; i++) {
         z[2 * i] = (ag_real)(-2 + 4.0 * (i % SIDE) / (SIDE - 1));
         z[2 * i + 1] = (ag_real)(2 - 4.0 * (double)(i / SIDE) / (SIDE - 1));
@@ -110,7 +123,9 @@ bool train_draw_manifold(train_images *m, tl_error *why)
 bool train_draw_interpolations(train_images *m, tl_error *why)
 {
     enum { ROWS = 8, STEPS = 16 };
-    void         *context = m->program->context;
+    void *context = m->program->context;
+    if (!can(m, true, true, "interpolations", why))
+        return false;
     const int64_t ends = m->test.count / 2 < ROWS ? m->test.count / 2 : ROWS;
     if (ends < 1)
         return tl_fail(why, "interpolations need at least two test images");
@@ -214,6 +229,8 @@ static bool write_table(train_images *m, const char *name, const ag_tensor *code
 bool train_draw_codes(train_images *m, tl_error *why)
 {
     enum { CODES = 5000 };
+    if (!can(m, true, false, "codes", why))
+        return false;
     train_batch b = train_test_images(m, 0, CODES);
     ag_tensor  *codes = ag_flatten(m->program->encode(m->program->context, &b), 1, -1);
     if (!passed(m, why))

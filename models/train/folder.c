@@ -132,7 +132,7 @@ static bool write_files(const train_folder *f, tl_error *why)
 /* Appends a line. */
 static bool note(char **list, const char *name)
 {
-    const size_t length = strlen(*list), more = strlen(name) + 2;
+    const size_t length = *list ? strlen(*list) : 0, more = strlen(name) + 2;
     char        *grown = realloc(*list, length + more);
     if (!grown)
         return false;

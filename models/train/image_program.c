@@ -27,7 +27,7 @@ static bool check(void *context, const train_job *job, tl_error *why)
     if (!m->data)
         m->data = access(TRAIN_DEFAULT_DATA "/train-images-idx3-ubyte", F_OK) == 0 ? TRAIN_DEFAULT_DATA
                                                                                    : TRAIN_SYNTHETIC;
-    if (job->options.load && !train_check_uses(m, why))
+    if (job->options.load && !train__check_uses(m, why))
         return false;
     return !m->program->check || m->program->check(m->program->context, job, why);
 }
@@ -65,7 +65,7 @@ static bool draw(void *context, train_job *job, tl_error *why)
 static bool use(void *context, train_job *job, tl_error *why)
 {
     (void)job;
-    return train_use_model(context, why);
+    return train__use_model(context, why);
 }
 
 static void close_images(void *context)
@@ -86,7 +86,7 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
                                     "\"; else data/mnist, else synthetic digits",
                                     false};
     m.data_options[1] = (tl_option)TL_OPTIONS_END;
-    train_use_options(&m, m.uses);
+    train__use_options(&m, m.uses);
     return train_main(argc, argv,
                       &(train_program){
                           .name = p->name,

@@ -413,7 +413,8 @@ static int train(train_job *job, tl_error *why)
                 (long long)job->run.step, (long long)job->run.steps);
         print_resume(job);
     }
-    if (!save_model(job, why) || (p->draw && !p->draw(p->context, job, why)))
+    const bool kept = job->options.resume && !job->run.made && job->folder.home; /* nothing was left to do */
+    if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)))
         return TRAIN_FAILED;
     print_results(job);
     return (int)status;
@@ -460,7 +461,8 @@ static int run_job(train_job *job, tl_error *why)
     set_plan(job);
     if (!p->build(p->context, job, why))
         return TRAIN_FAILED;
-    const char *wrong = nn_error(job->plan.model);
+    const bool  unset = !job->plan.model && !job->plan.optimizers;
+    const char *wrong = unset ? "the program's build has set no model: see train_set_model" : nn_error(job->plan.model);
     if (wrong) {
         tl_fail(why, "%s", wrong);
         return TRAIN_FAILED;

@@ -121,6 +121,7 @@ static bool make_step(train_run *run)
             return false;
     }
     run->step++;
+    run->made = true;
     return true;
 }
 
@@ -218,7 +219,8 @@ static train_status run_epoch(train_run *run)
     const train_record *r = &run->history.at[run->history.n - 1];
     bool                finite = train_sums_finite(&r->train) && train_sums_finite(&r->test);
     if (!finite)
-        tl_fail(&run->error, "epoch %lld: a metric became NaN or infinite; try a smaller --lr", (long long)run->epoch);
+        tl_fail(&run->error, "epoch %lld: a metric became NaN or infinite; try a smaller learning rate (--lr)",
+                (long long)run->epoch);
     return observe(run, AT_EPOCH, r, finite ? TRAIN_OK : TRAIN_FAILED) && finite ? TRAIN_OK : TRAIN_FAILED;
 }
 

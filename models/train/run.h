@@ -12,7 +12,8 @@
  *         return train_minimize(s, loss, &p->adam);
  *     }
  *
- * The same function serves for training and for tests, where train_minimize does nothing. */
+ * The same function serves for training and for tests, where train_minimize does nothing. A step that does not call it
+ * trains nothing. */
 #ifndef TRAIN_RUN_H
 #define TRAIN_RUN_H
 
@@ -67,14 +68,16 @@ typedef struct train_phase {
     const train_source *train, *test; /* test NULL: no test */
     train_order         order;
     int64_t             batch;            /* examples */
-    int64_t             epochs, steps;    /* with steps above 0 so many, else epochs */
+    int64_t             epochs, steps;    /* with steps above 0 so many, else epochs; 0 of both: none */
     train_step_fn      *step, *test_step; /* test_step NULL: step */
     bool (*begin)(void *context); /* before the phase's first step, and when a run is resumed in it; NULL for none */
     bool totals;                  /* report sums over all examples in place of means */
 } train_phase;
 
-/* Sees a run from outside. Each function may be NULL; one that returns false ends the run as failed, with run->error.
- * The loop keeps the tape's random state and modes, so that observing changes nothing. */
+/* Sees a run from outside. In `step` and `epoch` the gradients are those of the last step, after clipping, of the part
+ * that it minimised last; nn_clip_grad_norm(part, INFINITY) only measures them. Each function may be NULL; one that
+ * returns false ends the run as failed, with run->error. The loop keeps the tape's random state and modes, so that
+ * observing changes nothing. */
 typedef struct train_observer {
     bool (*begin)(void *self, train_run *run);                             /* before the first step */
     bool (*step)(void *self, train_run *run);                              /* after each step */

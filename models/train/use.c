@@ -17,7 +17,7 @@
 
 enum { COLUMNS = 16, SHOWN = 64 };
 
-void train_use_options(train_images *m, tl_option *table)
+void train__use_options(train_images *m, tl_option *table)
 {
     const train_image_program *p = m->program;
     const bool                 both = p->encode && p->decode;
@@ -59,7 +59,7 @@ void train_use_options(train_images *m, tl_option *table)
     table[n] = (tl_option)TL_OPTIONS_END;
 }
 
-bool train_check_uses(const train_images *m, tl_error *why)
+bool train__check_uses(const train_images *m, tl_error *why)
 {
     const int  asked = (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct + !!m->denoise;
     const bool images = m->generate > 0 || m->decode || m->reconstruct || m->denoise;
@@ -354,7 +354,7 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
     return ok;
 }
 
-bool train_use_model(train_images *m, tl_error *why)
+bool train__use_model(train_images *m, tl_error *why)
 {
     if (m->encode)
         return encode(m, why);

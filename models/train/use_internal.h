@@ -7,11 +7,11 @@
 enum { TRAIN_USES = 8 };
 
 /* The options that the program's model can serve, into a table of TRAIN_USES. */
-void train_use_options(train_images *images, tl_option *table);
+void train__use_options(train_images *images, tl_option *table);
 
 /* Whether exactly one use is asked for, and can be had. */
-bool train_check_uses(const train_images *images, tl_error *why);
+bool train__check_uses(const train_images *images, tl_error *why);
 
-bool train_use_model(train_images *images, tl_error *why);
+bool train__use_model(train_images *images, tl_error *why);
 
 #endif

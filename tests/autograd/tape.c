@@ -289,29 +289,29 @@ Test(tape, arena_keeps_its_blocks)
 {
     ag_arena a = {0};
     for (int pass = 0; pass < 3; pass++) {
-        size_t before = ag_arena_bytes(&a);
+        size_t before = ag__arena_bytes(&a);
         for (size_t i = 1; i < 60; i++) {
-            char *p = ag_arena_alloc(&a, i * 7919);
+            char *p = ag__arena_alloc(&a, i * 7919);
             cr_assert(p && (uintptr_t)p % 64 == 0);
             memset(p, (int)i, i * 7919);
         }
-        cr_assert(pass == 0 || ag_arena_bytes(&a) == before);
-        ag_arena_reset(&a);
+        cr_assert(pass == 0 || ag__arena_bytes(&a) == before);
+        ag__arena_reset(&a);
     }
-    cr_assert(!ag_arena_alloc(&a, SIZE_MAX) && !ag_arena_alloc(&a, SIZE_MAX / 2));
-    ag_arena_free(&a);
-    cr_assert(ag_arena_bytes(&a) == 0);
+    cr_assert(!ag__arena_alloc(&a, SIZE_MAX) && !ag__arena_alloc(&a, SIZE_MAX / 2));
+    ag__arena_free(&a);
+    cr_assert(ag__arena_bytes(&a) == 0);
 }
 
 Test(tape, arena_loses_no_block)
 {
     ag_arena a = {0};
-    ag_arena_alloc(&a, 600000), ag_arena_alloc(&a, 600000);
-    size_t before = ag_arena_bytes(&a);
-    ag_arena_reset(&a);
-    ag_arena_alloc(&a, 600000), ag_arena_alloc(&a, 5000000);
-    cr_assert(ag_arena_bytes(&a) >= before + 5000000);
-    ag_arena_free(&a);
+    ag__arena_alloc(&a, 600000), ag__arena_alloc(&a, 600000);
+    size_t before = ag__arena_bytes(&a);
+    ag__arena_reset(&a);
+    ag__arena_alloc(&a, 600000), ag__arena_alloc(&a, 5000000);
+    cr_assert(ag__arena_bytes(&a) >= before + 5000000);
+    ag__arena_free(&a);
 }
 
 Test(tape, random_state_can_be_repeated)
