@@ -138,7 +138,7 @@ $(BUILD)/$(1)/libsupport.a: $$($(1)_SUPPORT)
 $(BUILD)/$(1)/tests/run: $$($(1)_TEST) $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) $$(TEST_WRAPS) -o $$@ $$^ $$(if $$($(1)_RUNNER),,-lcriterion) $$(LIBS)
 
-$(BUILD)/$(1)/tests/list_samples: $(foreach o,programs/list_samples support/samples support/helpers,$(BUILD)/$(1)/tests/$(o).o) $(BUILD)/$(1)/libhourglass.a
+$(BUILD)/$(1)/tests/list_%: $(foreach o,programs/list_% support/% support/helpers,$(BUILD)/$(1)/tests/$(o).o) $(BUILD)/$(1)/libhourglass.a
 	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LIBS)
 
 $(BUILD)/$(1)/programs/%: $(BUILD)/$(1)/%.o $(BUILD)/$(1)/libsupport.a $(BUILD)/$(1)/libhourglass.a
@@ -254,7 +254,7 @@ fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
 		$(BUILD)/fuzz/$$reader.run -runs=$(FUZZ_RUNS) -max_len=600 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
 			$(BUILD)/fuzz/$$reader tests/fuzz/seeds/$$reader || exit 1; done
 
-golden: $(BUILD)/f64/tests/list_samples ## adds values by PyTorch for new ops to tests/golden; installs PyTorch into BUILD if need be
+golden: $(BUILD)/f64/tests/list_samples $(BUILD)/f64/tests/list_layers ## adds values by PyTorch for new ops and layers to tests/golden; installs PyTorch into BUILD if need be
 	tests/golden/make.sh $(BUILD)
 
 # Valgrind 3.19 knows no AVX-512.

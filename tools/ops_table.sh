@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes the table of ops and their names in PyTorch into autograd/README.md, between the lines <!-- ops --> and <!-- /ops -->,
-# from elementwise.def, ops.h and ops_torch.txt. With --check it only says whether the table is current. Run from the project's
-# folder.
+# from elementwise.def, ops.h and ops_torch.txt. With --check it only says whether the table is current. Either way it fails
+# if the comment in ops.h that lists the elementwise ops is not complete. Run from the project's folder.
 set -eu
 
 readme=autograd/README.md
@@ -12,6 +12,21 @@ awk '
 function fail(message) {
     print "ops table: " message > "/dev/stderr"
     failed = 1
+}
+# The ops that a line of the comment in ops.h names: "Of one tensor: neg abs exp", "With one number: elu (alpha), scale (x * p)".
+function list_elementwise(line,    word, n, i) {
+    gsub(/\([^)]*\)|^[^:]*: |[^a-z0-9_: ]/, "", line)
+    n = split(line, word, " ")
+    for (i = 1; i <= n; i++)
+        listed[word[i]] = 1
+}
+function check_listed(    name) {
+    for (name in elementwise)
+        if (!(name in listed))
+            fail("autograd/ops.h: the comment on elementwise ops does not name " name)
+    for (name in listed)
+        if (!(name in elementwise))
+            fail("autograd/ops.h: the comment on elementwise ops names " name ", which is not in elementwise.def")
 }
 function trim(s) { gsub(/^ +| +$/, "", s); return s }
 function row(name, arguments) {
@@ -60,8 +75,15 @@ FILENAME ~ /elementwise.def/ {
     name = $0
     sub(/^[A-Z_]+ *\(/, "", name)
     sub(/,.*/, "", name)
+    elementwise[name] = 1
     row(name, kind == "UNARY" ? "x" : kind == "UNARY_P" ? "x, p" : kind == "UNARY_PQ" ? "x, p, q" : "a, b")
     next
+}
+/^\/\* ---- / { in_elementwise = /Elementwise/ }
+in_elementwise && /^ \*/ { list_elementwise($0) }
+in_elementwise && /\*\/$/ {
+    in_elementwise = 0
+    check_listed()
 }
 /^\/\* ---- / && !/Elementwise/ {
     text = $0

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/golden.h"
 #include "tests/support/samples.h"
 #include "tests/test.h"
 
@@ -53,76 +54,26 @@ Test(ops, gradients)
  * A case: "case NAME/VARIANT SET", then lines "in", "weight", "out", "grad", each followed by rank, dimensions and
  * values. weight is what the result is multiplied with before it is summed and differentiated. */
 
-#ifdef AG_DOUBLE
-#define TOLERANCE 1e-9
-#else
-#define TOLERANCE 2e-5
-#endif
-
-typedef struct golden {
-    ag_shape shape;
-    double   value[1024];
-} golden;
-
-static void read_array(FILE *f, const char *label, golden *g)
-{
-    char word[16];
-    cr_assert(fscanf(f, "%15s %d", word, &g->shape.rank) == 2 && !strcmp(word, label), "expected \"%s\"", label);
-    int64_t n = 1;
-    for (int i = 0; i < g->shape.rank; i++) {
-        long long d;
-        cr_assert(fscanf(f, "%lld", &d) == 1);
-        g->shape.dim[i] = d;
-        n *= d;
-    }
-    cr_assert(n <= 1024);
-    for (int64_t i = 0; i < n; i++)
-        cr_assert(fscanf(f, "%lf", &g->value[i]) == 1);
-}
-
 static void check_case(FILE *f, const op_sample *s, int k)
 {
-    static golden g;
-    ag_tensor    *in[SAMPLE_INPUTS];
-    ag_tape      *tape = ag_tape_new(0);
-    char          what[128];
+    ag_tensor *in[SAMPLE_INPUTS];
+    ag_tape   *tape = ag_tape_new(0);
+    char       what[128];
     snprintf(what, sizeof what, "%s/%s set %d", s->name, s->variant, k);
     sample_inputs(s, k, in);
-    for (int i = 0; i < s->sets[k].n; i++) {
-        read_array(f, "in", &g);
-        cr_assert(ag_shape_equal(&g.shape, &in[i]->shape), "%s: input %d", what, i);
-        for (int64_t e = 0; e < ag_numel(&g.shape); e++)
-            in[i]->data[e] = (ag_real)g.value[e];
-    }
+    for (int i = 0; i < s->sets[k].n; i++)
+        golden_read_into(f, "in", in[i]);
     ag_tensor *y = s->f(NULL, tape, in);
     cr_assert(!ag_error(tape), "%s: %s", what, ag_error(tape));
-    read_array(f, "weight", &g);
-    ag_tensor *w = ag_zeros(tape, g.shape);
-    for (int64_t e = 0; e < ag_numel(&g.shape); e++)
-        w->data[e] = (ag_real)g.value[e];
-    read_array(f, "out", &g);
-    cr_assert(ag_shape_equal(&g.shape, &y->shape), "%s: result %s", what, AG_STR(&y->shape));
-    check_close(what, ag_numel(&y->shape), y->data, g.value, TOLERANCE);
+    ag_tensor *w = ag_zeros(tape, y->shape);
+    golden_read_into(f, "weight", w);
+    golden_check(f, "out", what, &y->shape, y->data);
     cr_assert(ag_backward(ag_sum(ag_mul(y, w), AG_ALL, false)), "%s: %s", what, ag_error(tape));
     for (int i = 0; i < s->sets[k].n; i++)
-        if (in[i]->needs_grad) {
-            read_array(f, "grad", &g);
-            check_close(what, ag_numel(&g.shape), in[i]->grad, g.value, TOLERANCE);
-        }
+        if (in[i]->needs_grad)
+            golden_check(f, "grad", what, &in[i]->shape, in[i]->grad);
     sample_free(s, k, in);
     ag_tape_free(tape);
-}
-
-/* Where a case begins in the file of golden values, or -1. */
-static long find_case(FILE *f, const char *name, int k)
-{
-    char line[65536], wanted[128];
-    snprintf(wanted, sizeof wanted, "case %s %d\n", name, k);
-    rewind(f);
-    while (fgets(line, sizeof line, f))
-        if (!strcmp(line, wanted))
-            return ftell(f);
-    return -1;
 }
 
 Test(ops, equal_pytorch)
@@ -134,10 +85,8 @@ Test(ops, equal_pytorch)
             const op_sample *s = &op_samples[i];
             char             name[96];
             snprintf(name, sizeof name, "%s/%s", s->name, s->variant);
-            const long at = find_case(f, name, k);
-            cr_assert(at >= 0, "op %s has no values by PyTorch for its sample %d: run `make golden`, which adds them",
-                      name, k);
-            cr_assert(fseek(f, at, SEEK_SET) == 0);
+            cr_assert(golden_find(f, name, k),
+                      "op %s has no values by PyTorch for its sample %d: run `make golden`, which adds them", name, k);
             check_case(f, s, k);
         }
     fclose(f);

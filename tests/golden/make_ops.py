@@ -6,10 +6,11 @@ The inputs of a case depend on its name alone, so that a new case changes no oth
 import io
 import os
 import sys
-import zlib
 
 import torch
 import torch.nn.functional as F
+
+import cases
 
 torch.set_default_dtype(torch.float64)
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.txt")
@@ -97,62 +98,31 @@ def function(name):
     return getattr(torch, op, None) or getattr(F, op)  # a new op of one tensor under its PyTorch name
 
 
-def make_input(domain, shape):
-    x = (torch.randint(-20, 20, shape) + 0.2 + 0.6 * torch.rand(shape)) / 10  # away from multiples of 0.1
-    if domain == "positive":
-        x = x.abs() + 0.2
-    elif domain == "unit":
-        x = x.abs() / 2.2 + 0.04
-    elif domain == "index":
-        x = torch.randint(0, 4, shape).double()
-    x = torch.tensor([float("%.6f" % v) for v in x.flatten()]).reshape(shape)  # short in the file, exact here
-    return x.requires_grad_(domain != "index")
-
-
-def write(f, label, x):
-    print(label, x.dim(), *x.shape, *("%.12g" % v for v in x.detach().flatten().tolist()), file=f)
-
-
 def make_case(name, k, inputs):
     """The lines of one case."""
     f = io.StringIO()
-    args = []
-    torch.manual_seed(zlib.crc32(f"{name} {k}".encode()))
-    for text in inputs:
-        domain, _, dims = text.partition(":")
-        args.append(make_input(domain, [int(d) for d in dims.split(",")] if dims else []))
+    cases.seed(name, k)
+    args = [cases.make_input(*cases.parse_input(text)) for text in inputs]
     y = function(name)(*args)
-    weight = torch.randint(-20, 20, y.shape) / 10 + 0.05
+    weight = cases.make_weight(y.shape)
     (y * weight).sum().backward()
     print("case", name, k, file=f)
     for x in args:
-        write(f, "in", x)
-    write(f, "weight", weight)
-    write(f, "out", y)
+        cases.write(f, "in", x)
+    cases.write(f, "weight", weight)
+    cases.write(f, "out", y)
     for x in args:
         if x.requires_grad:
-            write(f, "grad", x.grad if x.grad is not None else torch.zeros_like(x))
+            cases.write(f, "grad", x.grad if x.grad is not None else torch.zeros_like(x))
     return f.getvalue()
-
-
-def read_cases():
-    """The cases that are there: (name, set) to lines."""
-    cases = {}
-    if "--all" not in sys.argv and os.path.exists(GOLDEN):
-        for text in open(GOLDEN).read().split("case ")[1:]:
-            name, k = text.split(None, 2)[:2]
-            cases[name, k] = "case " + text
-    return cases
 
 
 def has_shapes(case, inputs):
     """Whether a case is of inputs of these shapes."""
-    shapes = [line.split()[1:] for line in case.splitlines() if line.startswith("in ")]
-    wanted = [text.partition(":")[2].split(",") if ":" in text else [] for text in inputs]
-    return len(shapes) == len(wanted) and all(s[1:1 + int(s[0])] == w for s, w in zip(shapes, wanted))
+    return cases.shapes(case, "in ") == [("in", cases.parse_input(text)[1]) for text in inputs]
 
 
-old, new = read_cases(), []
+old, new = cases.read(GOLDEN), []
 for line in sys.stdin:
     name, k, *inputs = line.split()
     case = old.get((name, k), "")
@@ -160,6 +130,4 @@ for line in sys.stdin:
         print("made", name, k)
         case = make_case(name, k, inputs)
     new.append(case)
-with open(GOLDEN + ".part", "w") as f:
-    f.write("".join(new))
-os.replace(GOLDEN + ".part", GOLDEN)
+cases.save(GOLDEN, new)

@@ -6,103 +6,14 @@
 
 #include "models/vae.h"
 #include "nn/nn.h"
+#include "tests/support/layers.h"
 #include "tests/support/malloc.h"
 #include "tests/support/samples.h"
 #include "tests/test.h"
 
-/* ---- Every layer: a sample, and its gradient check. ---- */
+/* ---- Every layer has a sample, by which its gradients are checked. ---- */
 
-typedef struct layer_sample {
-    const char *name; /* "linear" for nn_linear */
-    nn_module *(*make)(void);
-    int     rank;
-    int64_t dim[4];
-} layer_sample;
-
-#define MAKE(name, expression)                                                                                         \
-    static nn_module *make_##name(void)                                                                                \
-    {                                                                                                                  \
-        return expression;                                                                                             \
-    }
-
-MAKE(linear, nn_linear(4, 3))
-MAKE(linear_without_bias, nn_linear_without_bias(4, 3))
-MAKE(dropout, nn_dropout(0.3))
-MAKE(flatten, nn_flatten())
-MAKE(unflatten, nn_unflatten(AG_SHAPE(2, 3)))
-MAKE(relu, nn_relu())
-MAKE(leaky_relu, nn_leaky_relu(0.1))
-MAKE(elu, nn_elu(0.7))
-MAKE(gelu, nn_gelu())
-MAKE(silu, nn_silu())
-MAKE(softplus, nn_softplus())
-MAKE(sigmoid, nn_sigmoid())
-MAKE(tanh, nn_tanh())
-MAKE(softmax, nn_softmax(1))
-MAKE(log_softmax, nn_log_softmax(-1))
-MAKE(sequential_of,
-     nn_sequential(nn_linear(4, 6), nn_tanh(), nn_sequential(nn_dropout(0.2), nn_linear(6, 2)), nn_flatten()))
-
-MAKE(conv1d, nn_conv1d((nn_conv_options){.in = 2, .out = 3, .kernel = {3}, .stride = {2}, .padding = {1}}))
-MAKE(conv2d, nn_conv2d(1, 2, 3, 2, 1))
-MAKE(conv2d_with, nn_conv2d_with((nn_conv_options){.in = 2, .out = 4, .kernel = {2, 3}, .groups = 2, .no_bias = true}))
-MAKE(conv_transpose2d, nn_conv_transpose2d(2, 1, 3, 2, 1))
-MAKE(conv_transpose2d_with, nn_conv_transpose2d_with((nn_conv_options){
-                                .in = 2, .out = 2, .kernel = {2, 3}, .stride = {2, 2}, .output_padding = {1, 0}}))
-MAKE(max_pool2d, nn_max_pool2d(2, 0))
-MAKE(max_pool2d_with, nn_max_pool2d_with((ag_pool_options){.kernel = {2, 3}, .stride = {1, 2}, .ceil_mode = true}))
-MAKE(avg_pool2d, nn_avg_pool2d(2, 1))
-MAKE(avg_pool2d_with, nn_avg_pool2d_with((ag_pool_options){.kernel = {2, 2}, .padding = {1, 1}, .exclude_pad = true}))
-MAKE(adaptive_avg_pool2d, nn_adaptive_avg_pool2d(1, 1))
-MAKE(upsample_nearest2d, nn_upsample_nearest2d(2))
-MAKE(batch_norm1d, nn_batch_norm1d(3))
-MAKE(batch_norm2d, nn_batch_norm2d(2))
-MAKE(layer_norm, nn_layer_norm(AG_SHAPE(4)))
-MAKE(batch_norm1d_with, nn_batch_norm1d_with(3, (nn_norm_options){.no_affine = true, .eps = 0.01}))
-MAKE(batch_norm2d_with, nn_batch_norm2d_with(2, (nn_norm_options){.momentum = 0.5}))
-MAKE(layer_norm_with, nn_layer_norm_with(AG_SHAPE(4), (nn_norm_options){.no_affine = true}))
-MAKE(embedding, nn_embedding(3, 4))
-
-static const layer_sample layers[] = {
-    {"conv1d", make_conv1d, 3, {2, 2, 7}},
-    {"conv2d", make_conv2d, 4, {2, 1, 5, 4}},
-    {"conv2d_with", make_conv2d_with, 4, {1, 2, 3, 4}},
-    {"conv_transpose2d", make_conv_transpose2d, 4, {1, 2, 3, 2}},
-    {"conv_transpose2d_with", make_conv_transpose2d_with, 4, {2, 2, 2, 2}},
-    {"max_pool2d", make_max_pool2d, 4, {2, 2, 4, 5}},
-    {"max_pool2d_with", make_max_pool2d_with, 4, {1, 1, 4, 6}},
-    {"avg_pool2d", make_avg_pool2d, 4, {1, 2, 4, 5}},
-    {"avg_pool2d_with", make_avg_pool2d_with, 4, {1, 2, 4, 5}},
-    {"adaptive_avg_pool2d", make_adaptive_avg_pool2d, 4, {2, 3, 4, 5}},
-    {"upsample_nearest2d", make_upsample_nearest2d, 4, {1, 2, 2, 3}},
-    {"batch_norm1d", make_batch_norm1d, 2, {5, 3}},
-    {"batch_norm1d", make_batch_norm1d, 3, {3, 3, 2}},
-    {"batch_norm2d", make_batch_norm2d, 4, {2, 2, 3, 2}},
-    {"layer_norm", make_layer_norm, 3, {2, 3, 4}},
-    {"batch_norm1d_with", make_batch_norm1d_with, 2, {5, 3}},
-    {"batch_norm2d_with", make_batch_norm2d_with, 4, {2, 2, 3, 2}},
-    {"layer_norm_with", make_layer_norm_with, 3, {2, 3, 4}},
-    {"embedding", make_embedding, 2, {2, 3}},
-    {"linear", make_linear, 2, {5, 4}},
-    {"linear", make_linear, 3, {2, 3, 4}},
-    {"linear", make_linear, 1, {4}},
-    {"linear_without_bias", make_linear_without_bias, 2, {3, 4}},
-    {"dropout", make_dropout, 2, {6, 7}},
-    {"flatten", make_flatten, 3, {2, 3, 4}},
-    {"unflatten", make_unflatten, 2, {2, 6}},
-    {"relu", make_relu, 2, {3, 4}},
-    {"leaky_relu", make_leaky_relu, 2, {3, 4}},
-    {"elu", make_elu, 2, {3, 4}},
-    {"gelu", make_gelu, 2, {3, 4}},
-    {"silu", make_silu, 2, {3, 4}},
-    {"softplus", make_softplus, 2, {3, 4}},
-    {"sigmoid", make_sigmoid, 2, {3, 4}},
-    {"tanh", make_tanh, 2, {3, 4}},
-    {"softmax", make_softmax, 3, {2, 3, 2}},
-    {"log_softmax", make_log_softmax, 2, {3, 4}},
-    {"sequential_of", make_sequential_of, 2, {3, 4}},
-};
-enum { LAYERS = sizeof layers / sizeof *layers, MOST_PARAMETERS = 16 };
+enum { MOST_PARAMETERS = 16 };
 
 Test(modules, each_layer_has_a_sample)
 {
@@ -111,9 +22,9 @@ Test(modules, each_layer_has_a_sample)
     cr_assert(text);
     for (const char *at = text; (at = next_name(at, "\nnn_module *nn_", name, sizeof name)); found++) {
         bool listed = false;
-        for (int i = 0; i < LAYERS; i++)
-            listed |= !strcmp(layers[i].name, name);
-        cr_expect(listed, "nn_%s has no sample in tests/nn/modules.c", name);
+        for (int i = 0; i < layer_sample_count; i++)
+            listed |= !strcmp(layer_samples[i].name, name);
+        cr_expect(listed, "nn_%s has no sample in tests/support/layers.c", name);
     }
     cr_assert(found >= 15);
     free(text);
@@ -146,19 +57,19 @@ static ag_tensor *run_layer(void *context, ag_tape *tape, ag_tensor *const *in)
 
 Test(modules, gradients)
 {
-    for (int i = 0; i < LAYERS; i++) {
-        nn_module *m = layers[i].make();
+    for (int i = 0; i < layer_sample_count; i++) {
+        nn_module *m = layer_samples[i].make();
         cr_assert(!nn_error(m), "%s", nn_error(m));
         nn_reset_parameters(m, 3);
-        parameter_list l = {{ag_parameter_new(ag_shape_of(layers[i].rank, layers[i].dim))}, 1};
+        parameter_list l = {{ag_parameter_new(ag_shape_of(layer_samples[i].rank, layer_samples[i].dim))}, 1};
         fill_random(l.in[0], (uint64_t)i);
-        if (!strcmp(layers[i].name, "embedding")) { /* its input is whole numbers, and has no gradient */
+        if (layer_samples[i].is_index) {
             nn_init_constant(l.in[0], 2);
             l.in[0]->needs_grad = false;
         }
         nn_visit(m, collect, &l);
         ag_gradcheck_result r = GRADCHECK(run_layer, m, l.n, l.in);
-        cr_expect(r.ok, "%s: %s", layers[i].name, r.message);
+        cr_expect(r.ok, "%s: %s", layer_samples[i].name, r.message);
         ag_parameter_free(l.in[0]);
         nn_module_free(m);
     }
