@@ -267,8 +267,9 @@ FORMATTED = $(filter-out autograd/kernels/simd/%,$(shell git ls-files -co --excl
 check-format: ## the C files are as clang-format 14 writes them; `clang-format -i` mends a file
 	@clang-format-14 --dry-run --Werror $(FORMATTED)
 
-check-layers: ## includes point the right way
+check-layers: $(filter $(BUILD)/f32/autograd/kernels/simd/%,$(f32_LIB)) ## includes point the right way, kernels do not call libm
 	@tools/check_layers.sh
+	@tests/check_libm.sh $^ $(if $(SILENT),> /dev/null)
 	@tests/check_draws.sh $(if $(SILENT),> /dev/null)
 
 check-docs: ## the code in the READMEs is the tree's, the table of ops is current
