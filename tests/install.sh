@@ -31,6 +31,18 @@ for library in hourglass hourglass-f64; do
     "$dir/cpp" > "$dir/log"
 done
 
+# A program of one precision does not link with the library of the other, and the linker's message says why.
+mixed() { # LIBRARY FLAG WORD
+    if ${CC:-cc} "$2" "$dir/xor.c" $(pkg-config --cflags hourglass) $(pkg-config --libs "$1") -o "$dir/mixed" 2> "$dir/log" ||
+            ! grep -q "ag_compiled_$3_AG_DOUBLE_so_link_with_hourglass" "$dir/log"; then
+        cat "$dir/log"
+        echo "a program compiled with $2 links with $1, or the message does not say why it does not"
+        exit 1
+    fi
+}
+mixed hourglass -DAG_DOUBLE with
+mixed hourglass-f64 -UAG_DOUBLE without
+
 # Each header stands alone, in C and in C++.
 (cd "$dir/.local/include/hourglass" && find . -name '*.h' -printf '%P\n') > "$dir/headers"
 while read -r header; do
