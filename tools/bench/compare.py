@@ -65,10 +65,12 @@ def rows(text):
 
 
 def ours(threads):
-    with tempfile.NamedTemporaryFile("r", suffix=".csv") as csv:
-        what = ["--ops", "--filter", options.filter] if options.ops else ["--workloads"]
-        bench(threads, *what, "--csv", csv.name)
-        return rows(csv.read())
+    with tempfile.TemporaryDirectory() as folder:
+        csv = os.path.join(folder, "ours.csv")
+        what = ["--ops"] + ["--filter", options.filter] * bool(options.filter) if options.ops else ["--workloads"]
+        bench(threads, *what, "--csv", csv)
+        with open(csv) as file:
+            return rows(file.read())
 
 
 def theirs(threads, *more):
