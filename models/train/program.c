@@ -406,7 +406,7 @@ static int train(train_job *job, tl_error *why)
     const int status = (int)train_run_go(&job->run);
     if (status == TRAIN_FAILED) {
         *why = job->run.error;
-        return (int)status;
+        return status;
     }
     if (status == TRAIN_STOPPED) {
         fprintf(stderr, "%s: stopped in epoch %lld after step %lld of %lld\n", p->name, (long long)job->run.epoch,
@@ -417,7 +417,7 @@ static int train(train_job *job, tl_error *why)
     if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)))
         return TRAIN_FAILED;
     print_results(job);
-    return (int)status;
+    return status;
 }
 
 static int use(train_job *job, tl_error *why)
