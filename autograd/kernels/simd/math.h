@@ -210,26 +210,27 @@ INLINE void r_cos_sin_turn(float t, float *c, float *s)
     *s = (quarter & 2u) ? -v : v;
 }
 
-/* log2 |x| and 2^y in double arithmetic, good to 1e-13: enough for a float power within 1 ulp. */
-INLINE double log2_wide(double x)
+/* log2 x for finite x > 0, and 2^y, in double arithmetic, good to 1e-13: enough for a float power within 1 ulp. Exponents are of 32
+ * bits, as instruction sets before AVX-512 convert and shift no others. */
+INLINE double log2_wide(float x)
 {
-    uint64_t u;
-    memcpy(&u, &x, sizeof u);
-    int64_t  e = (int64_t)(u - 0x3fe6a09e667f3bcdu) >> 52;
-    uint64_t mantissa = u - ((uint64_t)e << 52);
-    double   m;
-    memcpy(&m, &mantissa, sizeof m);
-    double t = (m - 1) / (m + 1), s = t * t;
+    const float least = 1.17549435e-38f;
+    float    scaled = x < least ? x * 8388608.0f : x;
+    uint32_t u = float_bits(scaled);
+    int32_t  e = as_signed(u - 0x3f3504f3u) >> 23;
+    double   m = (double)bits_float(u - ((uint32_t)e << 23)); /* in [sqrt(1/2), sqrt(2)) */
+    double   k = (double)(e - (x < least ? 23 : 0));
+    double   t = (m - 1) / (m + 1), s = t * t;
     double p = __builtin_fma(2.38856348461669483e-02, s, 2.80801835274704759e-01);
     p = __builtin_fma(p, s, 3.19974812688132826e-01);
     p = __builtin_fma(p, s, 4.12208203281947461e-01);
     p = __builtin_fma(p, s, 5.77077949561048187e-01);
     p = __builtin_fma(p, s, 9.61796694095296001e-01);
     p = __builtin_fma(p, s, 2.88539008177785572e+00);
-    return __builtin_fma(t, p, (double)e);
+    return __builtin_fma(t, p, k);
 }
 
-INLINE double exp2_wide(double y)
+INLINE float exp2_wide(double y)
 {
     y = y < -200 ? -200 : y > 200 ? 200 : y;
     double whole = y + 6755399441055744.0 - 6755399441055744.0, f = y - whole;
@@ -242,30 +243,40 @@ INLINE double exp2_wide(double y)
     p = __builtin_fma(p, f, 2.40226506956495445e-01);
     p = __builtin_fma(p, f, 6.93147180559873011e-01);
     p = __builtin_fma(p, f, 1.0);
-    uint64_t bits = (uint64_t)((int64_t)(whole == whole ? whole : 0) + 1023) << 52;
-    double   scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
+    int32_t k = (int32_t)(whole == whole ? whole : 0), half = k >> 1;
+    double  scale = (double)power_of_two(half) * (double)power_of_two(k - half);
+    return (float)(p * scale);
 }
 
-/* C's pow: at most 1 ulp. */
+/* C's pow: at most 1 ulp. What depends on p alone is worked out once for a loop; what depends on x is one selection each. */
 INLINE float r_pow(float x, float p)
 {
+    const float    magnitude = p < 0 ? -p : p, half = magnitude / 2;
+    const bool     whole = (magnitude >= 8388608.0f) | ((magnitude + 8388608.0f) - 8388608.0f == magnitude);
+    const float    rest = half - ((half + 8388608.0f) - 8388608.0f); /* a half, of one sign or the other, where p is odd */
+    const uint32_t sign = rest * rest == 0.25f ? 0x80000000u : 0;
+    const float    of_zero = p > 0 ? 0 : INFINITY, of_infinity = p > 0 ? INFINITY : 0, of_negative = whole ? 0 : NAN;
     float a = x < 0 ? -x : x;
-    float finite = (float)exp2_wide((double)p * log2_wide((double)a));
-    float at_edge = (a == 0) == (p > 0) ? 0 : INFINITY; /* 0^p and inf^p, p not 0 */
-    float y = a == 0 || a == INFINITY ? at_edge : finite;
-    float magnitude = p < 0 ? -p : p, half = magnitude / 2;
-    bool  whole = magnitude >= 8388608.0f || (magnitude + 8388608.0f) - 8388608.0f == magnitude;
-    bool  even = magnitude >= 16777216.0f || (half + 8388608.0f) - 8388608.0f == half;
-    bool  negative = float_bits(x) >> 31;
-    y = negative && whole && !even ? -y : y;
-    y = x < 0 && !whole && a < INFINITY ? NAN : y;
-    y = x != x || p != p ? NAN : y;
-    return p == 0 || x == 1 || (a == 1 && magnitude == INFINITY) ? 1 : y;
+    float y = exp2_wide((double)p * log2_wide(a));
+    y = a == 1 ? 1 : y; /* for infinite p, too */
+    y = x < 0 ? y + of_negative : y;
+    y = a == 0 ? of_zero : y;
+    y = a == INFINITY ? of_infinity : y;
+    y = bits_float(float_bits(y) | (float_bits(x) & sign));
+    y = x != x ? x : y;
+    y = p != p ? p : y;
+    y = x == 1 ? 1 : y;
+    return p == 0 ? 1 : y;
 }
 
 #endif /* float */
+
+/* What g gives to x through x^p. */
+INLINE ag_real r_pow_gradient(ag_real g, ag_real x, ag_real p)
+{
+    ag_real dx = g * p * r_pow(x, p - 1);
+    return p == 0 ? 0 : dx;
+}
 
 INLINE ag_real r_sigmoid(ag_real x)
 {
