@@ -64,11 +64,11 @@ typedef struct agk_window {
     int64_t x_channel, x_row, x_column;
 } agk_window;
 
-/* The positions top, top + row_step, ... below bottom, by left, ... below right, of a plane whose rows are `row` long.
+/* A pooling of planes, height before width. With a kernel of 0 windows share the input: uneven ones, which may overlap.
  */
-typedef struct agk_pool_window {
-    int64_t top, bottom, row_step, left, right, column_step, row;
-} agk_pool_window;
+typedef struct agk_pool {
+    int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
+} agk_pool;
 
 /* Random draws are made in groups of this many elements. */
 #define AGK_RANDOM_GROUP 64

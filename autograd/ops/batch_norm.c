@@ -37,10 +37,10 @@ static bool batch_norm_shape(ag_node *node)
     return ag_op_save(node, 2 * p->channels);
 }
 
-/* Where the pixels of image n and channel c begin. */
-static int64_t plane(const batch_norm_plan *p, int64_t n, int64_t c)
+/* Elements from a channel's pixels in one image to those in the next. */
+static int64_t image_size(const batch_norm_plan *p)
 {
-    return (n * p->channels + c) * p->pixels;
+    return p->channels * p->pixels;
 }
 
 /* ---- Channels one after the other, each a row of pixels in every image. ---- */
@@ -49,15 +49,13 @@ static int64_t plane(const batch_norm_plan *p, int64_t n, int64_t c)
 static void moments(const ag_node *node, int64_t c, double *mean, double *variance)
 {
     const batch_norm_plan *p = node->attr;
-    const ag_real         *x = node->in[X]->data, estimate = x[plane(p, 0, c)];
+    const ag_real         *x = node->in[X]->data + c * p->pixels, estimate = x[0];
     double                 count = (double)(p->batch * p->pixels), sum = 0, squares = 0;
-    for (int64_t n = 0; n < p->batch; n++)
-        sum += (double)agk()->sum(p->pixels, x + plane(p, n, c));
-    *mean = isfinite(sum) ? sum / count : (double)estimate;
+    agk()->norm_sums(p->batch, p->pixels, image_size(p), x, estimate, &sum, &squares);
+    *mean = (double)estimate + (isfinite(sum) ? sum / count : 0);
     const ag_real centre = (ag_real)*mean;
-    sum = 0;
-    for (int64_t n = 0; n < p->batch; n++)
-        agk()->norm_sums(p->pixels, x + plane(p, n, c), centre, &sum, &squares);
+    sum = squares = 0;
+    agk()->norm_sums(p->batch, p->pixels, image_size(p), x, centre, &sum, &squares);
     const double off = sum / count; /* of the mean from its rounded value */
     *mean = (double)centre + off;
     *variance = fmax(squares / count - off * off, 0);
@@ -94,9 +92,8 @@ static void forward_channels(void *context, int64_t begin, int64_t end)
         }
         const ag_real scale = save_channel(node, c, mean, variance),
                       shift = node->n_in > WEIGHT ? node->in[BIAS]->data[c] : 0;
-        for (int64_t n = 0; n < p->batch; n++)
-            agk()->norm_apply(p->pixels, node->in[X]->data + plane(p, n, c), (ag_real)mean, scale, shift,
-                              node->out->data + plane(p, n, c));
+        agk()->norm_apply(p->batch, p->pixels, image_size(p), node->in[X]->data + c * p->pixels, (ag_real)mean, scale,
+                          shift, node->out->data + c * p->pixels);
     }
 }
 
@@ -127,16 +124,14 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
     const batch_norm_plan *p = j->node->attr;
-    const ag_real         *x = j->node->in[X]->data, *g = j->node->out->grad, *saved = j->node->saved;
+    const ag_real         *saved = j->node->saved;
     for (int64_t c = begin; c < end; c++) {
-        double sum = 0, product = 0;
-        for (int64_t n = 0; n < p->batch; n++)
-            agk()->norm_gradient_sums(p->pixels, x + plane(p, n, c), g + plane(p, n, c), NULL, saved[2 * c], &sum,
-                                      &product);
+        const ag_real *x = j->node->in[X]->data + c * p->pixels, *g = j->node->out->grad + c * p->pixels;
+        double         sum = 0, product = 0;
+        agk()->norm_gradient_sums(p->batch, p->pixels, image_size(p), x, g, saved[2 * c], &sum, &product);
         const agk_norm o = channel_gradient(j, c, sum, product);
-        for (int64_t n = 0; j->dx.data && n < p->batch; n++)
-            agk()->norm_gradient(p->pixels, x + plane(p, n, c), g + plane(p, n, c), NULL, &o, j->dx.add,
-                                 j->dx.data + plane(p, n, c));
+        if (j->dx.data)
+            agk()->norm_gradient(p->batch, p->pixels, image_size(p), x, g, &o, j->dx.add, j->dx.data + c * p->pixels);
     }
 }
 

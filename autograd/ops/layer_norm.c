@@ -1,7 +1,5 @@
 /* layer_norm: each row to mean 0 and deviation 1, then scaled and shifted. Saved: per row the mean and one over the
  * deviation. */
-#include <math.h>
-
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
@@ -39,20 +37,9 @@ static void forward_rows(void *context, int64_t begin, int64_t end)
     ag_node               *node = context;
     const layer_norm_plan *p = node->attr;
     const bool             affine = node->n_in > WEIGHT;
-    for (int64_t r = begin; r < end; r++) {
-        const ag_real *x = node->in[X]->data + r * p->width;
-        ag_real       *y = node->out->data + r * p->width, *saved = (ag_real *)node->saved + 2 * r;
-        const ag_real  mean = agk()->sum(p->width, x) / (ag_real)p->width;
-        double         sum = 0, squares = 0;
-        agk()->norm_sums(p->width, x, mean, &sum, &squares);
-        const ag_real inverse = (ag_real)(1 / sqrt(squares / (double)p->width + p->eps));
-        if (affine)
-            agk()->norm_apply_to_each(p->width, x, mean, inverse, node->in[WEIGHT]->data, node->in[BIAS]->data, y);
-        else
-            agk()->norm_apply(p->width, x, mean, inverse, 0, y);
-        saved[0] = mean;
-        saved[1] = inverse;
-    }
+    agk()->layer_norm(end - begin, p->width, p->eps, node->in[X]->data + begin * p->width,
+                      affine ? node->in[WEIGHT]->data : NULL, affine ? node->in[BIAS]->data : NULL,
+                      node->out->data + begin * p->width, (ag_real *)node->saved + 2 * begin);
 }
 
 static void layer_norm_forward(ag_node *node)
@@ -72,24 +59,19 @@ static void input_rows(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
     const layer_norm_plan *p = j->node->attr;
-    const ag_real         *w = j->node->n_in > WEIGHT ? j->node->in[WEIGHT]->data : NULL;
-    for (int64_t r = begin; r < end; r++) {
-        const ag_real *x = j->node->in[X]->data + r * p->width, *g = j->node->out->grad + r * p->width;
-        const ag_real *saved = (const ag_real *)j->node->saved + 2 * r;
-        double         sum = 0, product = 0, n = (double)p->width, inverse = (double)saved[1];
-        agk()->norm_gradient_sums(p->width, x, g, w, saved[0], &sum, &product);
-        const agk_norm o = {saved[0], (ag_real)(sum / n), (ag_real)(product / n * inverse * inverse), saved[1]};
-        agk()->norm_gradient(p->width, x, g, w, &o, j->dx.add, j->dx.data + r * p->width);
-    }
+    const int64_t          at = begin * p->width;
+    agk()->layer_norm_gradient(end - begin, p->width, j->node->in[X]->data + at, j->node->out->grad + at,
+                               j->node->n_in > WEIGHT ? j->node->in[WEIGHT]->data : NULL,
+                               (const ag_real *)j->node->saved + 2 * begin, j->dx.add, j->dx.data + at);
 }
 
 static void weight_columns(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
     const layer_norm_plan *p = j->node->attr;
-    agk()->norm_weight_gradient(p->rows, end - begin, p->width, j->node->in[X]->data + begin,
-                                j->node->out->grad + begin, j->node->saved, j->dw ? j->dw + begin : NULL,
-                                j->db ? j->db + begin : NULL);
+    agk()->layer_norm_weight_gradient(p->rows, end - begin, p->width, j->node->in[X]->data + begin,
+                                      j->node->out->grad + begin, j->node->saved, j->dw ? j->dw + begin : NULL,
+                                      j->db ? j->db + begin : NULL);
 }
 
 static void layer_norm_backward(const ag_node *node)

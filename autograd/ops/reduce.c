@@ -112,6 +112,7 @@ static ag_real sum_partial(const void *context, int64_t begin, int64_t end)
     return agk()->sum(end - begin, node->in[0]->data + begin);
 }
 
+/* Adds a row to the row of results. */
 static void sum_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node     *node = context;
@@ -124,6 +125,13 @@ static void sum_rows(void *context, int64_t begin, int64_t end)
         else
             agk()->add(p->width, x, y);
     }
+}
+
+static void sum_last_axis(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const int64_t  n = ((const reduce_plan *)node->attr)->width;
+    agk()->sum_rows(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin);
 }
 
 static void fill(ag_tensor *t, ag_real value)
@@ -141,12 +149,21 @@ static void reduce_rows(const reduce_plan *p, agk_body *body, void *context)
         body(context, 0, p->rows);
 }
 
+static bool is_last_axis(const reduce_plan *p)
+{
+    return p->loops == 2 && row_is_reduced(p);
+}
+
 static void sum_forward(ag_node *node)
 {
     const reduce_plan *p = node->attr;
     int64_t            n = ag_numel(&node->in[0]->shape);
     if (p->loops == 1 && row_is_reduced(p)) {
         node->out->data[0] = agk_sum_chunks(n, sum_partial, node, node->saved);
+        return;
+    }
+    if (is_last_axis(p)) {
+        reduce_rows(p, sum_last_axis, node);
         return;
     }
     fill(node->out, 0);
@@ -156,17 +173,32 @@ static void sum_forward(ag_node *node)
         reduce_rows(p, sum_rows, node);
 }
 
+/* What a backward pass works on. */
+typedef struct gradient {
+    const ag_node *node;
+    ag_real        scale;
+    ag_real       *dx, *count;
+} gradient;
+
+static void share_sum(void *context, int64_t begin, int64_t end)
+{
+    const gradient    *j = context;
+    const reduce_plan *p = j->node->attr;
+    for (int64_t r = begin; r < end; r++) {
+        const ag_real *g = j->node->out->grad + row_out(p, r);
+        if (row_is_reduced(p))
+            agk()->add_constant(p->width, j->scale * g[0], j->dx + r * p->width);
+        else
+            agk()->add_scaled(p->width, j->scale, g, j->dx + r * p->width);
+    }
+}
+
 static void sum_backward_scaled(const ag_node *node, ag_real scale)
 {
     const reduce_plan *p = node->attr;
-    ag_real           *dx = ag_grad(node->in[0]);
-    for (int64_t r = 0; dx && r < p->rows; r++) {
-        const ag_real *g = node->out->grad + row_out(p, r);
-        if (row_is_reduced(p))
-            agk()->add_constant(p->width, scale * g[0], dx + r * p->width);
-        else
-            agk()->add_scaled(p->width, scale, g, dx + r * p->width);
-    }
+    gradient           j = {node, scale, ag_grad(node->in[0]), NULL};
+    if (j.dx)
+        agk_parallel(p->rows, 8192 / p->width + 1, share_sum, &j);
 }
 
 static void sum_backward(const ag_node *node)
@@ -195,11 +227,11 @@ static bool max_shape(ag_node *node)
     return reduce_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
 }
 
-static void max_forward(ag_node *node)
+static void max_rows(void *context, int64_t begin, int64_t end)
 {
+    const ag_node     *node = context;
     const reduce_plan *p = node->attr;
-    fill(node->out, -(ag_real)INFINITY);
-    for (int64_t r = 0; r < p->rows; r++) {
+    for (int64_t r = begin; r < end; r++) {
         const ag_real *x = node->in[0]->data + r * p->width;
         ag_real       *y = node->out->data + row_out(p, r);
         if (row_is_reduced(p)) {
@@ -211,39 +243,64 @@ static void max_forward(ag_node *node)
     }
 }
 
-/* Calls for each input element: its place, and that of its output. */
-static void max_walk(const ag_node *node, void (*visit)(const ag_node *, int64_t in, int64_t out, ag_real *),
-                     ag_real       *to)
+static void max_last_axis(void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    const int64_t  n = ((const reduce_plan *)node->attr)->width;
+    agk()->max_rows(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin);
+}
+
+static void max_forward(ag_node *node)
 {
     const reduce_plan *p = node->attr;
-    for (int64_t r = 0; r < p->rows; r++) {
-        int64_t at = row_out(p, r);
-        for (int64_t i = 0; i < p->width; i++)
-            visit(node, r * p->width + i, at + i * p->out[p->loops - 1], to);
+    if (is_last_axis(p)) {
+        reduce_rows(p, max_last_axis, node);
+        return;
+    }
+    fill(node->out, -(ag_real)INFINITY);
+    reduce_rows(p, max_rows, node);
+}
+
+static void count_equal(void *context, int64_t begin, int64_t end)
+{
+    const gradient    *j = context;
+    const reduce_plan *p = j->node->attr;
+    for (int64_t r = begin; r < end; r++) {
+        const ag_real *x = j->node->in[0]->data + r * p->width, *most = j->node->out->data + row_out(p, r);
+        ag_real       *count = j->count + row_out(p, r);
+        if (row_is_reduced(p))
+            *count += agk()->count_equal(p->width, x, *most);
+        else
+            agk()->count_equal_columns(p->width, x, most, count);
     }
 }
 
-static void count_equal(const ag_node *node, int64_t in, int64_t out, ag_real *count)
-{
-    count[out] += node->in[0]->data[in] == node->out->data[out];
-}
-
 /* Where the maximum is NaN nothing equals it, and 0 / 0 gives NaN, as in PyTorch. */
-static void share_gradient(const ag_node *node, int64_t in, int64_t out, ag_real *dx)
+static void share_max(void *context, int64_t begin, int64_t end)
 {
-    const ag_real *count = node->saved, equal = node->in[0]->data[in] == node->out->data[out];
-    dx[in] += node->out->grad[out] * equal / count[out];
+    const gradient    *j = context;
+    const reduce_plan *p = j->node->attr;
+    for (int64_t r = begin; r < end; r++) {
+        const int64_t  at = row_out(p, r);
+        const ag_real *x = j->node->in[0]->data + r * p->width, *most = j->node->out->data + at;
+        const ag_real *g = j->node->out->grad + at, *count = j->count + at;
+        if (row_is_reduced(p))
+            agk()->add_where_equal(p->width, x, *most, *g / *count, 0 / *count, j->dx + r * p->width);
+        else
+            agk()->add_where_equal_columns(p->width, x, most, g, count, j->dx + r * p->width);
+    }
 }
 
 static void max_backward(const ag_node *node)
 {
-    ag_real *dx = ag_grad(node->in[0]), *count = node->saved;
-    if (!dx)
+    const reduce_plan *p = node->attr;
+    gradient           j = {node, 1, ag_grad(node->in[0]), node->saved};
+    if (!j.dx)
         return;
     for (int64_t i = 0, n = ag_numel(&node->out->shape); i < n; i++)
-        count[i] = 0;
-    max_walk(node, count_equal, count);
-    max_walk(node, share_gradient, dx);
+        j.count[i] = 0;
+    reduce_rows(p, count_equal, &j);
+    agk_parallel(p->rows, 8192 / p->width + 1, share_max, &j);
 }
 
 static const ag_op sum_op = {"sum", sum_shape, sum_forward, sum_backward};

@@ -221,11 +221,9 @@ static void logsumexp_columns_backward(void *context, int64_t begin, int64_t end
     for (int64_t i = begin, at; i < end; i++) {
         const int64_t  width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
         const ag_real *g = j->node->out->grad + outer * a->inner + at % a->inner;
-        for (int64_t k = 0; k < a->n; k++) {
-            ag_real p[COLUMNS], none[2] = {0};
-            agk()->unary(AGK_UNARY_exp, width, (const ag_real *)j->node->saved + at + k * a->inner, none, p);
-            agk()->add_product(width, g, p, j->dx + at + k * a->inner);
-        }
+        for (int64_t k = 0; k < a->n; k++)
+            agk()->add_exp_product(width, g, (const ag_real *)j->node->saved + at + k * a->inner,
+                                   j->dx + at + k * a->inner);
     }
 }
 

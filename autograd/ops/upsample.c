@@ -1,6 +1,4 @@
 /* upsample_nearest2d: each pixel repeated. */
-#include <string.h>
-
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
@@ -26,29 +24,20 @@ typedef struct rows_job {
     ag_real       *dx;
 } rows_job;
 
-/* Rows of the input, each repeated along itself, then as a whole. */
 static void forward_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    const int64_t *factor = node->attr, width = node->in[0]->shape.dim[3], wide = width * factor[1];
-    for (int64_t row = begin; row < end; row++) {
-        ag_real *y = node->out->data + row * factor[0] * wide;
-        for (int64_t k = 0; k < factor[1]; k++)
-            agk()->scatter(width, factor[1], node->in[0]->data + row * width, y + k);
-        for (int64_t i = 1; i < factor[0]; i++)
-            memcpy(y + i * wide, y, (size_t)wide * sizeof *y);
-    }
+    const int64_t *factor = node->attr, width = node->in[0]->shape.dim[3], size = factor[0] * factor[1] * width;
+    agk()->repeat(end - begin, width, factor[0], factor[1], node->in[0]->data + begin * width,
+                  node->out->data + begin * size);
 }
 
 static void backward_rows(void *context, int64_t begin, int64_t end)
 {
     const rows_job *j = context;
-    const int64_t  *factor = j->node->attr, width = j->node->in[0]->shape.dim[3];
-    for (int64_t row = begin; row < end; row++)
-        for (int64_t i = 0; i < factor[0]; i++)
-            for (int64_t k = 0; k < factor[1]; k++)
-                agk()->gather_add(width, factor[1], j->node->out->grad + (row * factor[0] + i) * width * factor[1] + k,
-                                  j->dx + row * width);
+    const int64_t  *factor = j->node->attr, width = j->node->in[0]->shape.dim[3], size = factor[0] * factor[1] * width;
+    agk()->repeat_backward(end - begin, width, factor[0], factor[1], j->node->out->grad + begin * size,
+                           j->dx + begin * width);
 }
 
 static void for_rows(const ag_node *node, agk_body *body, void *context)

@@ -197,38 +197,3 @@ Test(conv, every_table_as_plain_loops)
         check_convolution(&c);
     }
 }
-
-/* ---- Max pooling. ---- */
-
-Test(max_pixel, every_table_the_same)
-{
-    enum { LANES = 32, PIXELS = 20 };
-    static ag_real        x[PIXELS * LANES], y[2][LANES], g[LANES], dx[2][PIXELS * LANES];
-    static int32_t        place[2][LANES];
-    const agk_pool_window windows[] = {
-        {0, 4, 1, 0, 5, 1, 5}, {1, 4, 2, 0, 5, 3, 5}, {2, 3, 1, 4, 5, 1, 5}, {2, 2, 1, 0, 5, 1, 5}};
-    ag_rng_uniform(&(ag_rng){1, 0}, PIXELS * LANES, -1, 1, x);
-    ag_rng_uniform(&(ag_rng){2, 0}, LANES, -1, 1, g);
-    x[7 * LANES] = (ag_real)NAN, x[9 * LANES] = (ag_real)NAN, x[3 * LANES + 1] = (ag_real)INFINITY;
-    for (int64_t i = 0; i < PIXELS; i++)
-        x[i * LANES + 2] = 0.5, x[i * LANES + 3] = -(ag_real)INFINITY; /* equals: the first */
-    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
-        for (int i = 0; agk_name(i); i++) {
-            const agk_table *t = agk_find(agk_name(i));
-            if (!t)
-                continue;
-            memset(dx, 0, sizeof dx);
-            for (int k = 0; k < 2; k++) {
-                const agk_table *use = k ? agk_find("portable") : t;
-                use->max_pixel(LANES, &windows[w], x, y[k], place[k]);
-                use->max_pixel_backward(LANES, &windows[w], place[k], g, dx[k]);
-            }
-            cr_assert(!memcmp(y[0], y[1], sizeof y[0]) && !memcmp(place[0], place[1], sizeof place[0]) &&
-                          !memcmp(dx[0], dx[1], sizeof dx[0]),
-                      "%s, window %d", t->name, (int)w);
-            int first = w == 0 ? 0 : w == 1 ? 5 : w == 2 ? 14 : -1;
-            cr_assert(place[0][2] == first && place[0][3] == first, "%s, window %d: %d", t->name, (int)w, place[0][2]);
-            cr_assert(first < 0 || (dx[0][first * LANES + 2] == g[2] && isnan(y[0][0]) == (w == 0)));
-            cr_assert(w || (place[0][0] == 9 && place[0][1] == 3));
-        }
-}

@@ -58,6 +58,7 @@ static bool same_bits(const ag_real *a, const ag_real *b, int64_t n)
 #define r_softplus(x)           log1p(exp(x))
 #define r_gauss_cdf(x)          (erfc(-(x) / sqrt(2)) / 2)
 #define r_gauss_pdf(x)          (exp(-(x) * (x) / 2) / sqrt(2 * 3.14159265358979323846))
+#define r_pow_gradient(g, x, p) ((g) * (p)*pow(x, (p)-1))
 #define r_log_floor(x)          fmax(log(x), -100)
 #define r_bce(x, t)             (-(t)*log(x) - (1 - (t)) * log(1 - (x)))
 #define r_bce_with_logits(x, t) (log1p(exp(x)) - (x) * (t))
@@ -256,6 +257,59 @@ Test(kernels, sums)
     for_tables(check_sums);
 }
 
+/* Of many rows, short and long, the last in a group of its own. */
+static void check_rows(const agk_table *t)
+{
+    enum { ROWS = 19, LONGEST = 70 };
+    static ag_real   x[ROWS * LONGEST], got[2][ROWS];
+    const agk_table *plain = agk_find("portable");
+    fill(x, ROWS * LONGEST, 1);
+    for (int64_t n = 1; n <= LONGEST; n++) {
+        t->sum_rows(ROWS, n, x, got[0]);
+        plain->sum_rows(ROWS, n, x, got[1]);
+        cr_assert(same_bits(got[0], got[1], ROWS), "%s: sums of rows of %lld differ", t->name, (long long)n);
+        for (int64_t r = 0; r < ROWS; r++) {
+            const ag_real sum = t->sum(n, x + r * n);
+            cr_assert(same_bits(&got[0][r], &sum, 1), "%s: row %lld of %lld", t->name, (long long)r, (long long)n);
+        }
+        t->max_rows(ROWS, n, x, got[0]);
+        for (int64_t r = 0; r < ROWS; r++)
+            cr_assert(got[0][r] == t->max(n, x + r * n), "%s: row %lld of %lld", t->name, (long long)r, (long long)n);
+    }
+}
+
+Test(kernels, sums_and_maxima_of_rows)
+{
+    for_tables(check_rows);
+}
+
+static void check_equal(const agk_table *t)
+{
+    for (int l = 0; l < LENGTHS; l++) {
+        const int64_t n = lengths[l];
+        double        wanted[MOST];
+        inputs();
+        for (int64_t i = 0; i < n; i++) {
+            a[i] = (ag_real)(i % 3);
+            y[i] = (ag_real)(i % 2);
+            wanted[i] = (double)d[i] + (i % 3 == 1 ? 2 : 0.5) + (i % 3 == i % 2 ? (double)b[i] / 4 : 0);
+        }
+        cr_assert(t->count_equal(n, a, 1) == (ag_real)((n + 1) / 3), "%s: of %lld", t->name, (long long)n);
+        t->add_where_equal(n, a, 1, 2, (ag_real)0.5, d);
+        ag_real four[MOST];
+        for (int64_t i = 0; i < n; i++)
+            four[i] = i % 3 == i % 2 ? 3 : 4;
+        t->count_equal_columns(n, a, y, four);
+        t->add_where_equal_columns(n, a, y, b, four, d);
+        check_close("where equal", n, d, wanted, TOLERANCE);
+    }
+}
+
+Test(kernels, sharing_among_equals)
+{
+    for_tables(check_equal);
+}
+
 static void check_updates(const agk_table *t)
 {
     double wanted[MOST];
@@ -264,13 +318,14 @@ static void check_updates(const agk_table *t)
         inputs();
         for (int64_t i = 0; i < n; i++) {
             double x = (double)a[i], first = (double)d[i] + x, scaled = first + 0.25 * x;
-            wanted[i] = fmax(x, (scaled + 0.25 + x * (double)b[i]) + 0.25 * exp(x));
+            wanted[i] = fmax(x, (scaled + 0.25 + x * (double)b[i]) + (0.25 + (double)b[i]) * exp(x));
         }
         t->add(n, a, d);
         t->add_scaled(n, (ag_real)0.25, a, d);
         t->add_constant(n, (ag_real)0.25, d);
         t->add_product(n, a, b, d);
         t->add_exp_scaled(n, (ag_real)0.25, a, d);
+        t->add_exp_product(n, b, a, d);
         t->max_into(n, a, d);
         check_close("updates", n, d, wanted, TOLERANCE);
     }
@@ -279,6 +334,38 @@ static void check_updates(const agk_table *t)
 Test(kernels, vector_updates)
 {
     for_tables(check_updates);
+}
+
+/* Short rows go side by side where there are many: the bits are those of one alone, however the rows are shared out. */
+static void check_softmax_rows(const agk_table *t)
+{
+    enum { ROWS = 21, LONGEST = 40 };
+    static ag_real   x[ROWS * LONGEST], gy[ROWS * LONGEST], all[ROWS * LONGEST], one[ROWS * LONGEST];
+    const agk_table *plain = agk_find("portable");
+    fill(x, ROWS * LONGEST, 1);
+    fill(gy, ROWS * LONGEST, 2);
+    for (int64_t n = 1; n <= LONGEST; n++)
+        for (int k = 0; k < 5; k++) {
+            memset(all, 0, sizeof all);
+            memset(one, 0, sizeof one);
+            for (int64_t r = 0, at = 0; r < ROWS; r++, at += n)
+                k == 0   ? plain->softmax(1, n, x + at, one + at)
+                : k == 1 ? plain->log_softmax(1, n, x + at, one + at)
+                : k == 2 ? plain->logsumexp(1, n, x + at, one + r)
+                : k == 3 ? plain->softmax_backward(1, n, x + at, gy + at, one + at)
+                         : plain->log_softmax_backward(1, n, x + at, gy + at, one + at);
+            k == 0   ? t->softmax(ROWS, n, x, all)
+            : k == 1 ? t->log_softmax(ROWS, n, x, all)
+            : k == 2 ? t->logsumexp(ROWS, n, x, all)
+            : k == 3 ? t->softmax_backward(ROWS, n, x, gy, all)
+                     : t->log_softmax_backward(ROWS, n, x, gy, all);
+            cr_assert(same_bits(all, one, ROWS * n), "%s: function %d of rows of %lld", t->name, k, (long long)n);
+        }
+}
+
+Test(kernels, softmax_of_many_rows)
+{
+    for_tables(check_softmax_rows);
 }
 
 static void check_softmax(const agk_table *t)

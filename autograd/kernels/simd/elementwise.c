@@ -1,6 +1,6 @@
 /* The loops of the elementwise ops. elementwise.def gives the formulas, the loops stand here once; each op's function
  * hands its formula to a loop, into which the compiler inlines it. */
-#include "autograd/kernels/simd/math.h"
+#include "autograd/kernels/simd/lanes.h"
 
 typedef struct operands {
     const ag_real *a, *b, *y, *g;

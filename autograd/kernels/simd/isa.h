@@ -27,13 +27,4 @@ INLINE ag_real r_fma(ag_real x, ag_real y, ag_real z)
 #endif
 }
 
-/* Adds up LANES partial sums, in one fixed order. */
-INLINE ag_real lanes_total(ag_real *lane)
-{
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
-}
-
 #endif

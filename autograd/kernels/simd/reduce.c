@@ -1,16 +1,21 @@
 /* Reductions of one row, and plain vector updates. */
-#include "autograd/kernels/simd/math.h"
+#include "autograd/kernels/simd/side.h"
+
+enum { PART = 1 << 20 };
 
 ag_real AGK(sum)(int64_t n, const ag_real *x)
 {
-    ag_real lane[LANES] = {0};
+    vec sum[LANE_VECTORS];
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+        sum[v] = (vec){0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += x[i + l];
-    for (int l = 0; i + l < n; l++)
-        lane[l] += x[i + l];
-    return lanes_total(lane);
+        UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+            sum[v] += vec_load(x + i + v * VL);
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
+        if (i < n)
+            sum[v] += i + VL <= n ? vec_load(x + i) : vec_load_part(n - i, x + i, 0); /* no sum is -0: 0 changes none */
+    return vectors_total(sum);
 }
 
 ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
@@ -27,18 +32,41 @@ ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
 
 ag_real AGK(max)(int64_t n, const ag_real *x)
 {
-    ag_real lane[LANES];
-    for (int l = 0; l < LANES; l++)
-        lane[l] = x[l < n ? l : 0];
+    vec most[LANE_VECTORS];
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+        most[v] = vec_splat(x[0]);
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] = r_max(x[i + l], lane[l]);
-    for (int l = 0; i + l < n; l++)
-        lane[l] = r_max(x[i + l], lane[l]);
-    for (int l = 1; l < LANES; l++)
-        lane[0] = r_max(lane[l], lane[0]);
-    return lane[0];
+        UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+            most[v] = vec_max(vec_load(x + i + v * VL), most[v]);
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
+        if (i < n)
+            most[v] = vec_max(i + VL <= n ? vec_load(x + i) : vec_load_part(n - i, x + i, x[0]), most[v]);
+    return vectors_max(most);
+}
+
+void AGK(sum_rows)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    for (; n <= SHORT && rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE) {
+        side a[SHORT], sum;
+        side_load(side_rows(rows), n, x, a);
+        side_sum(n, a, sum);
+        memcpy(y, sum, (size_t)side_rows(rows) * sizeof *y);
+    }
+    for (; rows > 0; rows--, x += n)
+        *y++ = AGK(sum)(n, x);
+}
+
+void AGK(max_rows)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    for (; n <= SHORT && rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE) {
+        side a[SHORT], most;
+        side_load(side_rows(rows), n, x, a);
+        side_max(n, a, most);
+        memcpy(y, most, (size_t)side_rows(rows) * sizeof *y);
+    }
+    for (; rows > 0; rows--, x += n)
+        *y++ = AGK(max)(n, x);
 }
 
 void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
@@ -89,39 +117,45 @@ void AGK(add_exp_scaled)(int64_t n, ag_real s, const ag_real *x, ag_real *y)
         y[i] = r_fma(s, r_exp(x[i]), y[i]);
 }
 
+void AGK(add_exp_product)(int64_t n, const ag_real *g, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = r_fma(g[i], r_exp(x[i]), y[i]);
+}
+
 void AGK(max_into)(int64_t n, const ag_real *x, ag_real *y)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] = r_max(x[i], y[i]);
 }
 
-/* A loop for each small step, which the compiler then knows. */
-#define FOR_STEPS(statement)                                                                          \
-    switch (step) {                                                                                   \
-    case 1:  for (int64_t i = 0; i < n; i++) { const int64_t at = i; statement; } break;              \
-    case 2:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 2; statement; } break;          \
-    case 3:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 3; statement; } break;          \
-    case 4:  for (int64_t i = 0; i < n; i++) { const int64_t at = i * 4; statement; } break;          \
-    default: for (int64_t i = 0; i < n; i++) { const int64_t at = i * step; statement; } break;       \
+ag_real AGK(count_equal)(int64_t n, const ag_real *x, ag_real m)
+{
+    ag_real total = 0;
+    for (int64_t i = 0; i < n; i += PART) { /* few enough to count in 32 bits */
+        const int64_t end = n - i < PART ? n : i + PART;
+        int32_t       count = 0;
+        for (int64_t k = i; k < end; k++)
+            count += x[k] == m;
+        total += (ag_real)count;
     }
-
-void AGK(gather_add)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
-{
-    FOR_STEPS(y[i] += x[at])
+    return total;
 }
 
-void AGK(scatter_add)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
-{
-    FOR_STEPS(y[at] += x[i])
-}
-
-void AGK(scatter)(int64_t n, int64_t step, const ag_real *restrict x, ag_real *restrict y)
-{
-    FOR_STEPS(y[at] = x[i])
-}
-
-void AGK(divide)(int64_t n, ag_real by, ag_real *y)
+void AGK(add_where_equal)(int64_t n, const ag_real *x, ag_real m, ag_real equal, ag_real other, ag_real *y)
 {
     for (int64_t i = 0; i < n; i++)
-        y[i] /= by;
+        y[i] += x[i] == m ? equal : other;
+}
+
+void AGK(count_equal_columns)(int64_t n, const ag_real *x, const ag_real *m, ag_real *count)
+{
+    for (int64_t i = 0; i < n; i++)
+        count[i] += x[i] == m[i];
+}
+
+void AGK(add_where_equal_columns)(int64_t n, const ag_real *x, const ag_real *m, const ag_real *g, const ag_real *count, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += (x[i] == m[i] ? g[i] : 0) / count[i];
 }

@@ -1,5 +1,5 @@
 /* Softmax and its relatives, over the rows of a matrix. */
-#include "autograd/kernels/simd/math.h"
+#include "autograd/kernels/simd/side.h"
 
 /* y = exp(x - shift); returns the sum. */
 static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
@@ -23,56 +23,179 @@ static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
     return lanes_total(lane);
 }
 
-/* The largest element, or 0 when subtracting it would give NaN from two infinities. */
+/* What is taken off before exp: the largest element. As +0 where it is -0: of zeros either may be found. */
 static ag_real shift_of(int64_t n, const ag_real *x)
 {
-    ag_real m = AGK(max)(n, x);
+    return AGK(max)(n, x) + 0;
+}
+
+/* The same, but 0 where it is infinite, and subtracting it would give NaN from two infinities. */
+INLINE ag_real finite_shift(ag_real m)
+{
     return m == INFINITY || m == -INFINITY ? 0 : m;
+}
+
+/* Short rows go side by side, unless there are few of them. The bits are the same. */
+static bool side_by_side(int64_t rows, int64_t n)
+{
+    return n <= SHORT && (rows > 4 || n < 16);
+}
+
+/* x becomes exp(x - shift). */
+INLINE void side_exp(int64_t n, side *x, const ag_real *shift, side *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            y[i][r] = r_exp(x[i][r] - shift[r]);
+}
+
+static void side_softmax(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    side a[SHORT], most, sum;
+    side_load(rows, n, x, a);
+    side_max(n, a, most);
+    for (int r = 0; r < SIDE; r++)
+        most[r] += 0;
+    side_exp(n, a, most, a);
+    side_sum(n, a, sum);
+    for (int r = 0; r < SIDE; r++)
+        sum[r] = 1 / sum[r];
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            a[i][r] *= sum[r];
+    side_store(rows, n, a, y);
 }
 
 void AGK(softmax)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
+    if (side_by_side(rows, n)) {
+        for (; rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE * n)
+            side_softmax(side_rows(rows), n, x, y);
+        return;
+    }
     for (; rows > 0; rows--, x += n, y += n) {
-        ag_real inverse = 1 / exp_row(n, x, AGK(max)(n, x), y);
+        ag_real inverse = 1 / exp_row(n, x, shift_of(n, x), y);
         for (int64_t i = 0; i < n; i++)
             y[i] *= inverse;
     }
 }
 
+/* a: short rows, as loaded. Gives what is taken off, and the logarithm of the sum of what is left's exponentials. */
+INLINE void side_log_sum(int64_t n, side *a, bool finite, ag_real *shift, ag_real *log_sum)
+{
+    side b[SHORT];
+    side_max(n, a, shift);
+    for (int r = 0; r < SIDE; r++)
+        shift[r] = finite ? finite_shift(shift[r] + 0) : shift[r] + 0;
+    side_exp(n, a, shift, b);
+    side_sum(n, b, log_sum);
+    for (int r = 0; r < SIDE; r++)
+        log_sum[r] = r_log(log_sum[r]);
+}
+
+static void side_logsumexp(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    side a[SHORT], shift, log_sum;
+    side_load(rows, n, x, a);
+    side_log_sum(n, a, true, shift, log_sum);
+    for (int64_t r = 0; r < rows; r++)
+        y[r] = shift[r] + log_sum[r];
+}
+
 void AGK(logsumexp)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
+    if (side_by_side(rows, n)) {
+        for (; rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE)
+            side_logsumexp(side_rows(rows), n, x, y);
+        return;
+    }
     for (; rows > 0; rows--, x += n, y++) {
-        ag_real m = shift_of(n, x);
+        ag_real m = finite_shift(shift_of(n, x));
         *y = m + r_log(exp_sum(n, x, m));
     }
 }
 
+static void side_log_softmax(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    side a[SHORT], shift, log_sum;
+    side_load(rows, n, x, a);
+    side_log_sum(n, a, false, shift, log_sum);
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            a[i][r] = (a[i][r] - shift[r]) - log_sum[r];
+    side_store(rows, n, a, y);
+}
+
 void AGK(log_softmax)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
+    if (side_by_side(rows, n)) {
+        for (; rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE * n)
+            side_log_softmax(side_rows(rows), n, x, y);
+        return;
+    }
     for (; rows > 0; rows--, x += n, y += n) {
-        ag_real m = AGK(max)(n, x), log_sum = r_log(exp_sum(n, x, m));
+        ag_real m = shift_of(n, x), log_sum = r_log(exp_sum(n, x, m));
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - m) - log_sum;
     }
 }
 
 /* dx += y (g - sum(g y)). */
+static void side_softmax_backward(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
+{
+    side a[SHORT], b[SHORT], d[SHORT], dot;
+    side_load(rows, n, y, a);
+    side_load(rows, n, g, b);
+    side_load(rows, n, dx, d);
+    side_dot(n, b, a, dot);
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            d[i][r] = r_fma(a[i][r], b[i][r] - dot[r], d[i][r]);
+    side_store(rows, n, d, dx);
+}
+
 void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
 {
+    if (side_by_side(rows, n)) {
+        for (; rows > 0; rows -= SIDE, y += SIDE * n, g += SIDE * n, dx += SIDE * n)
+            side_softmax_backward(side_rows(rows), n, y, g, dx);
+        return;
+    }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
         ag_real lane[LANES] = {0};
-        for (int64_t i = 0; i < n; i += LANES)
-            for (int64_t l = 0; l < LANES && i + l < n; l++)
+        int64_t i = 0;
+        for (; i + LANES <= n; i += LANES)
+            for (int l = 0; l < LANES; l++)
                 lane[l] = r_fma(g[i + l], y[i + l], lane[l]);
+        for (int l = 0; i + l < n; l++)
+            lane[l] = r_fma(g[i + l], y[i + l], lane[l]);
         ag_real dot = lanes_total(lane);
-        for (int64_t i = 0; i < n; i++)
+        for (i = 0; i < n; i++)
             dx[i] = r_fma(y[i], g[i] - dot, dx[i]);
     }
 }
 
 /* dx += g - exp(y) sum(g). */
+static void side_log_softmax_backward(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
+{
+    side a[SHORT], b[SHORT], d[SHORT], total;
+    side_load(rows, n, y, a);
+    side_load(rows, n, g, b);
+    side_load(rows, n, dx, d);
+    side_sum(n, b, total);
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            d[i][r] += r_fma(-r_exp(a[i][r]), total[r], b[i][r]);
+    side_store(rows, n, d, dx);
+}
+
 void AGK(log_softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
 {
+    if (side_by_side(rows, n)) {
+        for (; rows > 0; rows -= SIDE, y += SIDE * n, g += SIDE * n, dx += SIDE * n)
+            side_log_softmax_backward(side_rows(rows), n, y, g, dx);
+        return;
+    }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
         ag_real total = AGK(sum)(n, g);
         for (int64_t i = 0; i < n; i++)
@@ -104,7 +227,7 @@ INLINE void column_sums(int64_t n, int64_t width, int64_t stride, const ag_real 
         for (int64_t j = 0; j < width; j++)
             s->most[j] = r_max(x[i * stride + j], s->most[j]);
     for (int64_t j = 0; safe && j < width; j++)
-        s->most[j] = s->most[j] == INFINITY || s->most[j] == -INFINITY ? 0 : s->most[j];
+        s->most[j] = finite_shift(s->most[j]);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < width; j++)
             s->sum[j] += r_exp(x[i * stride + j] - s->most[j]);

@@ -1,0 +1,75 @@
+/* LANES partial results, brought together in one fixed order: the upper half on the lower, until one is left. */
+#ifndef AGK_LANES_H
+#define AGK_LANES_H
+
+#include "autograd/kernels/simd/math.h"
+#include "autograd/kernels/simd/vector.h"
+
+enum { LANE_VECTORS = LANES / VL };
+
+/* The first n elements of a vector that has no more, and `other` after them. */
+INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
+{
+    ag_real part[VL];
+    for (int l = 0; l < VL; l++)
+        part[l] = other;
+    for (int64_t l = 0; l < n; l++)
+        part[l] = x[l];
+    return vec_load(part);
+}
+
+/* The last vector of a total: its own upper half on its lower. */
+INLINE ag_real vec_total(vec x)
+{
+    ag_real lane[VL];
+    vec_store(lane, x);
+    UNROLL for (int half = VL / 2; half > 0; half /= 2)
+        UNROLL for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
+INLINE ag_real vectors_total(vec *x)
+{
+    UNROLL for (int half = LANE_VECTORS / 2; half > 0; half /= 2)
+        UNROLL for (int i = 0; i < half; i++)
+            x[i] += x[i + half];
+    return vec_total(x[0]);
+}
+
+INLINE ag_real lanes_total(const ag_real *lane)
+{
+    vec x[LANE_VECTORS];
+    UNROLL for (int i = 0; i < LANE_VECTORS; i++)
+        x[i] = vec_load(lane + i * VL);
+    return vectors_total(x);
+}
+
+/* What a comparison of vectors gives: all bits of an element, or none. */
+typedef __typeof__((vec){0} > (vec){0}) vec_mask;
+
+INLINE vec vec_select(vec_mask m, vec a, vec b)
+{
+    return (vec)(((vec_mask)a & m) | ((vec_mask)b & ~m));
+}
+
+/* r_max of each element. */
+INLINE vec vec_max(vec a, vec b)
+{
+    return vec_select((a > b) | (a != a), a, b);
+}
+
+INLINE ag_real vectors_max(vec *x)
+{
+    ag_real lane[VL];
+    UNROLL for (int half = LANE_VECTORS / 2; half > 0; half /= 2)
+        UNROLL for (int i = 0; i < half; i++)
+            x[i] = vec_max(x[i + half], x[i]);
+    vec_store(lane, x[0]);
+    UNROLL for (int half = VL / 2; half > 0; half /= 2)
+        UNROLL for (int l = 0; l < half; l++)
+            lane[l] = r_max(lane[l + half], lane[l]);
+    return lane[0];
+}
+
+#endif
