@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "autograd/kernels/pool.h"
+#include "autograd/kernels/workspace.h"
 
 enum {
     BLOCK = AGK_INTERLEAVED_BLOCK,
@@ -231,6 +232,8 @@ enum {
     SUMS = PATCH * AGK_LANES
 };
 
+_Static_assert(SOME_TAPS *SUMS <= AGK_WORKSPACE, "sums of some taps fit the workspace");
+
 /* `sums` of taps t .. t+n-1, over the whole batch. */
 static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, int64_t n, ag_real *sums)
 {
@@ -253,9 +256,11 @@ static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, 
 static void weight_patch(const weight_gradient *j, const patch *p)
 {
     int64_t              taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
-    _Alignas(64) ag_real sums[SOME_TAPS * SUMS], totals[SOME_TAPS * PATCH];
-    for (int64_t t = 0; t < taps; t += SOME_TAPS) {
-        int64_t n = least(taps - t, SOME_TAPS);
+    _Alignas(64) ag_real small[SUMS], totals[SOME_TAPS * PATCH];
+    ag_real             *workspace = agk_workspace(), *sums = workspace ? workspace : small;
+    const int64_t        some = workspace ? SOME_TAPS : 1;
+    for (int64_t t = 0; t < taps; t += some) {
+        int64_t n = least(taps - t, some);
         correlate_taps(j, p, t, n, sums);
         agk()->conv_totals(n * PATCH, sums, totals);
         for (int64_t r = 0; r < p->rows; r++)

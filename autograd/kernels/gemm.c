@@ -3,6 +3,7 @@
 
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
+#include "autograd/kernels/workspace.h"
 
 #define THREAD_WORK 400000 /* multiply-adds that are worth a thread */
 
@@ -19,7 +20,8 @@ static void some_columns(void *context, int64_t begin, int64_t end)
 {
     const product *p = context;
     agk_matrix     b = {p->b.data + begin * p->b.col, p->b.row, p->b.col};
-    agk()->gemm(p->m, end - begin, p->k, p->a, b, p->init ? p->init + begin : NULL, p->ldinit, p->c + begin, p->ldc);
+    agk()->gemm(p->m, end - begin, p->k, p->a, b, p->init ? p->init + begin : NULL, p->ldinit, p->c + begin, p->ldc,
+                agk_workspace());
 }
 
 static void some_rows(void *context, int64_t begin, int64_t end)
@@ -27,7 +29,7 @@ static void some_rows(void *context, int64_t begin, int64_t end)
     const product *p = context;
     agk_matrix     a = {p->a.data + begin * p->a.row, p->a.row, p->a.col};
     agk()->gemm(end - begin, p->n, p->k, a, p->b, p->init ? p->init + begin * p->ldinit : NULL, p->ldinit,
-                p->c + begin * p->ldc, p->ldc);
+                p->c + begin * p->ldc, p->ldc, agk_workspace());
 }
 
 void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,

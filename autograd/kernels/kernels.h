@@ -40,6 +40,9 @@ typedef struct agk_norm {
     ag_real centre, mean, slope, scale;
 } agk_norm;
 
+/* Reals of workspace that a matrix product can use: a panel of B and a block of A (simd/gemm.c). */
+#define AGK_WORKSPACE 106496
+
 /* Images are interleaved by this many, or twice as many (see interleave.h). */
 #define AGK_LANES 16
 

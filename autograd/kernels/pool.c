@@ -13,9 +13,7 @@
 
 #define SPINS  2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
 #define YIELDS 100  /* the same where there are more threads than CPUs, each look leaving the CPU to others */
-#define STACK                                                                                                          \
-    ((size_t)1 << 20) /* of a worker: matrix products keep panels of 128 KiB there; some systems give no more in all   \
-                       */
+#define STACK  ((size_t)256 << 10) /* of a worker: kernels take little, as what they copy lies in their workspace */
 
 typedef struct job {
     agk_body *body;

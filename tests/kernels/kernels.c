@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/kernels/workspace.h"
 #include "tests/test.h"
 
 #ifdef AG_DOUBLE
@@ -432,10 +433,10 @@ static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, i
     const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
     int64_t        ldinit = init == c ? ldc : 0;
     reference_product(m, n, k, mx, mw, init, ldinit, wanted);
-    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc);
+    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc, agk_workspace());
     for (int64_t i = 0; i < m; i++)
         check_close(t->name, n, c + i * ldc, wanted + i * n, TOLERANCE * sqrt((double)k));
-    agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc);
+    agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc, NULL);
     cr_assert(same_bits(c, p, m * ldc), "%s: product %lld %lld %lld differs", t->name, (long long)m, (long long)n,
               (long long)k);
     free(x), free(w), free(c), free(p), free(bias), free(wanted);

@@ -1,7 +1,8 @@
 /* The matrix product C = init + A B.
  *
  * C is cut into tiles of up to MR rows by NV vectors, which stay in registers while k runs. B is copied, KC rows at a time, into a
- * panel as wide as the tile; A is read where it lies, one number of each row per step. Where B is transposed and A is the
+ * panel as wide as the tile; A is read where it lies, one number of each row per step, unless each step would be in another line
+ * and there are more of them than the first cache holds: then some rows of A are copied, too. Where B is transposed and A is the
  * smaller of the two, as in y = x W^T, the transpose of C is computed instead, so that A is what is copied. Every element of C is
  * one chain of fused multiply-adds over k = 0, 1, 2, ..., whatever the tile it falls into, so that the bits do not depend on the
  * blocking, the instruction set or the number of threads. */
@@ -13,6 +14,8 @@
 
 #define KC        1024                          /* rows of a panel, at most */
 #define KC_TALL   512                           /* the same where columns of A are contiguous, and every step is in another line */
+#define KC_SMALL  32                            /* the same without workspace */
+#define BLOCK     144                           /* rows of A that are copied, at most: with KC_TALL they fit the second cache */
 #define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
 #define LINE      (64 / (int)sizeof(ag_real))   /* reals in a cache line */
 #define PAGE      (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
@@ -90,9 +93,9 @@ static int64_t height_of(int64_t left)
 }
 
 /* The depth of the next panel when `left` is left: all about the same. */
-static int64_t depth_of(int64_t left, bool tall)
+static int64_t depth_of(int64_t left, bool tall, bool small)
 {
-    const int64_t most = tall ? KC_TALL : KC, panels = (left + most - 1) / most;
+    const int64_t most = small ? KC_SMALL : tall ? KC_TALL : KC, panels = (left + most - 1) / most;
     return (left + panels - 1) / panels;
 }
 
@@ -159,37 +162,85 @@ static void edge_tile(tile_fn *f, int64_t rows, int64_t width, int64_t k, const 
             c[i * ldc + j] = side[i * NR + j];
 }
 
-/* All tiles of one panel: C (m, width) = init + A (m, k) panel. */
-static void panel_product(int64_t m, int64_t width, int64_t k, agk_matrix a, const ag_real *panel, int64_t ldb,
-                          const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
+/* Some rows of A. Copied, the tile that begins at row i has `rows` numbers for each step, from data + i * depth on. */
+typedef struct left_side {
+    int64_t    m, depth;
+    agk_matrix a;
+    bool       copied;
+} left_side;
+
+/* All tiles of one panel: C (m, width) = init + A (m, depth) panel. */
+static void panel_product(const left_side *l, int64_t width, const ag_real *panel, int64_t ldb, const ag_real *init, int64_t ldinit,
+                          ag_real *c, int64_t ldc)
 {
-    const bool    tall = a.col != 1;
-    const int64_t stride = tall ? a.col : a.row, vectors = (width + VL - 1) / VL;
-    for (int64_t i = 0, rows; i < m; i += rows) {
-        rows = height_of(m - i);
-        tile_fn *f = tiles[rows - 1][vectors - 1][tall];
+    const bool    tall = l->copied || l->a.col != 1;
+    const int64_t vectors = (width + VL - 1) / VL;
+    for (int64_t i = 0, rows; i < l->m; i += rows) {
+        rows = height_of(l->m - i);
+        tile_fn       *f = tiles[rows - 1][vectors - 1][tall];
+        const int64_t  stride = l->copied ? rows : tall ? l->a.col : l->a.row;
+        const ag_real *a = l->a.data + i * (l->copied ? l->depth : l->a.row);
         if (width == vectors * VL)
-            f(k, a.data + i * a.row, stride, panel, ldb, init + i * ldinit, ldinit, c + i * ldc, ldc);
+            f(l->depth, a, stride, panel, ldb, init + i * ldinit, ldinit, c + i * ldc, ldc);
         else
-            edge_tile(f, rows, width, k, a.data + i * a.row, stride, panel, init + i * ldinit, ldinit, c + i * ldc, ldc);
+            edge_tile(f, rows, width, l->depth, a, stride, panel, init + i * ldinit, ldinit, c + i * ldc, ldc);
     }
 }
 
-/* B as it lies, or packed. Where few rows of A use it, and it can be read as it is, copying it would not pay. */
-static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
-                     ag_real *c, int64_t ldc)
+/* Copies rows of an A whose columns are contiguous. */
+static void copy_left(const left_side *l, ag_real *to)
 {
-    _Alignas(VECTOR_BYTES) ag_real panel[KC * NR];
+    const int64_t whole = l->m - l->m % MR - (l->m % MR ? MR : 0); /* the last two tiles may be lower */
+    for (int64_t p = 0; p < l->depth; p++) {
+        const ag_real *column = l->a.data + p * l->a.col;
+        int64_t i = 0;
+        for (; i < whole; i += MR)
+            memcpy(to + i * l->depth + p * MR, column + i, MR * sizeof *to);
+        for (int64_t rows; i < l->m; i += rows) {
+            rows = height_of(l->m - i);
+            for (int64_t r = 0; r < rows; r++)
+                to[i * l->depth + p * rows + r] = column[i + r];
+        }
+    }
+}
+
+/* Whether tiles would find columns of A no longer in the first cache: more lines than it has, or lines that share a place. */
+static bool columns_collide(agk_matrix a, int64_t depth)
+{
+    return a.col != 1 && (depth > KC_TALL / 2 || (a.col % (PAGE / 4) == 0 && depth > KC_TALL / 8));
+}
+
+/* Copies a panel of B and multiplies; where few rows of A use it, and it can be read as it is, copying it would not pay. */
+static void times_panel(const left_side *l, int64_t width, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc,
+                        ag_real *panel)
+{
+    if (l->m <= 2 * MR && b.col == 1 && width == NR) {
+        panel_product(l, width, b.data, b.row, init, ldinit, c, ldc);
+        return;
+    }
+    pack(l->depth, width, b, panel);
+    panel_product(l, width, panel, NR, init, ldinit, c, ldc);
+}
+
+static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
+                     ag_real *c, int64_t ldc, ag_real *workspace)
+{
+    _Alignas(VECTOR_BYTES) ag_real small[KC_SMALL * NR];
+    ag_real *panel = workspace ? workspace : small;
     for (int64_t p = 0, depth; p < k; p += depth) {
-        depth = depth_of(k - p, a.col != 1);
-        for (int64_t j = 0; j < n; j += NR) {
-            int64_t width = least(n - j, NR);
-            agk_matrix part = part_of(b, p, j);
-            const bool direct = m <= 2 * MR && b.col == 1 && width == NR;
-            if (!direct)
-                pack(depth, width, part, panel);
-            panel_product(m, width, depth, part_of(a, 0, p), direct ? part.data : panel, direct ? b.row : NR,
-                          p > 0 ? c + j : init ? init + j : zeros, p > 0 ? ldc : ldinit, c + j, ldc);
+        depth = depth_of(k - p, a.col != 1, !workspace);
+        const bool    copied = workspace && n > 4 * NR && columns_collide(a, depth);
+        const int64_t most = copied ? BLOCK : m;
+        for (int64_t i = 0; i < m; i += most) {
+            left_side l = {least(most, m - i), depth, part_of(a, i, p), copied};
+            if (copied) {
+                copy_left(&l, workspace + KC * NR);
+                l.a.data = workspace + KC * NR;
+            }
+            ag_real       *rows = c + i * ldc;
+            const ag_real *from = p > 0 ? rows : init ? init + i * ldinit : NULL;
+            for (int64_t j = 0; j < n; j += NR)
+                times_panel(&l, least(n - j, NR), part_of(b, p, j), from ? from + j : zeros, p > 0 ? ldc : ldinit, rows + j, ldc, panel);
         }
     }
 }
@@ -208,19 +259,20 @@ static void side_load(int64_t rows, int64_t width, const ag_real *from, int64_t 
 
 /* The transpose of C: its rows go by B's columns, its columns by A's rows. */
 static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
-                    ag_real *c, int64_t ldc)
+                    ag_real *c, int64_t ldc, ag_real *workspace)
 {
-    _Alignas(VECTOR_BYTES) ag_real panel[KC * NR], side[SIDE_ROWS * NR] = {0};
+    _Alignas(VECTOR_BYTES) ag_real small[KC_SMALL * NR], side[SIDE_ROWS * NR] = {0};
+    ag_real *panel = workspace ? workspace : small;
     for (int64_t j = 0; j < m; j += NR)
         for (int64_t p = 0, depth, width = least(m - j, NR); p < k; p += depth) {
-            depth = depth_of(k - p, b.row != 1);
+            depth = depth_of(k - p, b.row != 1, !workspace);
             pack(depth, width, (agk_matrix){a.data + j * a.row + p * a.col, a.col, a.row}, panel);
             for (int64_t i = 0; i < n; i += SIDE_ROWS) {
                 int64_t rows = least(n - i, SIDE_ROWS);
                 ag_real *to = c + j * ldc + i;
                 side_load(rows, width, p > 0 ? to : init ? init + j * ldinit + i : zeros, p > 0 ? ldc : ldinit, side);
-                panel_product(rows, width > VL ? NR : VL, depth, (agk_matrix){b.data + p * b.row + i * b.col, b.col, b.row}, panel, NR, side, NR,
-                              side, NR);
+                const left_side l = {rows, depth, {b.data + p * b.row + i * b.col, b.col, b.row}, false};
+                panel_product(&l, width > VL ? NR : VL, panel, NR, side, NR, side, NR);
                 transpose(rows, width, side, NR, false, to, ldc);
             }
         }
@@ -291,7 +343,7 @@ static void few_rows(const few *f)
 }
 
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
-               ag_real *c, int64_t ldc)
+               ag_real *c, int64_t ldc, ag_real *workspace)
 {
     ldinit = init ? ldinit : 0;
     if (m <= FEW && b.row == 1 && n >= VL)
@@ -299,9 +351,9 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
     else if (n <= FEW && a.col == 1 && m >= VL)
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc});
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
-        straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m);
+        straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);
     else if (b.col != 1 && m * (k + 2 * n) < n * k)
-        swapped(m, n, k, a, b, init, ldinit, c, ldc);
+        swapped(m, n, k, a, b, init, ldinit, c, ldc, workspace);
     else
-        straight(m, n, k, a, b, init, ldinit, c, ldc);
+        straight(m, n, k, a, b, init, ldinit, c, ldc, workspace);
 }

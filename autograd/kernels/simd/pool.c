@@ -9,10 +9,10 @@
 #include "autograd/kernels/simd/side.h"
 
 enum {
-    LINE = 2048,      /* reals of a line */
+    LINE = 1024,      /* reals of a line */
     OUTPUTS = 256,    /* windows of a strip */
     MOST_STRIDE = 32, /* farther apart, windows are taken one by one */
-    SMALL = 200,      /* pixels of a small plane */
+    SMALL = 100,      /* pixels of a small plane */
 };
 
 INLINE int64_t least(int64_t a, int64_t b)
