@@ -583,12 +583,20 @@ static bool by_rows(const agk_conv *c)
            c->stride[0] <= MOST_STRIDE && c->stride[1] <= MOST_STRIDE;
 }
 
+/* Batches up to this size: interleaved, fewer than AGK_LANES images cost as much as that many, while products cost by
+ * the image, and are slower where there are few channels. Measured. */
+static int64_t largest_batch(const agk_conv *c)
+{
+    const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups, channels = least(in, out);
+    const bool    wide = area(c->out) >= 400 || area(c->in) >= 1600; /* panels of many pixels are multiplied fast */
+    return wide ? AGK_LANES - 1 : channels >= 64 ? 8 : channels >= 16 ? 4 : 3;
+}
+
 bool agk_conv_is_direct(const agk_conv *c)
 {
     if (c->kernel[0] > MOST_TAPS || c->kernel[1] > MOST_TAPS)
         return false;
-    const bool wide = area(c->out) >= 400 || area(c->in) >= 1600; /* panels of many pixels are multiplied fast */
-    return by_rows(c) || c->batch <= 2 || (c->batch < AGK_LANES && wide);
+    return by_rows(c) || c->batch <= largest_batch(c);
 }
 
 int64_t agk_conv_direct_room(const agk_conv *c)
