@@ -1,8 +1,8 @@
 /* The matrix product C = init + A B.
  *
  * C is cut into tiles of up to MR rows by NV vectors, which stay in registers while k runs. B is copied, KC rows at a time, into a
- * panel as wide as the tile; A is read where it lies, one number of each row per step, unless each step would be in another line
- * and there are more of them than the first cache holds: then some rows of A are copied, too. Where B is transposed and A is the
+ * panel as wide as the tile; A is read where it lies, one number of each row per step, unless copying some rows of it pays, too
+ * (copying_pays). Where B is transposed and A is the
  * smaller of the two, as in y = x W^T, the transpose of C is computed instead, so that A is what is copied. Every element of C is
  * one chain of fused multiply-adds over k = 0, 1, 2, ..., whatever the tile it falls into, so that the bits do not depend on the
  * blocking, the instruction set or the number of threads. */
@@ -14,8 +14,9 @@
 
 #define KC        1024                          /* rows of a panel, at most */
 #define KC_TALL   512                           /* the same where columns of A are contiguous, and every step is in another line */
+#define KC_COPIED 256                           /* the same where A is copied: panel and tile's rows fit the first cache */
 #define KC_SMALL  32                            /* the same without workspace */
-#define BLOCK     144                           /* rows of A that are copied, at most: with KC_TALL they fit the second cache */
+#define BLOCK     (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
 #define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
 #define LINE      (64 / (int)sizeof(ag_real))   /* reals in a cache line */
 #define PAGE      (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
@@ -34,6 +35,8 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_load(init + i * ldinit + j * VL);
+    UNROLL for (int i = 0; i < rows; i++) /* the next tile's part of C */
+        prefetch(init, (rows + i) * ldinit);
     const ag_real *triple[(MR + 2) / 3]; /* rows by threes: an address is a pointer plus 0, 1 or 2 strides */
     UNROLL for (int t = 0; t < (rows + 2) / 3; t++)
         triple[t] = a + 3 * t * a_row;
@@ -77,6 +80,8 @@ typedef void tile_fn(int64_t k, const ag_real *a, int64_t stride, const ag_real 
 #define BOTH_WIDTHS(rows) TILE(rows, 1) TILE(rows, 2)
 EACH_HEIGHT(BOTH_WIDTHS)
 
+_Static_assert(KC * NR + BLOCK <= AGK_WORKSPACE, "a panel of B and a block of A fit the workspace");
+
 static const ag_real zeros[NR + SIDE_ROWS]; /* in place of an init that is NULL */
 
 static tile_fn *const tiles[MR][NV][2] = {EACH_HEIGHT(NAMES)};
@@ -92,10 +97,10 @@ static int64_t height_of(int64_t left)
     return left <= MR ? left : left < 2 * MR ? (left + 1) / 2 : MR;
 }
 
-/* The depth of the next panel when `left` is left: all about the same. */
-static int64_t depth_of(int64_t left, bool tall, bool small)
+/* The depth of the next panel when `left` is left, and at most `most` allowed: all about the same. */
+static int64_t depth_of(int64_t left, int64_t most)
 {
-    const int64_t most = small ? KC_SMALL : tall ? KC_TALL : KC, panels = (left + most - 1) / most;
+    const int64_t panels = (left + most - 1) / most;
     return (left + panels - 1) / panels;
 }
 
@@ -187,27 +192,39 @@ static void panel_product(const left_side *l, int64_t width, const ag_real *pane
     }
 }
 
-/* Copies rows of an A whose columns are contiguous. */
+/* Copies a tile's rows. */
+INLINE void copy_tile(int64_t rows, int64_t depth, agk_matrix a, ag_real *to)
+{
+    for (int64_t p = 0; p < depth; p++)
+        for (int64_t r = 0; r < rows; r++)
+            to[p * rows + r] = a.data[r * a.row + p * a.col];
+}
+
 static void copy_left(const left_side *l, ag_real *to)
 {
+    int64_t i = 0;
     const int64_t whole = l->m - l->m % MR - (l->m % MR ? MR : 0); /* the last two tiles may be lower */
-    for (int64_t p = 0; p < l->depth; p++) {
-        const ag_real *column = l->a.data + p * l->a.col;
-        int64_t i = 0;
+    if (l->a.col == 1)
         for (; i < whole; i += MR)
-            memcpy(to + i * l->depth + p * MR, column + i, MR * sizeof *to);
-        for (int64_t rows; i < l->m; i += rows) {
-            rows = height_of(l->m - i);
-            for (int64_t r = 0; r < rows; r++)
-                to[i * l->depth + p * rows + r] = column[i + r];
-        }
+            copy_tile(MR, l->depth, (agk_matrix){l->a.data + i * l->a.row, l->a.row, 1}, to + i * l->depth);
+    for (int64_t p = 0; l->a.col != 1 && p < l->depth; p++)
+        for (i = 0; i < whole; i += MR)
+            memcpy(to + i * l->depth + p * MR, l->a.data + p * l->a.col + i, MR * sizeof *to);
+    for (int64_t rows; i < l->m; i += rows) {
+        rows = height_of(l->m - i);
+        copy_tile(rows, l->depth, part_of(l->a, i, 0), to + i * l->depth);
     }
 }
 
-/* Whether tiles would find columns of A no longer in the first cache: more lines than it has, or lines that share a place. */
-static bool columns_collide(agk_matrix a, int64_t depth)
+/* Whether to copy A, where more than a few panels use it. Always if its tiles would find columns no longer in the first cache: more
+ * lines than that has, or lines that share a place. With AVX2, whose tiles are low and so read A often, whenever it is large. */
+static bool copying_pays(int64_t m, int64_t n, int64_t k, agk_matrix a)
 {
-    return a.col != 1 && (depth > KC_TALL / 2 || (a.col % (PAGE / 4) == 0 && depth > KC_TALL / 8));
+    if (n <= 4 * NR || m <= 4 * MR)
+        return false;
+    if (a.col != 1 && (k > KC_TALL / 2 || (a.col % (PAGE / 4) == 0 && k > KC_TALL / 8)))
+        return true;
+    return MR == 6 && k >= KC_COPIED / 4 && n >= 16 * NR;
 }
 
 /* Copies a panel of B and multiplies; where few rows of A use it, and it can be read as it is, copying it would not pay. */
@@ -227,10 +244,10 @@ static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b
 {
     _Alignas(VECTOR_BYTES) ag_real small[KC_SMALL * NR];
     ag_real *panel = workspace ? workspace : small;
+    const bool    copied = workspace && copying_pays(m, n, k, a);
     for (int64_t p = 0, depth; p < k; p += depth) {
-        depth = depth_of(k - p, a.col != 1, !workspace);
-        const bool    copied = workspace && n > 4 * NR && columns_collide(a, depth);
-        const int64_t most = copied ? BLOCK : m;
+        depth = depth_of(k - p, !workspace ? KC_SMALL : copied ? KC_COPIED : a.col != 1 ? KC_TALL : KC);
+        const int64_t most = copied ? BLOCK / depth : m;
         for (int64_t i = 0; i < m; i += most) {
             left_side l = {least(most, m - i), depth, part_of(a, i, p), copied};
             if (copied) {
@@ -265,7 +282,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
     ag_real *panel = workspace ? workspace : small;
     for (int64_t j = 0; j < m; j += NR)
         for (int64_t p = 0, depth, width = least(m - j, NR); p < k; p += depth) {
-            depth = depth_of(k - p, b.row != 1, !workspace);
+            depth = depth_of(k - p, !workspace ? KC_SMALL : b.row != 1 ? KC_TALL : KC);
             pack(depth, width, (agk_matrix){a.data + j * a.row + p * a.col, a.col, a.row}, panel);
             for (int64_t i = 0; i < n; i += SIDE_ROWS) {
                 int64_t rows = least(n - i, SIDE_ROWS);
