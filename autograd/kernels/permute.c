@@ -1,7 +1,5 @@
 #include "autograd/kernels/permute.h"
 
-#include <string.h>
-
 #include "autograd/kernels/pool.h"
 
 enum {
@@ -44,31 +42,33 @@ static int join_axes(int rank, const int64_t *dim, const int64_t *from, axis *a)
     return n;
 }
 
-/* Where tile or row `item` of the other axes begins. */
-static void place_of(const plan *p, int64_t item, const ag_real **x, ag_real **y)
+/* Where tile or row `item` of the other axes begins. Returns its index along the last of them. */
+static int64_t place_of(const plan *p, int64_t item, const ag_real **x, ag_real **y)
 {
+    int64_t last = 0;
     *x = p->x;
     *y = p->y;
     for (int i = p->others - 1; i >= 0; i--) {
-        int64_t k = item % p->other[i].size;
-        item /= p->other[i].size;
+        int64_t k = i > 0 ? item % p->other[i].size : item;
+        item = i > 0 ? item / p->other[i].size : 0;
         *x += k * p->other[i].from;
         *y += k * p->other[i].to;
+        last = i == p->others - 1 ? k : last;
     }
+    return last;
 }
 
+/* Those that follow each other along the last of the other axes, at once. */
 static void copy_rows(void *context, int64_t begin, int64_t end)
 {
-    const plan   *p = context;
-    const int64_t n = p->row.size;
-    for (int64_t item = begin; item < end; item++) {
+    const plan *p = context;
+    const axis  along = p->others > 0 ? p->other[p->others - 1] : (axis){1, 0, 0};
+    for (int64_t item = begin, some; item < end; item += some) {
         const ag_real *x;
         ag_real       *y;
-        place_of(p, item, &x, &y);
-        if (p->add)
-            agk()->add(n, x, y);
-        else
-            memcpy(y, x, (size_t)n * sizeof *y);
+        const int64_t  left = along.size - place_of(p, item, &x, &y);
+        some = left < end - item ? left : end - item;
+        agk()->copy_rows(some, p->row.size, x, along.from, p->add, y, along.to);
     }
 }
 

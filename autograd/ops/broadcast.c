@@ -72,8 +72,8 @@ ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row)
 {
     ag_row at = {0, 0};
     for (int i = plan->loops - 1; i >= 0; i--) {
-        int64_t k = row % plan->count[i];
-        row /= plan->count[i];
+        int64_t k = i > 0 ? row % plan->count[i] : row; /* divisions take longer than short rows */
+        row = i > 0 ? row / plan->count[i] : 0;
         at.a += k * plan->a[i];
         at.b += k * plan->b[i];
     }

@@ -1,6 +1,4 @@
 /* concat: tensors one after the other along an axis. */
-#include <string.h>
-
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -39,9 +37,8 @@ static void concat_forward(ag_node *node)
     const concat_plan *p = node->attr;
     ag_real           *to = node->out->data;
     for (int i = 0; i < node->n_in; i++) {
-        int64_t piece = ag_numel(&node->in[i]->shape) / p->blocks;
-        for (int64_t b = 0; b < p->blocks; b++)
-            memcpy(to + b * p->block, node->in[i]->data + b * piece, (size_t)piece * sizeof *to);
+        const int64_t piece = ag_numel(&node->in[i]->shape) / p->blocks;
+        agk()->copy_rows(p->blocks, piece, node->in[i]->data, piece, false, to, p->block);
         to += piece;
     }
 }
@@ -51,10 +48,10 @@ static void concat_backward(const ag_node *node)
     const concat_plan *p = node->attr;
     const ag_real     *from = node->out->grad;
     for (int i = 0; i < node->n_in; i++) {
-        int64_t  piece = ag_numel(&node->in[i]->shape) / p->blocks;
-        ag_real *dx = ag_grad(node->in[i]);
-        for (int64_t b = 0; dx && b < p->blocks; b++)
-            agk()->add(piece, from + b * p->block, dx + b * piece);
+        const int64_t  piece = ag_numel(&node->in[i]->shape) / p->blocks;
+        ag_grad_target dx = ag_grad_open(node->in[i]);
+        if (dx.data)
+            agk()->copy_rows(p->blocks, piece, from, p->block, dx.add, dx.data, piece);
         from += piece;
     }
 }

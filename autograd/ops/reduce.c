@@ -87,11 +87,11 @@ static bool reduce_shape(ag_node *node)
 static int64_t row_out(const reduce_plan *p, int64_t r)
 {
     int64_t at = 0;
-    for (int i = p->loops - 2; i >= 0; i--) {
+    for (int i = p->loops - 2; i > 0; i--) {
         at += r % p->count[i] * p->out[i];
         r /= p->count[i];
     }
-    return at;
+    return p->loops > 1 ? at + r * p->out[0] : at;
 }
 
 static bool row_is_reduced(const reduce_plan *p)

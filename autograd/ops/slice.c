@@ -44,17 +44,23 @@ static bool slice_shape(ag_node *node)
 static void slice_forward(ag_node *node)
 {
     const slice_plan *p = node->attr;
-    const ag_real    *x = node->in[0]->data + p->offset;
-    for (int64_t i = 0; i < p->blocks; i++)
-        memcpy(node->out->data + i * p->piece, x + i * p->block, (size_t)p->piece * sizeof *x);
+    agk()->copy_rows(p->blocks, p->piece, node->in[0]->data + p->offset, p->block, false, node->out->data, p->piece);
 }
 
+/* Around the piece the gradient is zero. */
 static void slice_backward(const ag_node *node)
 {
     const slice_plan *p = node->attr;
-    ag_real          *dx = ag_grad(node->in[0]);
-    for (int64_t i = 0; dx && i < p->blocks; i++)
-        agk()->add(p->piece, node->out->grad + i * p->piece, dx + p->offset + i * p->block);
+    ag_grad_target    dx = ag_grad_open(node->in[0]);
+    if (!dx.data)
+        return;
+    const size_t before = (size_t)p->offset * sizeof *dx.data,
+                 after = (size_t)(p->block - p->offset - p->piece) * sizeof *dx.data;
+    for (int64_t i = 0; !dx.add && i < p->blocks; i++) {
+        memset(dx.data + i * p->block, 0, before);
+        memset(dx.data + i * p->block + p->offset + p->piece, 0, after);
+    }
+    agk()->copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
 }
 
 static const ag_op slice_op = {"slice", slice_shape, slice_forward, slice_backward};

@@ -87,6 +87,29 @@ void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
     }
 }
 
+/* Short rows by whole vectors, the last over a part of the one before: a call of memcpy takes longer. */
+INLINE void copy_short(int64_t n, const ag_real *x, ag_real *y)
+{
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        vec_store(y + i, vec_load(x + i));
+    if (i < n && n >= VL)
+        vec_store(y + n - VL, vec_load(x + n - VL));
+    for (; n < VL && i < n; i++)
+        y[i] = x[i];
+}
+
+void AGK(copy_rows)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy)
+        if (add)
+            AGK(add)(n, x, y);
+        else if (n > 512)
+            memcpy(y, x, (size_t)n * sizeof *y);
+        else
+            copy_short(n, x, y);
+}
+
 void AGK(add)(int64_t n, const ag_real *x, ag_real *y)
 {
     for (int64_t i = 0; i < n; i++)
