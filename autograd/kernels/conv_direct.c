@@ -192,13 +192,19 @@ static void multiply(const panel_job *p, const ag_real *w, ag_real *to, int64_t 
 /* From `result` (rows, n) to the places of the phase's pixels. */
 static void scatter(const panel_job *p, const ag_real *result, ag_real *target)
 {
-    const job *j = p->j;
-    for (int64_t r = 0; r < j->rows; r++)
-        for (int64_t i = 0; i < p->n; i++) {
-            const int64_t y = (p->begin + i) / p->h->count, x = (p->begin + i) % p->h->count;
-            ag_real      *to = target + r * area(j->to) + (p->v->first + y * p->v->step) * j->to[1] + p->h->first +
-                          x * p->h->step;
-            *to = j->add ? *to + result[r * p->n + i] : result[r * p->n + i];
+    const job    *j = p->j;
+    const int64_t step = p->h->step;
+    for (int64_t r = 0; r < j->rows; r++, target += area(j->to))
+        for (int64_t at = p->begin, n; at < p->begin + p->n; at += n, result += n) {
+            const int64_t y = at / p->h->count, x = at % p->h->count;
+            ag_real      *to = target + (p->v->first + y * p->v->step) * j->to[1] + p->h->first + x * step;
+            n = least(p->h->count - x, p->begin + p->n - at);
+            if (j->add)
+                for (int64_t i = 0; i < n; i++)
+                    to[i * step] += result[i];
+            else
+                for (int64_t i = 0; i < n; i++)
+                    to[i * step] = result[i];
         }
 }
 
