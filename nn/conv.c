@@ -1,6 +1,7 @@
 /* Conv1d, Conv2d, ConvTranspose2d. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "autograd/ops.h"
 #include "nn/init.h"
@@ -50,9 +51,10 @@ static void conv_reset(nn_module *m, ag_rng *rng)
 static void conv_describe(const nn_module *m, char *text, size_t size)
 {
     const nn_conv_options *o = &((const conv *)m)->options;
-    int64_t                s = o->stride[1] ? o->stride[1] : 1;
-    snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out, o->kernel[1],
-             s, o->padding[1]);
+    const int              axis = strcmp(m->type->name, "Conv1d") ? 1 : 0;
+    int64_t                s = o->stride[axis] ? o->stride[axis] : 1;
+    snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out,
+             o->kernel[axis], s, o->padding[axis]);
 }
 
 static const nn_type conv1d_type = {"Conv1d", sizeof(conv), conv1d_forward, conv_reset, conv_describe};

@@ -90,6 +90,35 @@ class ConvVae(Variational):
         return self.decoder(self.expand(z))
 
 
+class CoupletVae(Variational):
+    """models/couplet_vae.c: embeddings and gated convolutions."""
+
+    def __init__(self, characters, length, width=64, latent=64):
+        super().__init__()
+        gate = lambda: nn.Conv1d(width, 2 * width, 3, padding=1, bias=False)
+        self.length, self.width = length, width
+        self.embedding = nn.Embedding(characters, width)
+        self.conv1, self.conv2 = gate(), gate()
+        self.mu, self.logvar = nn.Linear(width, latent), nn.Linear(width, latent)
+        self.expand = nn.Linear(latent, length * width)
+        self.conv3 = gate()
+        self.output = nn.Linear(width, characters)
+
+    @staticmethod
+    def gated(conv, x):
+        a, b = conv(x).chunk(2, 1)
+        return x + a * torch.sigmoid(b)
+
+    def encode(self, x):
+        h = self.embedding(x).transpose(1, 2)
+        h = self.gated(self.conv2, self.gated(self.conv1, h)).mean(2)
+        return self.mu(h), self.logvar(h)
+
+    def decode(self, z):
+        h = self.expand(z).reshape(-1, self.length, self.width).transpose(1, 2)
+        return self.output(self.gated(self.conv3, h).transpose(1, 2))
+
+
 class Autoencoder(nn.Module):
     def __init__(self, encoder, decoder):
         super().__init__()
@@ -170,6 +199,13 @@ MAKERS = {"a": Vae, "b": relu20, "c": chunked_vae, "d": tanh3, "e": conv_ae, "f"
 def make(name):
     """The model of a recipe, by its letter."""
     return MAKERS[name](*RECIPES[name].sizes)
+
+
+def couplet_losses(output, x):
+    """Reconstruction and KL term, sums over the batch."""
+    logits, mu, logvar = output
+    return (F.cross_entropy(logits.flatten(0, 1), x.flatten(), reduction="sum"),
+            -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp()))
 
 
 def vae_loss(output, x):

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "autograd/kernels/workspace.h"
 #include "autograd/runtime.h"
 
 #define SPINS  2000 /* looks at the next work before a thread goes to sleep: some 50 microseconds */
@@ -125,10 +126,12 @@ static void *worker_main(void *index)
     for (unsigned turn = 0;;) {
         turn = wait_for_turn(turn);
         if (atomic_load(&pool.stop))
-            return NULL;
+            break;
         run_part(&pool.job, (int)(intptr_t)index);
         atomic_fetch_sub_explicit(&pool.pending, 1, memory_order_release);
     }
+    agk_workspace_free();
+    return NULL;
 }
 
 static void stop_workers(void)

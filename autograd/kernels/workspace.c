@@ -32,12 +32,19 @@ ag_real *agk_workspace(void)
     return workspace = memory;
 }
 
+void agk_workspace_free(void)
+{
+    if (has_key)
+        pthread_setspecific(at_end, NULL);
+    free(workspace);
+    workspace = NULL;
+}
+
 /* The library is unloaded: no thread may come back to it. */
 __attribute__((destructor)) static void delete_key(void)
 {
+    agk_workspace_free();
     if (has_key)
         pthread_key_delete(at_end);
     has_key = false;
-    free(workspace);
-    workspace = NULL;
 }

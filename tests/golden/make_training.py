@@ -1,4 +1,4 @@
-"""Makes tests/golden/training.txt: the loss of 100 steps of five workloads in PyTorch, in double, from the weights, batches and
+"""Makes tests/golden/training.txt: the loss of 100 steps of six models in PyTorch, in double, from the weights, batches and
 noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
@@ -57,24 +57,35 @@ def conv_loss(m, x, t):
     return mse_loss(m, 2 * x.reshape(-1, 1, 28, 28) - 1, t)
 
 
-WORKLOADS = {
-    "a": vae_loss,
-    "b": mse_loss,
-    "d": mse_loss,
-    "e": conv_loss,
-    "i": vae_loss,
-}
-for name, loss_of in WORKLOADS.items():
-    model = zoo.make(name)
+def couplet_loss(m, x, t):
+    return sum(zoo.couplet_losses(m(x, noise(t)), x)) / len(x)
+
+
+def images(t):
+    return ((values(BATCH * 784, 104729 * t) + 1) / 2).reshape(BATCH, 784)
+
+
+def couplets(t):
+    return (torch.arange(BATCH * 10) * 7919 + 1301 * 104729 * t).remainder(10007).remainder(50).reshape(BATCH, 10)
+
+
+WORKLOADS = [
+    ("a", zoo.make("a"), zoo.RECIPES["a"].lr, images, vae_loss),
+    ("b", zoo.make("b"), zoo.RECIPES["b"].lr, images, mse_loss),
+    ("d", zoo.make("d"), zoo.RECIPES["d"].lr, images, mse_loss),
+    ("e", zoo.make("e"), zoo.RECIPES["e"].lr, images, conv_loss),
+    ("i", zoo.make("i"), zoo.RECIPES["i"].lr, images, vae_loss),
+    ("n", zoo.CoupletVae(50, 10, 16, 8), 1e-3, couplets, couplet_loss),
+]
+for name, model, lr, examples, loss_of in WORKLOADS:
     with torch.no_grad():
         for k, p in enumerate(model.parameters(), 1):
             bound = p[0].numel() ** -0.5 if p.dim() > 1 else 0.05
             p.copy_((values(p.numel(), k) * bound).reshape(p.shape))
-    adam = torch.optim.Adam(model.parameters(), lr=zoo.RECIPES[name].lr)
+    adam = torch.optim.Adam(model.parameters(), lr=lr)
     print("workload", name)
     for t in range(STEPS):
-        x = ((values(BATCH * 784, 104729 * t) + 1) / 2).reshape(BATCH, 784)
-        loss = loss_of(model, x, t)
+        loss = loss_of(model, examples(t), t)
         adam.zero_grad()
         loss.backward()
         adam.step()
