@@ -267,8 +267,8 @@ static bool open_couplets(poem_program *p, tl_error *why)
         p->rows[i] = (train_rows){i ? held : kept, AG_SHAPE(c->length), AG_SHAPE(c->length), NULL, NULL};
         p->rows[i].x = c->token + (i ? kept * c->length : 0);
     }
-    p->source[0] = (train_source){kept, load_training, hash_couplets, p};
-    p->source[1] = train_rows_source(&p->rows[1]);
+    p->source[0].count = kept;
+    p->source[1].count = held;
     return true;
 }
 
@@ -289,6 +289,9 @@ static bool build(void *context, train_job *job, tl_error *why)
 {
     poem_program      *p = context;
     couplet_vae_config c = {.width = p->width, .latent = p->latent};
+    p->source[0] = (train_source){1, load_training, hash_couplets, p}; /* of a model that is loaded nothing is asked */
+    p->rows[1].count = 1;
+    p->source[1] = train_rows_source(&p->rows[1]);
     if (job->options.load) {
         if (!sizes_of(&job->file, job->options.load, &c, why))
             return false;

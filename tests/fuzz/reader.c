@@ -1,8 +1,10 @@
-/* A reader of files under libFuzzer: READER is safetensors, npy, idx, png or pgm. `make fuzz` builds and runs all of
- * them. In a build with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no checksums. */
+/* A reader of files under libFuzzer: READER is safetensors, npy, idx, png, pgm or couplets. `make fuzz` builds and runs
+ * all of them. In a build with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no
+ * checksums. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "datasets/couplets.h"
 #include "datasets/idx.h"
 #include "datasets/npy.h"
 #include "datasets/pgm.h"
@@ -59,6 +61,17 @@ static inline void try_idx(const uint8_t *bytes, size_t size)
             abort();
         free(a.data);
     }
+}
+
+static inline void try_couplets(const uint8_t *bytes, size_t size)
+{
+    ds_couplets c;
+    tl_error    error;
+    if (ds_couplets_parse(bytes, size, "file", &c, &error))
+        for (int64_t i = 0; i < c.count * c.length; i++)
+            if (!(c.token[i] >= 0 && c.token[i] < (ag_real)c.characters))
+                abort();
+    ds_couplets_free(&c);
 }
 
 /* A picture that was read is looked at from end to end, and a small one made into a digit. */
