@@ -119,6 +119,36 @@ class CoupletVae(Variational):
         return self.output(self.gated(self.conv3, h).transpose(1, 2))
 
 
+class AdversarialAe(nn.Module):
+    """models/adversarial_ae.c: codes that a discriminator cannot tell from a prior's draws."""
+
+    def __init__(self, pixels, hidden=1000, latent=8, classes=0):
+        super().__init__()
+        mlp = lambda i, o: nn.Sequential(nn.Linear(i, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, o))
+        self.classes = classes
+        self.autoencoder = nn.Module()
+        self.autoencoder.encoder, self.autoencoder.decoder = mlp(pixels, latent), mlp(latent, pixels)
+        self.discriminator = mlp(latent + classes, 1)
+
+    def encode(self, x):
+        return self.autoencoder.encoder(x)
+
+    def reconstruction(self, x):
+        return F.binary_cross_entropy_with_logits(self.autoencoder.decoder(self.encode(x)), x)
+
+    def discriminate(self, z, y):
+        return self.discriminator(torch.cat([z, F.one_hot(y, self.classes).to(z)], 1) if self.classes else z)
+
+    def judge(self, x, y, z):
+        real, fake = self.discriminate(z, y), self.discriminate(self.encode(x).detach(), y)
+        return (F.binary_cross_entropy_with_logits(real, torch.ones_like(real)) +
+                F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))) / 2
+
+    def deceive(self, x, y):
+        fake = self.discriminate(self.encode(x), y)
+        return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
 class Autoencoder(nn.Module):
     def __init__(self, encoder, decoder):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Makes tests/golden/training.txt: the loss of 100 steps of six models in PyTorch, in double, from the weights, batches and
+"""Makes tests/golden/training.txt: the losses of 100 steps of seven models in PyTorch, in double, from the weights, batches and
 noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
@@ -77,16 +77,37 @@ WORKLOADS = [
     ("i", zoo.make("i"), zoo.RECIPES["i"].lr, images, vae_loss),
     ("n", zoo.CoupletVae(50, 10, 16, 8), 1e-3, couplets, couplet_loss),
 ]
-for name, model, lr, examples, loss_of in WORKLOADS:
+
+
+def set_values(model):
     with torch.no_grad():
         for k, p in enumerate(model.parameters(), 1):
             bound = p[0].numel() ** -0.5 if p.dim() > 1 else 0.05
             p.copy_((values(p.numel(), k) * bound).reshape(p.shape))
+
+
+def make_step(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return "%.12g" % loss.item()
+
+
+for name, model, lr, examples, loss_of in WORKLOADS:
+    set_values(model)
     adam = torch.optim.Adam(model.parameters(), lr=lr)
     print("workload", name)
     for t in range(STEPS):
-        loss = loss_of(model, examples(t), t)
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        print("%.12g" % loss.item())
+        print(make_step(adam, loss_of(model, examples(t), t)))
+
+# Three losses a step: of the autoencoder, the discriminator, the generator.
+model = zoo.AdversarialAe(784, 32, 8, 10)
+set_values(model)
+adams = [torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.999))
+         for part in (model.autoencoder, model.discriminator, model.autoencoder.encoder)]
+print("workload j")
+for t in range(STEPS):
+    x, y = images(t), (torch.arange(BATCH) + t) % 10
+    z = philox_normal(SEED, t, BATCH * 8).reshape(BATCH, 8)
+    print(make_step(adams[0], model.reconstruction(x)), make_step(adams[1], model.judge(x, y, z)),
+          make_step(adams[2], model.deceive(x, y)))

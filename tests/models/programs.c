@@ -96,6 +96,10 @@ static const struct {
     {"vae_mnist", "--variant chunked --latent 3 --interpolate", "samples.png interpolations.png reconstructions.png"},
     {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png"},
     {"cvae_mnist", "--latent 3 --hidden 30 --beta 2", "samples.png reconstructions.png"},
+    {"adversarial_ae_mnist", "--hidden 30", "samples.png codes.tsv prior.csv"},
+    {"adversarial_ae_mnist", "--hidden 30 --prior mixture", "manifold.png codes.png prior.csv"},
+    {"adversarial_ae_mnist", "--hidden 30 --prior labelled", "samples.png prior.csv"},
+    {"adversarial_ae_mnist", "--hidden 30 --latent 3 --plain", "reconstructions.png codes.png prior.csv"},
     {"mlp_ae_mnist", "--variant relu20", "reconstructions.png codes.tsv labels.tsv"},
     {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2", "codes.png codes.tsv"},
     {"mlp_ae_mnist", "--variant relu2 --sparsity 0.1", "codes.png labels.tsv"},
@@ -130,6 +134,21 @@ Test(programs, files_and_bits)
         }
 }
 
+/* Three optimizers with states of their own, stopped and resumed. */
+Test(adversarial_ae_mnist, resumes_to_the_same_bits)
+{
+    char whole[64], options[512];
+    make_data();
+    snprintf(options, sizeof options, "--hidden 30 --batch 32 --quiet --steps 25 --out %s/whole", folder);
+    cr_assert(run_program("adversarial_ae_mnist", "", options) == 0, "%s", output);
+    snprintf(whole, sizeof whole, "%s", last_line());
+    snprintf(options, sizeof options, "--hidden 30 --batch 32 --quiet --steps 13 --out %s/part", folder);
+    cr_assert(run_program("adversarial_ae_mnist", "", options) == 0 && strcmp(last_line(), whole), "%s", output);
+    snprintf(options, sizeof options, "--quiet --steps 25 --resume %s/part/checkpoint.safetensors", folder);
+    cr_assert(run_program("adversarial_ae_mnist", "HOURGLASS_THREADS=3", options) == 0, "%s", output);
+    cr_assert(!strcmp(last_line(), whole), "%s, expected %s", last_line(), whole);
+}
+
 Test(programs, refuse)
 {
     static const struct {
@@ -141,6 +160,7 @@ Test(programs, refuse)
         {"mlp_ae_mnist", "--dropout 2", "--dropout 2: expected a number from 0 to 1"},
         {"conv_ae_mnist", "--variant x", "--variant: unknown option"},
         {"cvae_mnist", "--digit 7", "need --load FILE"},
+        {"adversarial_ae_mnist", "--prior mixture --latent 3", "--latent: the mixture prior has two numbers"},
         {"cvae_mnist", "--load x --digit 10 --generate 2", "--digit 10: expected a whole number from 0 to 9"},
         {"mlp_classifier_mnist", "--steps many", "--steps many: expected a whole number"},
     };

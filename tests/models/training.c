@@ -1,9 +1,10 @@
-/* 100 training steps of six models against PyTorch, from the same weights, batches and noise:
+/* 100 training steps of seven models against PyTorch, from the same weights, batches and noise:
  * tests/golden/training.txt, made by tests/golden/make_training.py. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "models/adversarial_ae.h"
 #include "models/conv_ae.h"
 #include "models/conv_vae.h"
 #include "models/couplet_vae.h"
@@ -105,6 +106,53 @@ static ag_tensor *loss_i(nn_module *m, ag_tensor *x)
     return vae_loss(conv_vae_forward((conv_vae *)m, x), x, 1).total;
 }
 
+/* ---- Three losses and three optimizers a step. ---- */
+
+static void make_step(FILE *f, ag_tape *tape, nn_module *m, nn_optimizer *o, ag_tensor *loss, int64_t t)
+{
+    double wanted;
+    nn_zero_grad(m);
+    cr_assert(ag_backward(loss) && nn_step(o, tape), "%s", ag_error(tape));
+    cr_assert(fscanf(f, "%lf", &wanted) == 1);
+    const double tolerance = TOLERANCE > 1e-6 ? 10 * TOLERANCE
+                                              : TOLERANCE; /* adversaries amplify the rounding of float */
+    cr_assert(fabs(ag_item(loss) - wanted) <= tolerance * wanted, "j, step %d: %.9g, PyTorch %.9g", (int)t,
+              ag_item(loss), wanted);
+}
+
+static void check_adversarial(FILE *f)
+{
+    adversarial_ae  *m = adversarial_ae_new((adversarial_ae_config){784, 32, 8, 10});
+    ag_tape         *tape = ag_tape_new(SEED);
+    nn_adam_options  options = nn_adam_defaults(2e-3);
+    nn_module *const parts[] = {m->autoencoder, m->discriminator, m->encoder};
+    nn_optimizer    *adam[3];
+    int64_t          k = 0;
+    char             found[16];
+    options.beta1 = 0.5;
+    cr_assert(fscanf(f, " workload %15s", found) == 1 && found[0] == 'j');
+    cr_assert(nn_visit(&m->base, set_parameter, &k));
+    nn_set_ready(&m->base);
+    for (int i = 0; i < 3; i++)
+        adam[i] = nn_adam(parts[i], options);
+    for (int64_t t = 0; t < STEPS; t++) {
+        for (int i = 0; i < 3; i++) {
+            ag_tape_reset(tape);
+            ag_tensor *x = examples(tape, 784, 0, t), *y = ag_zeros(tape, AG_SHAPE(BATCH));
+            for (int64_t n = 0; n < BATCH; n++)
+                y->data[n] = (ag_real)((n + t) % 10);
+            ag_tensor *loss = i == 0   ? adversarial_ae_reconstruction(m, x)
+                              : i == 1 ? adversarial_ae_judge(m, x, y, ag_randn(tape, AG_SHAPE(BATCH, 8))).loss
+                                       : adversarial_ae_deceive(m, x, y);
+            make_step(f, tape, &m->base, adam[i], loss, t);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        nn_optimizer_free(adam[i]);
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+
 static ag_tensor *loss_n(nn_module *m, ag_tensor *x)
 {
     return ag_scale(couplet_vae_loss(couplet_vae_forward((couplet_vae *)m, x), x, 1).total, 1.0 / BATCH);
@@ -130,5 +178,6 @@ Test(training, equals_pytorch)
     check_workload(f, i, &conv_vae_new(conv)->base, loss_i);
     couplet_vae *couplets = couplet_vae_new((couplet_vae_config){50, 10, 16, 8}, NULL);
     check_training(f, 'n', 1e-3, 10, 50, (nn_module *)couplets, loss_n);
+    check_adversarial(f);
     fclose(f);
 }
