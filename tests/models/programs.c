@@ -144,7 +144,7 @@ Test(adversarial_ae_mnist, resumes_to_the_same_bits)
     snprintf(whole, sizeof whole, "%s", last_line());
     snprintf(options, sizeof options, "--hidden 30 --batch 32 --quiet --steps 13 --out %s/part", folder);
     cr_assert(run_program("adversarial_ae_mnist", "", options) == 0 && strcmp(last_line(), whole), "%s", output);
-    snprintf(options, sizeof options, "--quiet --steps 25 --resume %s/part/checkpoint.safetensors", folder);
+    snprintf(options, sizeof options, "--batch 32 --quiet --steps 25 --resume %s/part/checkpoint.safetensors", folder);
     cr_assert(run_program("adversarial_ae_mnist", "HOURGLASS_THREADS=3", options) == 0, "%s", output);
     cr_assert(!strcmp(last_line(), whole), "%s, expected %s", last_line(), whole);
 }
