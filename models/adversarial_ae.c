@@ -41,7 +41,8 @@ ag_tensor *adversarial_ae_deceive(adversarial_ae *m, ag_tensor *x, ag_tensor *y)
 ag_tensor *adversarial_ae_petals(ag_tape *tape, int64_t n, ag_tensor *y)
 {
     const double turn = 6.283185307179586476925, classes = 10;
-    ag_tensor   *z = ag_randn(tape, AG_SHAPE(n, 2)), *class = y ? y : ag_rand(tape, AG_SHAPE(n));
+    ag_tensor   *z = ag_randn(tape, AG_SHAPE(n, 2));
+    ag_tensor *class = y ? y : ag_rand(tape, AG_SHAPE(n));
     for (int64_t i = 0; i < n && !ag_error(tape); i++) {
         const double which = y ? (double)class->data[i] : floor((double)class->data[i] * classes);
         const double c = cos(turn * which / classes), s = sin(turn * which / classes);
