@@ -1,0 +1,57 @@
+/* What the two direct ways of a convolution share: which pixels meet. conv_direct.c chooses between them. */
+#ifndef AG_CONV_DIRECT_INTERNAL_H
+#define AG_CONV_DIRECT_INTERNAL_H
+
+#include "autograd/kernels/conv_direct.h"
+
+enum {
+    AGK_MOST_TAPS = 121,   /* along one side of a kernel */
+    AGK_CONV_GRAIN = 16384 /* multiply-adds or copies that are worth a thread */
+};
+
+static inline int64_t agk__least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t agk__area(const int64_t *size)
+{
+    return size[0] * size[1];
+}
+
+/* Along one axis: positions first, first + step, ... of the target, `count` of them, and the taps that they meet. Tap
+ * tap[t] of position i finds the source at base[t] + i * advance. Forward, the source is the input; for the gradient of
+ * the input, it is that of the output. */
+typedef struct agk__phase {
+    int64_t first, step, count, taps, advance;
+    int64_t tap[AGK_MOST_TAPS], base[AGK_MOST_TAPS];
+} agk__phase;
+
+/* Phase `remainder` of an axis: of 1 forward, of `stride` backward. */
+agk__phase agk__phase_of(const agk_conv *c, bool forward, int axis, int64_t remainder);
+
+/* One direction of a convolution. */
+typedef struct agk__conv_job {
+    const agk_conv *c;
+    bool            forward, add;
+    int64_t         depth, rows; /* channels of a group: of the source, of the target */
+    const int64_t  *from, *to;
+    const ag_real  *source, *w, *bias;
+    ag_real        *target, *room;
+} agk__conv_job;
+
+agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
+
+/* By matrix products: for groups of several channels. Reals of room, at least; the target; and the gradient of the
+ * weight. */
+double agk__conv_products_room(const agk_conv *c);
+void   agk__conv_products(const agk__conv_job *j);
+void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
+
+/* Row by row: for groups of one or two channels, and strides up to AGK_MOST_STRIDE. */
+enum { AGK_MOST_STRIDE = 8 };
+double agk__conv_rows_room(const agk_conv *c);
+void   agk__conv_rows(const agk__conv_job *j);
+void   agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
+
+#endif

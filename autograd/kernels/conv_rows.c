@@ -1,0 +1,303 @@
+/* Convolutions row by row, for groups of one or two channels (depthwise convolutions): each row of the target is a
+ * weighted sum of rows of the source, which is copied with a border of zeros. */
+#include <string.h>
+
+#include "autograd/kernels/conv_direct_internal.h"
+#include "autograd/kernels/pool.h"
+#include "autograd/kernels/workspace.h"
+
+enum {
+    LINE = 1024, /* reals of rows that are computed as one */
+    SLACK = 64   /* reals that may be read beyond a plane */
+};
+
+/* The source with a border of zeros: `before` rows and columns on the low side. Forward, rows and columns are sorted by
+ * their remainder by the stride, so that what one tap meets lies side by side: phases[0] by phases[1] parts of part[0]
+ * rows by part[1] columns. */
+typedef struct border {
+    int64_t before[2], phases[2], part[2];
+    int64_t size; /* of a plane, reals */
+} border;
+
+static border border_of(const agk__conv_job *j)
+{
+    const agk_conv *c = j->c;
+    border          b = {.size = 1};
+    for (int i = 0; i < 2; i++) {
+        const int64_t reach = c->dilation[i] * (c->kernel[i] - 1);
+        int64_t       size;
+        if (j->forward) {
+            b.before[i] = c->padding[i];
+            size = (c->out[i] - 1) * c->stride[i] + reach + 1;
+        } else { /* the target's position 0 meets the source from (padding - reach) / stride, rounded down, on */
+            const int64_t low = reach - c->padding[i];
+            b.before[i] = low > 0 ? (low + c->stride[i] - 1) / c->stride[i] : 0;
+            size = b.before[i] + (c->in[i] - 1 + c->padding[i]) / c->stride[i] + 1;
+        }
+        size = size > b.before[i] + j->from[i] ? size : b.before[i] + j->from[i];
+        b.phases[i] = j->forward ? c->stride[i] : 1;
+        b.part[i] = (size + b.phases[i] - 1) / b.phases[i];
+        b.size *= b.phases[i] * b.part[i];
+    }
+    b.size = (b.size + SLACK + SLACK - 1) / SLACK * SLACK;
+    return b;
+}
+
+/* Where row y, column x of the bordered source lies. */
+static int64_t place_of(const border *b, int64_t y, int64_t x)
+{
+    if (b->phases[0] == 1 &&
+        b->phases[1] == 1) /* without divisions, which would take longer than what there is to do */
+        return y * b->part[1] + x;
+    const int64_t part = y % b->phases[0] * b->phases[1] + x % b->phases[1];
+    return (part * b->part[0] + y / b->phases[0]) * b->part[1] + x / b->phases[1];
+}
+
+/* Where tap (tv, th) of the phases finds what meets the target's first position. */
+static int64_t tap_place(const border *b, const agk__phase *v, int64_t tv, const agk__phase *h, int64_t th)
+{
+    return place_of(b, v->base[tv] + b->before[0], h->base[th] + b->before[1]);
+}
+
+typedef struct row_job {
+    const agk__conv_job *j;
+    border               b;
+    const agk__phase    *v, *h; /* phases of the target: [stride], of which forward has one */
+    const ag_real       *dy;    /* for the weight's gradient */
+    ag_real             *dw;
+    bool                 add;
+} row_job;
+
+/* to[i] = from[2 i], and its neighbours. */
+static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restrict even, ag_real *restrict odd)
+{
+    for (int64_t i = 0; i < n; i++) {
+        even[i] = from[2 * i];
+        odd[i] = from[2 * i + 1];
+    }
+}
+
+static void copy_columns(const border *b, int64_t width, const ag_real *from, int64_t y, ag_real *to)
+{
+    const int64_t phases = b->phases[1];
+    int64_t       done = 0;
+    if (phases == 1)
+        memcpy(to + place_of(b, y, b->before[1]), from, (size_t)(done = width) * sizeof *to);
+    else if (phases == 2)
+        copy_pairs((done = width / 2 * 2) / 2, from, to + place_of(b, y, b->before[1]),
+                   to + place_of(b, y, b->before[1] + 1));
+    for (int64_t x = done; x < width && x < done + phases; x++) {
+        ag_real *row = to + place_of(b, y, x + b->before[1]);
+        for (int64_t i = x; i < width; i += phases)
+            *row++ = from[i];
+    }
+}
+
+/* Plane p of the source, with its border. */
+static void copy_plane(const agk__conv_job *j, const border *b, int64_t p, ag_real *to)
+{
+    const ag_real *from = j->source + p * agk__area(j->from);
+    memset(to, 0, (size_t)b->size * sizeof *to);
+    for (int64_t y = 0; y < j->from[0]; y++, from += j->from[1])
+        copy_columns(b, j->from[1], from, y + b->before[0], to);
+}
+
+/* Room for `planes` bordered planes: the thread's own, which stays in a cache, or else the place of item i's in the
+ * op's. */
+static ag_real *room_for(const row_job *r, int64_t planes, int64_t i)
+{
+    ag_real *workspace = planes * r->b.size <= AGK_WORKSPACE ? agk_workspace() : NULL;
+    return workspace ? workspace : r->j->room + i * planes * r->b.size;
+}
+
+/* How many rows of a phase are computed as one: as many as a line has room for. */
+static int64_t rows_at_once(const agk__phase *v, const border *b, int64_t y)
+{
+    const int64_t fit = (LINE - SLACK) / b->part[1];
+    return agk__least(fit > 1 ? fit : 1, v->count - y);
+}
+
+/* A row of the target from a line; its pixels may lie apart. */
+static void put_row(const ag_real *restrict line, int64_t n, int64_t step, bool add, ag_real *restrict to)
+{
+    if (step == 1 && !add)
+        memcpy(to, line, (size_t)n * sizeof *to);
+    else if (step == 1)
+        agk()->add(n, line, to);
+    else if (add)
+        for (int64_t x = 0; x < n; x++, to += step)
+            *to += line[x];
+    else
+        for (int64_t x = 0; x < n; x++, to += step)
+            *to = line[x];
+}
+
+/* What a phase of a target's channel adds up: taps of the bordered planes of its group, and their weights. */
+typedef struct weighted_taps {
+    int64_t        n;
+    const ag_real *from[AGK_MOST_TAPS];
+    ag_real        weight[AGK_MOST_TAPS];
+} weighted_taps;
+
+static void find_taps(const row_job *r, const agk__phase *v, const agk__phase *h, int64_t g, int64_t row,
+                      const ag_real *source, weighted_taps *w)
+{
+    const agk__conv_job *j = r->j;
+    const int64_t        taps = agk__area(j->c->kernel), size = j->rows * j->depth * taps;
+    const int64_t        step = (j->forward ? 1 : j->rows) * taps; /* from a channel of the source to the next */
+    const ag_real       *weight = j->w + g * size + row * (j->forward ? j->depth : 1) * taps;
+    w->n = 0;
+    for (int64_t tv = 0; tv < v->taps; tv++)
+        for (int64_t th = 0; th < h->taps; th++)
+            for (int64_t k = 0; k < j->depth; k++, w->n++) {
+                w->from[w->n] = source + k * r->b.size + tap_place(&r->b, v, tv, h, th);
+                w->weight[w->n] = weight[k * step + v->tap[tv] * j->c->kernel[1] + h->tap[th]];
+            }
+}
+
+/* Two rows of the target, whose pixels take turns. */
+static void put_pairs(const ag_real *restrict even, const ag_real *restrict odd, int64_t n, bool add,
+                      ag_real *restrict to)
+{
+    if (add)
+        for (int64_t i = 0; i < n; i++) {
+            to[2 * i] += even[i];
+            to[2 * i + 1] += odd[i];
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            to[2 * i] = even[i];
+            to[2 * i + 1] = odd[i];
+        }
+}
+
+/* A row of the target's plane, from `phases` lines. */
+static void put_phases(const agk__phase *h, int64_t phases, ag_real line[][LINE], int64_t at, int64_t x, int64_t wide,
+                       bool add, ag_real *to)
+{
+    int64_t pairs = 0;
+    if (phases == 2) {
+        pairs = agk__least(wide, h[1].count - x);
+        put_pairs(line[0] + at, line[1] + at, pairs, add, to + 2 * x);
+    }
+    for (int64_t i = 0; i < phases; i++)
+        if (agk__least(wide, h[i].count - x) > pairs)
+            put_row(line[i] + at + pairs, agk__least(wide, h[i].count - x) - pairs, h[i].step, add,
+                    to + h[i].first + (x + pairs) * h[i].step);
+}
+
+/* One phase of the rows, and `phases` of the columns, of one plane of the target. */
+static void target_plane(const row_job *r, const agk__phase *v, const agk__phase *h, int64_t phases, int64_t plane,
+                         const ag_real *source)
+{
+    _Alignas(64) ag_real line[2][LINE];
+    weighted_taps        w[2];
+    const agk__conv_job *j = r->j;
+    const int64_t        channel = plane % (j->c->groups * j->rows), pitch = r->b.part[1];
+    const ag_real        bias = j->bias ? j->bias[channel] : 0;
+    for (int64_t i = 0; i < phases; i++)
+        find_taps(r, v, &h[i], channel / j->rows, channel % j->rows, source, &w[i]);
+    for (int64_t y = 0, many; y < v->count; y += many) {
+        many = rows_at_once(v, &r->b, y);
+        for (int64_t x = 0, wide; x < h->count; x += wide) {
+            wide = many > 1 ? h->count : agk__least(h->count - x, LINE - SLACK);
+            for (int64_t i = 0; i < phases; i++)
+                agk()->conv_row((many - 1) * pitch + wide, w[i].n, w[i].weight, w[i].from, y * pitch + x, bias,
+                                line[i]);
+            for (int64_t k = 0; k < many; k++)
+                put_phases(h, phases, line, k * pitch, x, wide, j->add,
+                           j->target + plane * agk__area(j->to) + (v->first + (y + k) * v->step) * j->to[1]);
+        }
+    }
+}
+
+static void target_planes(void *context, int64_t begin, int64_t end)
+{
+    const row_job       *r = context;
+    const agk__conv_job *j = r->j;
+    const int64_t        down = j->forward ? 1 : j->c->stride[0], across = j->forward ? 1 : j->c->stride[1];
+    const int64_t        phases = across == 2 ? 2 : 1; /* at once */
+    for (int64_t p = begin; p < end; p++) {
+        ag_real *source = room_for(r, j->depth, p);
+        for (int64_t k = 0; k < j->depth; k++)
+            copy_plane(j, &r->b, p / j->rows * j->depth + k, source + k * r->b.size);
+        for (int64_t a = 0; a < down; a++)
+            for (int64_t b = 0; b < across; b += phases)
+                target_plane(r, &r->v[a], &r->h[b], phases, p, source);
+    }
+}
+
+void agk__conv_rows(const agk__conv_job *j)
+{
+    const agk_conv *c = j->c;
+    agk__phase      v[AGK_MOST_STRIDE], h[AGK_MOST_STRIDE];
+    row_job         r = {.j = j, .b = border_of(j), .v = v, .h = h};
+    for (int64_t i = 0; i < (j->forward ? 1 : c->stride[0]); i++)
+        v[i] = agk__phase_of(c, j->forward, 0, i);
+    for (int64_t i = 0; i < (j->forward ? 1 : c->stride[1]); i++)
+        h[i] = agk__phase_of(c, j->forward, 1, i);
+    agk_parallel(c->batch * c->groups * j->rows,
+                 AGK_CONV_GRAIN / (agk__area(j->to) * agk__area(c->kernel) * j->depth) + 1, target_planes, &r);
+}
+
+/* What one plane of the output's gradient adds to the sums of its taps: rows with the pitch of the bordered source,
+ * zeros between. */
+static void add_products(const row_job *r, const ag_real *g, const ag_real *const *from, int64_t taps, ag_real *sums)
+{
+    _Alignas(64) ag_real line[LINE];
+    const int64_t        pitch = r->b.part[1];
+    for (int64_t y = 0, many; y < r->v->count; y += many) {
+        many = rows_at_once(r->v, &r->b, y);
+        for (int64_t x = 0, wide; x < r->h->count; x += wide) {
+            wide = many > 1 ? r->h->count : agk__least(r->h->count - x, LINE - SLACK);
+            const int64_t n = (many - 1) * pitch + wide;
+            memset(line, 0, (size_t)(n + AGK_LANES) * sizeof *line);
+            for (int64_t k = 0; k < many; k++)
+                memcpy(line + k * pitch, g + (y + k) * r->h->count + x, (size_t)wide * sizeof *line);
+            agk()->conv_row_products(n, taps, line, from, y * pitch + x, sums);
+        }
+    }
+}
+
+/* Items are the weights' (out channel, in channel of its group). */
+static void weight_planes(void *context, int64_t begin, int64_t end)
+{
+    const row_job       *r = context;
+    const agk__conv_job *j = r->j;
+    const agk_conv      *c = j->c;
+    const int64_t        taps = agk__area(c->kernel);
+    _Alignas(64) ag_real sums[AGK_MOST_TAPS * AGK_LANES], totals[AGK_MOST_TAPS + AGK_CONV_GRAD_ROWS];
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t  o = item / j->depth, k = item % j->depth, g = o / j->rows;
+        const int64_t  padded = (taps + AGK_CONV_GRAD_ROWS - 1) / AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_ROWS;
+        const ag_real *from[AGK_MOST_TAPS];
+        ag_real       *source = room_for(r, 1, item);
+        for (int64_t t = 0; t < taps; t++)
+            from[t] = source + tap_place(&r->b, r->v, t / c->kernel[1], r->h, t % c->kernel[1]);
+        memset(sums, 0, sizeof sums);
+        for (int64_t image = 0; image < c->batch; image++) {
+            copy_plane(j, &r->b, (image * c->groups + g) * j->depth + k, source);
+            add_products(r, r->dy + (image * c->out_channels + o) * agk__area(c->out), from, taps, sums);
+        }
+        agk()->conv_totals(padded, sums, totals);
+        for (int64_t t = 0; t < taps; t++)
+            r->dw[item * taps + t] = r->add ? r->dw[item * taps + t] + totals[t] : totals[t];
+    }
+}
+
+void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw)
+{
+    const agk_conv  *c = j->c;
+    const agk__phase v = agk__phase_of(c, true, 0, 0), h = agk__phase_of(c, true, 1, 0);
+    row_job          r = {j, border_of(j), &v, &h, dy, dw, add};
+    agk_parallel(c->out_channels * j->depth, AGK_CONV_GRAIN / (c->batch * agk__area(c->out) * agk__area(c->kernel)) + 1,
+                 weight_planes, &r);
+}
+
+double agk__conv_rows_room(const agk_conv *c)
+{
+    const agk__conv_job f = agk__conv_job_of(c, true), b = agk__conv_job_of(c, false);
+    const border        forward = border_of(&f), backward = border_of(&b);
+    const double        size = (double)(forward.size > backward.size ? forward.size : backward.size);
+    return (double)c->batch * (double)(c->groups * f.depth * b.depth) * size;
+}
