@@ -1,0 +1,187 @@
+/* Max pooling, of up to AGK_LANES planes. With stride s a line has s parts, of the columns that leave the same remainder, so that what
+ * one tap of all windows meets lies side by side. */
+#include <math.h>
+
+#include "autograd/kernels/simd/windows.h"
+
+INLINE void copy_part(int64_t s, int64_t from, int64_t low, int64_t high, const ag_real *restrict row, ag_real *restrict to)
+{
+    for (int64_t j = low; j < high; j++)
+        to[j] = row[from + j * s];
+}
+
+INLINE void copy_pairs(int64_t n, const ag_real *restrict row, ag_real *restrict even, ag_real *restrict odd)
+{
+    for (int64_t j = 0; j < n; j++) {
+        even[j] = row[2 * j];
+        odd[j] = row[2 * j + 1];
+    }
+}
+
+/* Copies a row of the input; `border` where there is none, and in the last AGK_LANES of a line. */
+static void fill_line(const strip *t, int64_t s, const ag_real *row, ag_real border, ag_real *line)
+{
+    const int64_t pairs = s == 2 && t->low[0] == 0 && t->low[1] == 0 ? t->high[1] : 0; /* high[1] is no larger than high[0] */
+    if (pairs > 0)
+        copy_pairs(pairs, row + t->first, line, line + t->part);
+    for (int64_t r = 0; r < s; r++, line += t->part) {
+        for (int64_t j = 0; j < t->low[r]; j++)
+            line[j] = border;
+        if (s == 1)
+            copy_part(1, t->first, t->low[0], t->high[0], row, line);
+        else
+            copy_part(s, t->first + r, t->low[r] > pairs ? t->low[r] : pairs, t->high[r], row, line);
+        for (int64_t j = t->high[r]; j < t->part; j++)
+            line[j] = border;
+    }
+    for (int64_t j = 0; j < AGK_LANES; j++)
+        line[j] = border;
+}
+
+/* Where in a line the windows' column k begins. */
+INLINE int64_t tap_at(const strip *t, const agk_pool *p, int64_t k)
+{
+    const int64_t c = k * p->dilation[1], s = p->stride[1];
+    return s == 1 ? c : c % s * t->part + c / s;
+}
+
+/* The first place of a window, or -1 where it has none. */
+static int32_t first_place(const agk_pool *p, const window *w)
+{
+    return w->top < w->bottom && w->left < w->right ? (int32_t)(w->top * p->in[1] + w->left) : -1;
+}
+
+/* Of n windows, a multiple of AGK_LANES: the largest so far, and its offset from the window's first place. */
+INLINE void take_larger(int64_t n, ag_real offset, const ag_real *x, ag_real *most, ag_real *at)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        const vec      value = vec_load(x + i), so_far = vec_load(most + i);
+        const vec_mask larger = (value > so_far) | (value != value);
+        vec_store(most + i, vec_select(larger, value, so_far));
+        vec_store(at + i, vec_select(larger, vec_splat(offset), vec_load(at + i)));
+    }
+}
+
+static void max_strip(const agk_pool *p, const strip *t, int64_t oy, const ag_real *x, ag_real *y, int32_t *place)
+{
+    ag_real line[LINE + AGK_LANES], most[OUTPUTS], at[OUTPUTS];
+    int64_t begin, end, n = (t->n + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    span_of(p, 0, oy, &begin, &end);
+    const int64_t top = oy * p->stride[0] - p->padding[0], first = top * p->in[1] + t->first;
+    for (int64_t i = 0; i < n; i++) {
+        most[i] = -(ag_real)INFINITY;
+        at[i] = (ag_real)((begin - top) * p->in[1]);
+    }
+    for (int64_t row = begin; row < end; row += p->dilation[0]) {
+        fill_line(t, p->stride[1], x + row * p->in[1], -(ag_real)INFINITY, line);
+        for (int64_t k = 0; k < p->kernel[1]; k++)
+            take_larger(n, (ag_real)((row - top) * p->in[1] + k * p->dilation[1]), line + tap_at(t, p, k), most, at);
+    }
+    for (int64_t i = 0; i < t->n; i++) {
+        y[i] = most[i];
+        place[i] = (int32_t)at[i] + (int32_t)(first + i * p->stride[1]);
+    }
+    for (int64_t i = 0; i < t->n && (begin >= end || t->first + i * p->stride[1] < 0); i++)
+        if (y[i] == -(ag_real)INFINITY) { /* its place is outside */
+            const window w = window_at(p, oy, t->at + i);
+            place[i] = first_place(p, &w);
+        }
+}
+
+static void max_window(const agk_pool *p, const window *w, const ag_real *x, ag_real *y, int32_t *place)
+{
+    *y = -(ag_real)INFINITY;
+    *place = first_place(p, w);
+    for (int64_t row = w->top; row < w->bottom; row += p->dilation[0])
+        for (int64_t c = w->left; c < w->right; c += p->dilation[1]) {
+            const ag_real v = x[row * p->in[1] + c];
+            if (v > *y || v != v) {
+                *y = v;
+                *place = (int32_t)(row * p->in[1] + c);
+            }
+        }
+}
+
+static void max_plane(const agk_pool *p, const ag_real *x, ag_real *y, int32_t *place)
+{
+    for (int64_t i = 0; !fits_strips(p) && i < area(p->out); i++) {
+        const window w = window_at(p, i / p->out[1], i % p->out[1]);
+        max_window(p, &w, x, y + i, place + i);
+    }
+    for (int64_t at = 0; fits_strips(p) && at < p->out[1];) {
+        const strip t = strip_at(p, at);
+        for (int64_t oy = 0; oy < p->out[0]; oy++)
+            max_strip(p, &t, oy, x, y + oy * p->out[1] + at, place + oy * p->out[1] + at);
+        at += t.n;
+    }
+}
+
+static void side_max_window(const agk_pool *p, const window *w, side *x, ag_real *y, int32_t *place)
+{
+    side at;
+    for (int l = 0; l < SIDE; l++) {
+        y[l] = -(ag_real)INFINITY;
+        at[l] = (ag_real)first_place(p, w);
+    }
+    for (int64_t row = w->top; row < w->bottom; row += p->dilation[0])
+        for (int64_t c = w->left; c < w->right; c += p->dilation[1])
+            take_larger(SIDE, (ag_real)(row * p->in[1] + c), x[row * p->in[1] + c], y, at);
+    for (int l = 0; l < SIDE; l++)
+        place[l] = (int32_t)at[l];
+}
+
+void AGK(max_planes)(int64_t planes, const agk_pool *p, const ag_real *x, ag_real *y, int32_t *place)
+{
+    const int64_t in = area(p->in), out = area(p->out);
+    if (!is_small(p)) {
+        for (int64_t i = 0; i < planes; i++)
+            max_plane(p, x + i * in, y + i * out, place + i * out);
+        return;
+    }
+    side from[SMALL], to[SMALL];
+    side_load(planes, in, x, from);
+    for (int64_t i = 0; i < out; i++) {
+        const window w = window_at(p, i / p->out[1], i % p->out[1]);
+        side_max_window(p, &w, from, to[i], place + i * SIDE);
+    }
+    side_store(planes, out, to, y);
+}
+
+INLINE void give_back(int32_t here, const int32_t *restrict place, const ag_real *restrict g, ag_real *restrict dx)
+{
+    for (int l = 0; l < SIDE; l++)
+        dx[l] += place[l] == here ? g[l] : 0;
+}
+
+static void side_max_backward(int64_t planes, const agk_pool *p, const int32_t *place, const ag_real *g, bool add, ag_real *dx)
+{
+    side from[SMALL], to[SMALL];
+    side_load(planes, area(p->out), g, from);
+    if (add)
+        side_load(planes, area(p->in), dx, to);
+    else
+        memset(to, 0, (size_t)area(p->in) * sizeof *to);
+    for (int64_t i = 0; i < area(p->out); i++) {
+        const window w = window_at(p, i / p->out[1], i % p->out[1]);
+        for (int64_t row = w.top; row < w.bottom; row += p->dilation[0])
+            for (int64_t c = w.left; c < w.right; c += p->dilation[1])
+                give_back((int32_t)(row * p->in[1] + c), place + i * SIDE, from[i], to[row * p->in[1] + c]);
+    }
+    side_store(planes, area(p->in), to, dx);
+}
+
+void AGK(max_planes_backward)(int64_t planes, const agk_pool *p, const int32_t *place, const ag_real *g, bool add, ag_real *dx)
+{
+    const int64_t in = area(p->in), out = area(p->out);
+    if (is_small(p)) {
+        side_max_backward(planes, p, place, g, add, dx);
+        return;
+    }
+    for (int64_t plane = 0; plane < planes; plane++, place += out, g += out, dx += in) {
+        if (!add)
+            memset(dx, 0, (size_t)in * sizeof *dx);
+        for (int64_t i = 0; i < out; i++)
+            if (place[i] >= 0)
+                dx[place[i]] += g[i];
+    }
+}
