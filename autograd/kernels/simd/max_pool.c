@@ -147,10 +147,11 @@ void AGK(max_planes)(int64_t planes, const agk_pool *p, const ag_real *x, ag_rea
     side_store(planes, out, to, y);
 }
 
-INLINE void give_back(int32_t here, const int32_t *restrict place, const ag_real *restrict g, ag_real *restrict dx)
+/* Adds g where the largest was found `here`. */
+INLINE void give_back(ag_real here, const ag_real *at, const ag_real *g, ag_real *dx)
 {
-    for (int l = 0; l < SIDE; l++)
-        dx[l] += place[l] == here ? g[l] : 0;
+    UNROLL for (int l = 0; l < SIDE; l += VL)
+        vec_store(dx + l, vec_load(dx + l) + vec_select(vec_load(at + l) == vec_splat(here), vec_load(g + l), (vec){0}));
 }
 
 static void side_max_backward(int64_t planes, const agk_pool *p, const int32_t *place, const ag_real *g, bool add, ag_real *dx)
@@ -163,9 +164,12 @@ static void side_max_backward(int64_t planes, const agk_pool *p, const int32_t *
         memset(to, 0, (size_t)area(p->in) * sizeof *to);
     for (int64_t i = 0; i < area(p->out); i++) {
         const window w = window_at(p, i / p->out[1], i % p->out[1]);
+        side         at;
+        for (int l = 0; l < SIDE; l++)
+            at[l] = (ag_real)place[i * SIDE + l];
         for (int64_t row = w.top; row < w.bottom; row += p->dilation[0])
             for (int64_t c = w.left; c < w.right; c += p->dilation[1])
-                give_back((int32_t)(row * p->in[1] + c), place + i * SIDE, from[i], to[row * p->in[1] + c]);
+                give_back((ag_real)(row * p->in[1] + c), at, from[i], to[row * p->in[1] + c]);
     }
     side_store(planes, area(p->in), to, dx);
 }
