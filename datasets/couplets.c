@@ -63,14 +63,6 @@ uint32_t ds_next_character(const char **at, const char *end)
     return 0;
 }
 
-int64_t ds_couplets_token(int64_t characters, const uint32_t *character, uint32_t code)
-{
-    for (int64_t i = 0; i < characters; i++)
-        if (character[i] == code)
-            return i;
-    return -1;
-}
-
 /* ---- Reading. ---- */
 
 /* One line: its characters, *n of them. */

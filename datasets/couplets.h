@@ -34,9 +34,6 @@ bool ds_couplets_read(const char *path, ds_couplets *c, tl_error *why);
  * i) alone. */
 bool ds_couplets_make(int64_t count, uint64_t seed, ds_couplets *c, tl_error *why);
 
-/* The token of a character, or -1. */
-int64_t ds_couplets_token(int64_t characters, const uint32_t *character, uint32_t code);
-
 /* The next character of a text that is no punctuation and no space, and 0 at its end. *at moves behind it. UINT32_MAX:
  * not UTF-8. */
 uint32_t ds_next_character(const char **at, const char *end);

@@ -211,12 +211,10 @@ static bool build(void *context, train_images *m, tl_error *why)
     if (!p->model)
         return tl_fail(why, "out of memory");
     nn_module *const parts[] = {p->model->autoencoder, p->model->discriminator, p->model->encoder};
-    for (int i = 0; i < OPTIMIZERS; i++)
+    m->job->plan.n_optimizers = p->plain ? 1 : OPTIMIZERS;
+    for (int i = 0; i < m->job->plan.n_optimizers; i++)
         p->optimizer[i] = (train_optimizer){names[i], parts[i], nn_adam(parts[i], adam)};
     m->job->plan.optimizers = p->optimizer;
-    m->job->plan.n_optimizers = p->plain ? 1 : OPTIMIZERS;
-    for (int i = m->job->plan.n_optimizers; i < OPTIMIZERS; i++)
-        nn_optimizer_free(p->optimizer[i].optimizer);
     return true;
 }
 

@@ -101,7 +101,7 @@ static bool print_decoded(const poem_program *p, FILE *f, ag_tensor *z, double t
     return ok || pass_failed(z->tape, why);
 }
 
-/* The tokens of a text, at most `most`; their number, or -1 with the reason. */
+/* The tokens of a text of `expected` characters. */
 static bool read_tokens(const poem_program *p, const char *option, const char *text, int64_t expected, ag_real *token,
                         tl_error *why)
 {
@@ -130,7 +130,7 @@ static bool read_tokens(const poem_program *p, const char *option, const char *t
 
 static bool generate(const poem_program *p, train_job *job, FILE *f, int64_t n, tl_error *why)
 {
-    const int64_t most = 256; /* at once */
+    const int64_t most = 32; /* at once: logits are large */
     ag_tape      *tape = train_evaluate(&job->run);
     for (int64_t done = 0; done < n; done += most) {
         const int64_t some = n - done < most ? n - done : most;

@@ -19,7 +19,7 @@ Test(couplets, are_tokens_by_frequency)
     cr_assert(c.count == 2 && c.length == 8 && c.characters == 9);
     cr_assert(c.character[0] == 0x5929 && c.token[0] == 0 && c.token[6] == 0, "the most frequent is the first");
     cr_assert(c.character[1] == 0x5b87 && c.character[2] == 0x5b99 && c.character[3] == 0x7384, "then by code point");
-    cr_assert(c.token[8 + 2] == (ag_real)ds_couplets_token(9, c.character, 'a'));
+    cr_assert(c.character[(int64_t)c.token[8 + 2]] == 'a');
     ds_couplets_free(&c);
     cr_assert(parse("ab\ncd", &c, &why) && c.count == 2 && c.length == 2, "no newline at the end");
     ds_couplets_free(&c);

@@ -20,7 +20,7 @@ INLINE int64_t side_rows(int64_t rows)
     return rows < SIDE ? rows : SIDE;
 }
 
-/* Loads `rows` rows of n <= SHORT; the other lanes are zero. Rows narrower than a vector are read beyond their ends, from a copy. */
+/* Loads `rows` rows of n; the other lanes are zero. Rows narrower than a vector are read beyond their ends, from a copy. */
 INLINE void side_load(int64_t rows, int64_t n, const ag_real *x, side *to)
 {
     ag_real flat[SIDE * VL + VL];
@@ -60,7 +60,7 @@ INLINE void side_store(int64_t rows, int64_t n, side *from, ag_real *y)
     }
 }
 
-/* Adds up the partial sums of n <= SHORT elements: LANES of them, or n. None is -0, so that those left out change nothing. */
+/* Adds up the partial sums of n elements: LANES of them, or n. None is -0, so that those left out change nothing. */
 INLINE void side_total(int64_t n, side *lane, ag_real *total)
 {
     const int64_t lanes = n < LANES ? n : LANES;
