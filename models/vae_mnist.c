@@ -127,6 +127,7 @@ int main(int argc, char **argv)
             .draw = draw,
             .encode = encode,
             .decode = decode,
+            .edits = true,
             .sample = sample,
             .context = &p});
 }

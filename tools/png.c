@@ -62,32 +62,90 @@ static void put_row(png *p, const uint8_t *row, size_t n, bool last_row)
     }
 }
 
-static void put_image(png *p, const uint8_t *pixels, uint32_t width, uint32_t height, int channels)
+/* An image as a chunk: IDAT, or for later frames fdAT, which begins with a number. */
+static void put_pixels(png *p, const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
+                       const uint32_t *number)
 {
-    size_t row = (size_t)width * (size_t)channels, blocks = row / STORED_MOST + 1;
+    const size_t row = (size_t)width * (size_t)channels, blocks = row / STORED_MOST + 1;
+    p->sum1 = 1;
+    p->sum2 = 0;
+    begin_chunk(p, number ? "fdAT" : "IDAT", (uint32_t)(2 + height * (row + 1 + 5 * blocks) + 4 + (number ? 4 : 0)));
+    if (number)
+        put_number(p, *number);
+    put(p, (uint8_t[]){0x78, 0x01}, 2);
+    for (uint32_t y = 0; y < height; y++)
+        put_row(p, pixels + y * row, row, y == height - 1);
+    put_number(p, p->sum2 << 16 | p->sum1);
+    end_chunk(p);
+}
+
+static void put_header(png *p, uint32_t width, uint32_t height, int channels)
+{
     fwrite("\x89PNG\r\n\x1a\n", 1, 8, p->file);
     begin_chunk(p, "IHDR", 13);
     put_number(p, width);
     put_number(p, height);
     put(p, (uint8_t[]){8, channels == 3 ? 2 : 0, 0, 0, 0}, 5);
     end_chunk(p);
-    begin_chunk(p, "IDAT", (uint32_t)(2 + height * (row + 1 + 5 * blocks) + 4));
-    put(p, (uint8_t[]){0x78, 0x01}, 2);
-    for (uint32_t y = 0; y < height; y++)
-        put_row(p, pixels + y * row, row, y == height - 1);
-    put_number(p, p->sum2 << 16 | p->sum1);
-    end_chunk(p);
+}
+
+static void put_end(png *p)
+{
     begin_chunk(p, "IEND", 0);
     end_chunk(p);
 }
 
-bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
+static bool can_be_written(const FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
 {
     const int64_t most = 1 << 15;
-    if (!file || !pixels || width < 1 || height < 1 || width > most || height > most ||
-        (channels != 1 && channels != 3))
+    return file && pixels && width > 0 && height > 0 && width <= most && height <= most &&
+           (channels == 1 || channels == 3);
+}
+
+bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels)
+{
+    if (!can_be_written(file, pixels, width, height, channels))
         return false;
-    png p = {.file = file, .sum1 = 1};
-    put_image(&p, pixels, (uint32_t)width, (uint32_t)height, channels);
+    png p = {.file = file};
+    put_header(&p, (uint32_t)width, (uint32_t)height, channels);
+    put_pixels(&p, pixels, (uint32_t)width, (uint32_t)height, channels, NULL);
+    put_end(&p);
+    return !ferror(file);
+}
+
+/* ---- Animations. ---- */
+
+static void put_frame_control(png *p, uint32_t number, uint32_t width, uint32_t height, int milliseconds)
+{
+    begin_chunk(p, "fcTL", 26);
+    put_number(p, number);
+    put_number(p, width);
+    put_number(p, height);
+    put_number(p, 0); /* where the frame is */
+    put_number(p, 0);
+    put(p, (uint8_t[]){(uint8_t)(milliseconds >> 8), (uint8_t)milliseconds, 1000 >> 8, 1000 & 255, 0, 0}, 6);
+    end_chunk(p);
+}
+
+bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t width, int64_t height, int channels,
+                   int milliseconds)
+{
+    if (!can_be_written(file, pixels, width, height, channels) || frames < 1 || frames > 1 << 15 || milliseconds < 1 ||
+        milliseconds > 65535)
+        return false;
+    png            p = {.file = file};
+    const uint32_t w = (uint32_t)width, h = (uint32_t)height;
+    put_header(&p, w, h, channels);
+    begin_chunk(&p, "acTL", 8);
+    put_number(&p, (uint32_t)frames);
+    put_number(&p, 0); /* for ever */
+    end_chunk(&p);
+    for (uint32_t i = 0, number = 0; i < (uint32_t)frames; i++) {
+        put_frame_control(&p, number++, w, h, milliseconds);
+        const uint32_t data = number;
+        number += i > 0;
+        put_pixels(&p, pixels + (size_t)i * w * h * (size_t)channels, w, h, channels, i > 0 ? &data : NULL);
+    }
+    put_end(&p);
     return !ferror(file);
 }

@@ -149,6 +149,84 @@ class AdversarialAe(nn.Module):
         return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
 
+class VaeGan(nn.Module):
+    """models/vae_gan.c: the error is measured in the discriminator's features, which is the decoder's adversary too."""
+
+    def __init__(self, pixels, hidden=1024, latent=32):
+        super().__init__()
+        blocks = lambda n: [nn.Linear(n, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden),
+                            nn.ReLU()]
+        self.encoder = nn.Module()
+        self.encoder.body = nn.Sequential(*blocks(pixels))
+        self.encoder.mu, self.encoder.logvar = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.decoder = nn.Sequential(nn.Sequential(*blocks(latent)), nn.Linear(hidden, pixels))
+        self.discriminator = nn.Module()
+        self.discriminator.features = nn.Sequential(*blocks(pixels))
+        self.discriminator.verdict = nn.Linear(hidden, 1)
+
+    def encode(self, x, noise):
+        h = self.encoder.body(x)
+        mu, logvar = self.encoder.mu(h), self.encoder.logvar(h)
+        return mu + torch.exp(0.5 * logvar) * noise(mu), mu, logvar
+
+    @staticmethod
+    def feature_error(features, n):
+        return 0.5 * F.mse_loss(features[n:2 * n], features[:n], reduction="sum")
+
+    def encoder_loss(self, x, noise=torch.randn_like):
+        z, mu, logvar = self.encode(x, noise)
+        features = self.discriminator.features(torch.cat([x, torch.sigmoid(self.decoder(z))]))
+        return -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp()) + self.feature_error(features, len(x))
+
+    def real_and_made(self, x, noise):
+        z = self.encode(x, noise)[0].detach()
+        return torch.cat([x, torch.sigmoid(self.decoder(torch.cat([z, noise(z)])))])
+
+    def answer(self, logits, value):
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, value), reduction="sum")
+
+    def discriminator_loss(self, x, noise=torch.randn_like):
+        logits = self.discriminator.verdict(self.discriminator.features(self.real_and_made(x, noise).detach()))
+        return 0.5 * self.answer(logits[:len(x)], 1) + 0.25 * self.answer(logits[len(x):], 0)
+
+    def decoder_loss(self, x, weight, noise=torch.randn_like):
+        features = self.discriminator.features(self.real_and_made(x, noise))
+        found_out = self.answer(self.discriminator.verdict(features)[len(x):], 0)
+        return weight * self.feature_error(features, len(x)) - (1 - weight) * found_out
+
+
+class StackedAe(nn.Module):
+    """models/stacked_ae.c: sigmoid layers, each also a denoising autoencoder with tied weights."""
+
+    def __init__(self, pixels, widths=(1000, 1000, 1000), classes=10, corruption=(0.1, 0.2, 0.3)):
+        super().__init__()
+        self.corruption, self.layers = corruption, nn.ModuleList()
+        for i, o in zip([pixels, *widths], widths):
+            layer = nn.Module()
+            layer.visible_bias = nn.Parameter(torch.zeros(i))
+            layer.linear = nn.Linear(i, o)
+            nn.init.xavier_uniform_(layer.linear.weight, 4)
+            nn.init.zeros_(layer.linear.bias)
+            self.layers.append(layer)
+        self.output = nn.Linear(widths[-1], classes)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def encode(self, x, layers):
+        for layer in self.layers[:layers]:
+            x = torch.sigmoid(layer.linear(x))
+        return x
+
+    def forward(self, x):
+        return self.output(self.encode(x, len(self.layers)))
+
+    def layer_loss(self, x, k, keep=None):
+        layer, target = self.layers[k], self.encode(x, k).detach()
+        kept = torch.bernoulli(torch.full_like(target, 1 - self.corruption[k])) if keep is None else keep(target, 1 - self.corruption[k])
+        logits = torch.sigmoid(layer.linear(target * kept)) @ layer.linear.weight + layer.visible_bias
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(x)
+
+
 class Autoencoder(nn.Module):
     def __init__(self, encoder, decoder):
         super().__init__()

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/train/edit_internal.h"
 #include "models/train/images_internal.h"
+#include "models/train/score_internal.h"
 #include "models/train/use_internal.h"
 
 static const char *variant(void *context)
@@ -27,6 +29,8 @@ static bool check(void *context, const train_job *job, tl_error *why)
     if (!m->data)
         m->data = access(TRAIN_DEFAULT_DATA "/train-images-idx3-ubyte", F_OK) == 0 ? TRAIN_DEFAULT_DATA
                                                                                    : TRAIN_SYNTHETIC;
+    if (m->classifier && !m->score)
+        return tl_fail(why, "--classifier: expected --score with it");
     if (job->options.load && !train__check_uses(m, why))
         return false;
     return !m->program->check || m->program->check(m->program->context, job, why);
@@ -62,6 +66,13 @@ static bool draw(void *context, train_job *job, tl_error *why)
     return !m->program->draw || m->program->draw(m->program->context, m, why);
 }
 
+static bool finish(void *context, train_job *job, tl_error *why)
+{
+    train_images *m = context;
+    (void)job;
+    return (!m->score || train__score(m, why)) && (!m->edit || train__edit(m, why));
+}
+
 static bool use(void *context, train_job *job, tl_error *why)
 {
     (void)job;
@@ -86,6 +97,8 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
                                     "\"; else data/mnist, else synthetic digits",
                                     false};
     m.data_options[1] = (tl_option)TL_OPTIONS_END;
+    train__score_options(&m, m.extras);
+    train__edit_options(&m, m.extras);
     train__use_options(&m, m.uses);
     return train_main(argc, argv,
                       &(train_program){
@@ -93,6 +106,7 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
                           .about = p->about,
                           .options = p->options,
                           .more_options = m.data_options,
+                          .extras = m.extras,
                           .uses = m.uses,
                           .more_uses = p->uses,
                           .variant = variant,
@@ -100,6 +114,7 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
                           .check = check,
                           .build = build,
                           .draw = draw,
+                          .finish = finish,
                           .use = m.uses[0].name ? use : NULL,
                           .close = close_images,
                           .context = &m,

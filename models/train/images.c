@@ -1,10 +1,13 @@
+#define _POSIX_C_SOURCE 200809L
 #include "models/train/images_internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "tools/file.h"
 #include "tools/memory.h"
 #include "tools/text.h"
 
@@ -145,7 +148,7 @@ train_batch train_test_images(train_images *m, int64_t first, int64_t n)
 /* A model that is used needs images only to compare itself with, or for their mean and deviation. */
 static bool needs_images(const train_images *m)
 {
-    return !m->job->options.load || m->use.pixels == TRAIN_STANDARD ||
+    return !m->job->options.load || m->score || m->edit || m->use.pixels == TRAIN_STANDARD ||
            (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES));
 }
 
@@ -199,4 +202,21 @@ void train__close_images(train_images *m)
     ds_dataset_free(&m->test);
     free(m->mean);
     free(m->deviation);
+}
+
+bool train_result_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
+{
+    const train_options *o = &m->job->options;
+    const char          *slash = o->load ? strrchr(o->load, '/') : NULL;
+    struct stat          st;
+    if (!o->load)
+        return train_folder_file(&m->job->folder, name, path, size, why);
+    const int n = o->out ? snprintf(path, size, "%s/%s", o->out, name)
+                         : snprintf(path, size, "%.*s%s", slash ? (int)(slash - o->load) + 1 : 0, o->load, name);
+    if (n < 1 || (size_t)n >= size)
+        return tl_fail(why, "%.60s: the path is too long", name);
+    if (o->out && !tl_make_folder(o->out, why))
+        return false;
+    return o->overwrite || lstat(path, &st) != 0 ||
+           tl_fail_at(why, path, "is there already; --output names another file, --overwrite replaces it");
 }

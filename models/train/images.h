@@ -34,12 +34,12 @@ typedef struct train_images {
     int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
-    const char  *data, *encode, *decode, *reconstruct, *denoise, *output;
+    const char  *data, *encode, *decode, *reconstruct, *denoise, *output, *classifier;
     int64_t      generate;
-    bool         add_noise;
+    bool         add_noise, score, edit;
     ag_real     *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
     train_source training, testing;
-    tl_option    data_options[2], uses[8];
+    tl_option    data_options[2], extras[4], uses[8];
 } train_images;
 
 struct train_image_program {
@@ -58,6 +58,7 @@ struct train_image_program {
      * is NULL for images without labels. */
     ag_tensor *(*encode)(void *context, const train_batch *b);
     ag_tensor *(*decode)(void *context, ag_tensor *code);
+    bool edits; /* sums and differences of codes are codes: --edit works along directions */
     /* n codes drawn from the model's prior, for new images; NULL if it has none. */
     ag_tensor *(*sample)(void *context, ag_tape *tape, int64_t n);
     /* Adds a denoiser's noise. */
@@ -71,6 +72,10 @@ train_batch train_test_images(train_images *images, int64_t first, int64_t n);
 
 /* The job's tape, reset and set to evaluate, with the same random numbers each time. */
 ag_tape *train_image_tape(train_images *images);
+
+/* The path of a result: in the run's folder, or for --load a new file beside the model, or in --out; false if it is
+ * there already, unless --overwrite is given. */
+bool train_result_path(train_images *images, const char *name, char *path, size_t size, tl_error *why);
 
 /* Rows of pixels to the program's range, and back to 0..1, in place. */
 void train_to_range(const train_images *images, int64_t rows, ag_real *x);

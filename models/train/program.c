@@ -62,14 +62,10 @@ static void print_word(FILE *f, const char *word)
     fputc('\'', f);
 }
 
-/* The command that resumes the run; what the checkpoint does not keep is repeated. */
-static void print_resume(const train_job *job)
+/* The options of a table that were given, but for those that say where a run goes on. */
+static void print_given(const tl_option *table)
 {
-    fputs("resume with: ", stderr);
-    print_word(stderr, job->argv[0]);
-    fputs(" --resume ", stderr);
-    print_word(stderr, job->checkpoint_path);
-    for (const tl_option *o = job->around; o->name; o++) {
+    for (const tl_option *o = table; o && o->name; o++) {
         char text[64];
         if (!o->given || !strcmp(o->name, "out") || !strcmp(o->name, "resume") || !strcmp(o->name, "overwrite"))
             continue;
@@ -79,6 +75,17 @@ static void print_resume(const train_job *job)
             print_word(stderr, tl_option_text(o, text, sizeof text));
         }
     }
+}
+
+/* The command that resumes the run; what the checkpoint does not keep is repeated. */
+static void print_resume(const train_job *job)
+{
+    fputs("resume with: ", stderr);
+    print_word(stderr, job->argv[0]);
+    fputs(" --resume ", stderr);
+    print_word(stderr, job->checkpoint_path);
+    print_given(job->around);
+    print_given(job->program->extras);
     fputc('\n', stderr);
 }
 
@@ -207,7 +214,8 @@ static int train(train_job *job, tl_error *why)
         print_resume(job);
     }
     const bool kept = job->options.resume && !job->run.made && job->folder.home; /* nothing was left to do */
-    if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)))
+    if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)) ||
+        (status == TRAIN_OK && p->finish && !p->finish(p->context, job, why)))
         return TRAIN_FAILED;
     print_results(job);
     return status;

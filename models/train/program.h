@@ -26,7 +26,7 @@ typedef struct train_options {
     bool        quiet, overwrite;
 } train_options;
 
-enum { TRAIN_TABLES = 6 };
+enum { TRAIN_TABLES = 7 };
 
 typedef struct train_program train_program;
 
@@ -58,6 +58,7 @@ typedef struct train_job {
 struct train_program {
     const char *name, *about;
     tl_option  *options, *more_options; /* its own, which make a result; tables, or NULL */
+    tl_option  *extras;                 /* its own, which make none, in training and with --load; a table, or NULL */
     tl_option  *uses, *more_uses;       /* what it does with a model that is loaded; tables, or NULL */
     /* The variant's name, to be part of the default folder's; NULL, also as a result, for none. */
     const char *(*variant)(void *context);
@@ -71,6 +72,8 @@ struct train_program {
     bool (*build)(void *context, train_job *job, tl_error *why);
     /* Pictures and the like, after training, and every --draw-every epochs. NULL for none. */
     bool (*draw)(void *context, train_job *job, tl_error *why);
+    /* After the last pictures of a run that was not stopped. NULL for nothing. */
+    bool (*finish)(void *context, train_job *job, tl_error *why);
     /* What is asked of a model that was loaded. NULL: the program has no --load. */
     bool (*use)(void *context, train_job *job, tl_error *why);
     void (*close)(void *context);

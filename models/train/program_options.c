@@ -43,10 +43,10 @@ void train__shared_options(train_job *job)
     memcpy(job->around, around, sizeof around);
     if (!job->program->use) /* the last is --load */
         job->around[sizeof around / sizeof *around - 2] = (tl_option)TL_OPTIONS_END;
-    tl_option *const tables[TRAIN_TABLES] = {job->program->more_options, job->recipe,
-                                             job->program->options,      job->around,
-                                             job->program->uses,         job->program->more_uses};
-    int              n = 0;
+    tl_option *const tables[TRAIN_TABLES] = {
+        job->program->more_options, job->recipe,        job->program->options,  job->around,
+        job->program->extras,       job->program->uses, job->program->more_uses};
+    int n = 0;
     for (int i = 0; i < TRAIN_TABLES; i++)
         if (tables[i])
             job->tables[n++] = tables[i];

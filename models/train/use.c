@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "datasets/idx.h"
 #include "datasets/npy.h"
 #include "datasets/picture.h"
 #include "models/train/draw.h"
+#include "models/train/edit_internal.h"
 #include "models/train/images_internal.h"
+#include "models/train/rows_internal.h"
+#include "models/train/score_internal.h"
 #include "tools/file.h"
 #include "tools/memory.h"
 #include "tools/text.h"
@@ -61,12 +63,14 @@ void train__use_options(train_images *m, tl_option *table)
 
 bool train__check_uses(const train_images *m, tl_error *why)
 {
-    const int  asked = (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct + !!m->denoise;
+    const int asked = m->score + m->edit + (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct +
+                      !!m->denoise;
     const bool images = m->generate > 0 || m->decode || m->reconstruct || m->denoise;
-    char       names[100] = "";
-    for (const tl_option *o = m->uses; o->name && asked != 1; o++)
-        if (strcmp(o->name, "output") && strcmp(o->name, "add-noise"))
-            snprintf(names + strlen(names), sizeof names - strlen(names), "%s--%s", *names ? ", " : "", o->name);
+    char       names[160] = "";
+    for (int i = 0; i < 2; i++)
+        for (const tl_option *o = i ? m->extras : m->uses; o->name && asked != 1; o++)
+            if (strcmp(o->name, "output") && strcmp(o->name, "add-noise") && strcmp(o->name, "classifier"))
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s--%s", *names ? ", " : "", o->name);
     if (asked != 1)
         return tl_fail(why, "--load: expected one of %s with it", names);
     if (m->add_noise && !m->denoise)
@@ -74,68 +78,6 @@ bool train__check_uses(const train_images *m, tl_error *why)
     if (!m->output || tl_ends_with(m->output, ".npy") || (images && tl_ends_with(m->output, ".png")))
         return true;
     return tl_fail(why, "--output %s: expected a name that ends in .npy%s", m->output, images ? " or .png" : "");
-}
-
-/* ---- Rows of numbers on their way through the model. ---- */
-
-typedef struct table {
-    int64_t        rows, width;
-    ag_real       *at;
-    const uint8_t *labels; /* of each row, not owned; NULL for none */
-} table;
-
-static bool table_init(table *t, int64_t rows, int64_t width, tl_error *why)
-{
-    *t = (table){rows, width, tl_array(rows, width, sizeof *t->at), NULL};
-    return t->at || tl_fail(why, "out of memory for %lld x %lld numbers", (long long)rows, (long long)width);
-}
-
-typedef ag_tensor *pass_fn(const train_image_program *p, const train_batch *b);
-
-static ag_tensor *encode_batch(const train_image_program *p, const train_batch *b)
-{
-    return p->encode(p->context, b);
-}
-
-static ag_tensor *decode_batch(const train_image_program *p, const train_batch *b)
-{
-    return p->decode(p->context, b->x);
-}
-
-static ag_tensor *corrupt_batch(const train_image_program *p, const train_batch *b)
-{
-    return p->corrupt(p->context, b->x);
-}
-
-static train_batch take_rows(ag_tape *tape, const table *from, int64_t first, int64_t n)
-{
-    train_batch b = {n, ag_input(tape, AG_SHAPE(n, from->width), from->at + first * from->width), NULL};
-    if (from->labels)
-        b.y = ag_zeros(tape, AG_SHAPE(n));
-    for (int64_t i = 0; b.y && i < n && !ag_error(tape); i++)
-        b.y->data[i] = from->labels[first + i];
-    return b;
-}
-
-/* Rows through a function of the model, a batch at a time. They keep their labels. */
-static bool map_rows(train_images *m, pass_fn *f, const table *from, table *to, tl_error *why)
-{
-    const int64_t batch = m->job->options.batch;
-    *to = (table){0};
-    ag_tape *tape = train_image_tape(m);
-    for (int64_t i = 0; i < from->rows; i += batch) {
-        int64_t n = from->rows - i < batch ? from->rows - i : batch;
-        ag_tape_reset(tape);
-        train_batch b = take_rows(tape, from, i, n);
-        ag_tensor  *y = f(m->program, &b);
-        if (ag_error(tape))
-            return tl_fail(why, "%s", ag_error(tape));
-        if (i == 0 && !table_init(to, from->rows, ag_numel(&y->shape) / n, why))
-            return false;
-        memcpy(to->at + i * to->width, y->data, (size_t)(n * to->width) * sizeof *to->at);
-    }
-    to->labels = from->labels;
-    return true;
 }
 
 /* ---- Reading. ---- */
@@ -146,7 +88,8 @@ static bool wrong_size(const train_images *m, const char *path, int64_t numbers,
                       (long long)m->height, (long long)m->width);
 }
 
-static bool parse_npy(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
+static bool parse_npy(const train_images *m, const void *bytes, size_t n, const char *path, train_table *t,
+                      tl_error *why)
 {
     ds_npy        a;
     const int64_t size = m->height * m->width;
@@ -154,53 +97,44 @@ static bool parse_npy(const train_images *m, const void *bytes, size_t n, const 
         return false;
     const int64_t rows = a.rank > 0 ? a.dim[0] : 1;
     bool          ok = a.rank > 1 && a.count == rows * size;
-    ok = ok ? table_init(t, rows, size, why) : wrong_size(m, path, a.count / rows, why);
+    ok = ok ? train__table_init(t, rows, size, why) : wrong_size(m, path, a.count / rows, why);
     if (ok)
         memcpy(t->at, a.data, (size_t)a.count * sizeof *t->at);
     ds_npy_free(&a);
     return ok;
 }
 
-static bool parse_idx(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
+static bool parse_idx(const train_images *m, const void *bytes, size_t n, const char *path, train_table *t,
+                      tl_error *why)
 {
     ds_idx        a;
     const int64_t size = m->height * m->width;
     if (!ds_idx_parse(bytes, n, path, 3, &a, why))
         return false;
     const int64_t rows = a.dim[0], image = a.dim[1] * a.dim[2];
-    bool          ok = image == size ? table_init(t, rows, size, why) : wrong_size(m, path, image, why);
+    bool          ok = image == size ? train__table_init(t, rows, size, why) : wrong_size(m, path, image, why);
     for (int64_t i = 0; ok && i < rows * size; i++)
         t->at[i] = (ag_real)a.data[i] / 255;
     free(a.data);
     return ok;
 }
 
-static bool parse_picture(const train_images *m, const void *bytes, size_t n, const char *path, table *t, tl_error *why)
+static bool parse_picture(const train_images *m, const void *bytes, size_t n, const char *path, train_table *t,
+                          tl_error *why)
 {
     ds_picture p;
     tl_error   reason;
     if (!ds_picture_parse(bytes, n, path, &p, why))
         return false;
-    bool ok = table_init(t, 1, m->height * m->width, why) &&
+    bool ok = train__table_init(t, 1, m->height * m->width, why) &&
               (ds_picture_to_digit(&p, m->height, m->width, t->at, &reason) ||
                tl_fail_at(why, path, "%s", reason.text));
     ds_picture_free(&p);
     return ok;
 }
 
-static bool read_test(const train_images *m, int64_t most, table *t, tl_error *why)
-{
-    const int64_t n = m->test.count < most ? m->test.count : most, size = m->height * m->width;
-    if (!table_init(t, n, size, why))
-        return false;
-    for (int64_t i = 0; i < n * size; i++)
-        t->at[i] = (ag_real)m->test.pixels[i] / 255;
-    t->labels = m->test.labels;
-    return true;
-}
-
 /* Images from a file of any kind, told by its first bytes, in the program's range. */
-static bool read_images(const train_images *m, const char *path, table *t, tl_error *why)
+static bool read_images(const train_images *m, const char *path, train_table *t, tl_error *why)
 {
     size_t   n = 0;
     uint8_t *bytes = tl_read_file(path, &n, why);
@@ -215,7 +149,7 @@ static bool read_images(const train_images *m, const char *path, table *t, tl_er
     return ok;
 }
 
-static bool read_codes(const train_images *m, const char *path, table *t, tl_error *why)
+static bool read_codes(const train_images *m, const char *path, train_table *t, tl_error *why)
 {
     ds_npy npy;
     if (!ds_npy_read(path, &npy, why))
@@ -227,30 +161,22 @@ static bool read_codes(const train_images *m, const char *path, table *t, tl_err
         ds_npy_free(&npy);
         return false;
     }
-    *t = (table){rows, m->code, npy.data, NULL};
+    *t = (train_table){rows, m->code, npy.data, NULL};
     return true;
 }
 
 /* ---- Writing. ---- */
 
-/* Where a result goes: --output; else a file beside the model, which is not replaced unless that is asked for. */
-static bool output_path(const train_images *m, const char *name, char *path, size_t size, tl_error *why)
+/* --output, which may be there already; else a file beside the model. */
+static bool output_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
-    const train_options *o = &m->job->options;
-    const char          *slash = strrchr(o->load, '/'), *folder = o->out ? o->out : slash ? o->load : ".";
-    const int            length = o->out || !slash ? (int)strlen(folder) : (int)(slash - o->load);
-    struct stat          st;
-    int n = m->output ? snprintf(path, size, "%s", m->output) : snprintf(path, size, "%.*s/%s", length, folder, name);
-    if (n < 1 || (size_t)n >= size)
-        return tl_fail(why, "--output: the path is too long");
-    if (!m->output && o->out && !tl_make_folder(o->out, why))
-        return false;
-    if (!m->output && !o->overwrite && lstat(path, &st) == 0)
-        return tl_fail_at(why, path, "is there already; --output names another file, --overwrite replaces it");
-    return true;
+    if (!m->output)
+        return train_result_path(m, name, path, size, why);
+    const int n = snprintf(path, size, "%s", m->output);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "--output: the path is too long");
 }
 
-static bool write_npy(const train_images *m, const char *path, const table *t, bool images, tl_error *why)
+static bool write_npy(const train_images *m, const char *path, const train_table *t, bool images, tl_error *why)
 {
     const int64_t flat[] = {t->rows, t->width}, square[] = {t->rows, m->height, m->width};
     tl_output     f;
@@ -270,7 +196,7 @@ static bool tell(const train_images *m, bool ok, const char *path)
 }
 
 /* Images (0..1), the second kind below the first in a picture; as numbers, only the last kind. */
-static bool write_images(train_images *m, const char *name, int kinds, const table *t, tl_error *why)
+static bool write_images(train_images *m, const char *name, int kinds, const train_table *t, tl_error *why)
 {
     char path[4200];
     if (!output_path(m, name, path, sizeof path, why))
@@ -283,10 +209,10 @@ static bool write_images(train_images *m, const char *name, int kinds, const tab
 
 /* ---- What is asked. ---- */
 
-static bool decode_to(train_images *m, const table *codes, const char *name, tl_error *why)
+static bool decode_to(train_images *m, const train_table *codes, const char *name, tl_error *why)
 {
-    table images = {0};
-    bool  ok = map_rows(m, decode_batch, codes, &images, why);
+    train_table images = {0};
+    bool        ok = train__decode(m, codes, &images, why);
     if (ok)
         train_to_unit(m, images.rows, images.at);
     ok = ok && write_images(m, name, 1, &images, why);
@@ -296,35 +222,26 @@ static bool decode_to(train_images *m, const table *codes, const char *name, tl_
 
 static bool generate(train_images *m, tl_error *why)
 {
-    table      codes;
-    ag_tensor *drawn = m->program->sample(m->program->context, train_image_tape(m), m->generate);
-    if (ag_tensor_error(drawn))
-        return tl_fail(why, "%s", ag_tensor_error(drawn));
-    if (ag_numel(&drawn->shape) != m->generate * m->code)
-        return tl_fail(why, "--generate: codes %s, expected %lld of %lld numbers", AG_STR(&drawn->shape),
-                       (long long)m->generate, (long long)m->code);
-    if (!table_init(&codes, m->generate, m->code, why))
-        return false;
-    memcpy(codes.at, drawn->data, (size_t)(codes.rows * codes.width) * sizeof *codes.at);
-    bool ok = decode_to(m, &codes, "generated.png", why);
+    train_table codes;
+    const bool  ok = train__sample(m, m->generate, &codes, why) && decode_to(m, &codes, "generated.png", why);
     free(codes.at);
     return ok;
 }
 
 static bool decode(train_images *m, tl_error *why)
 {
-    table codes = {0};
-    bool  ok = read_codes(m, m->decode, &codes, why) && decode_to(m, &codes, "decoded.npy", why);
+    train_table codes = {0};
+    bool        ok = read_codes(m, m->decode, &codes, why) && decode_to(m, &codes, "decoded.npy", why);
     free(codes.at);
     return ok;
 }
 
 static bool encode(train_images *m, tl_error *why)
 {
-    char  path[4200];
-    table images = {0}, codes = {0};
-    bool  ok = output_path(m, "codes.npy", path, sizeof path, why) && read_images(m, m->encode, &images, why) &&
-              map_rows(m, encode_batch, &images, &codes, why) && tell(m, write_npy(m, path, &codes, false, why), path);
+    char        path[4200];
+    train_table images = {0}, codes = {0};
+    bool        ok = output_path(m, "codes.npy", path, sizeof path, why) && read_images(m, m->encode, &images, why) &&
+              train__encode(m, &images, &codes, why) && tell(m, write_npy(m, path, &codes, false, why), path);
     free(images.at);
     free(codes.at);
     return ok;
@@ -333,16 +250,17 @@ static bool encode(train_images *m, tl_error *why)
 /* What goes in above what comes out. As .npy, what comes out, for all test images. */
 static bool reconstruct(train_images *m, const char *from, const char *name, bool corrupt, tl_error *why)
 {
-    const bool all = m->output && tl_ends_with(m->output, ".npy"), test = !strcmp(from, TRAIN_TEST_IMAGES);
-    table      t[2] = {{0}, {0}}, noisy = {0}, codes = {0};
-    bool       ok = test ? read_test(m, all ? INT64_MAX : SHOWN, &t[0], why) : read_images(m, from, &t[0], why);
+    const bool  all = m->output && tl_ends_with(m->output, ".npy"), test = !strcmp(from, TRAIN_TEST_IMAGES);
+    train_table t[2] = {{0}, {0}}, noisy = {0}, codes = {0};
+    bool        ok = test ? train__unit_images(&m->test, all ? INT64_MAX : SHOWN, &t[0], why)
+                          : read_images(m, from, &t[0], why);
     if (ok && test)
         train_to_range(m, t[0].rows, t[0].at);
-    if (ok && corrupt && (ok = map_rows(m, corrupt_batch, &t[0], &noisy, why))) {
+    if (ok && corrupt && (ok = train__corrupt(m, &t[0], &noisy, why))) {
         free(t[0].at);
         t[0] = noisy;
     }
-    ok = ok && map_rows(m, encode_batch, &t[0], &codes, why) && map_rows(m, decode_batch, &codes, &t[1], why);
+    ok = ok && train__encode(m, &t[0], &codes, why) && train__decode(m, &codes, &t[1], why);
     if (ok) {
         train_to_unit(m, t[0].rows, t[0].at);
         train_to_unit(m, t[1].rows, t[1].at);
@@ -356,6 +274,10 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
 
 bool train__use_model(train_images *m, tl_error *why)
 {
+    if (m->score)
+        return train__score(m, why);
+    if (m->edit)
+        return train__edit(m, why);
     if (m->encode)
         return encode(m, why);
     if (m->decode)

@@ -1,4 +1,4 @@
-"""Makes tests/golden/training.txt: the losses of 100 steps of seven models in PyTorch, in double, from the weights, batches and
+"""Makes tests/golden/training.txt: the losses of 100 steps of nine models in PyTorch, in double, from the weights, batches and
 noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
@@ -22,9 +22,8 @@ def values(n, k):
     return (torch.arange(n) * 7919 + 1301 * k) % 10007 / 10007 * 2 - 1
 
 
-def philox_normal(seed, draw, n):
-    """Draw `draw` of hourglass's generator: Philox 4x32-10, groups of 16 blocks, Box-Muller on words 0, 1 and 2, 3."""
-    groups = (n + 63) // 64
+def philox(seed, draw, groups):
+    """Draw `draw` of hourglass's generator: Philox 4x32-10, groups of 16 blocks; four arrays of numbers in 0..1."""
     block = np.arange(groups * 16, dtype=np.uint64)
     w = [block & 0xFFFFFFFF, block >> np.uint64(32), np.full_like(block, draw & 0xFFFFFFFF), np.full_like(block, draw >> 32)]
     k0, k1 = seed & 0xFFFFFFFF, seed >> 32
@@ -33,12 +32,25 @@ def philox_normal(seed, draw, n):
         w = [(q >> np.uint64(32)) ^ w[1] ^ np.uint64(k0), q & np.uint64(0xFFFFFFFF),
              (p >> np.uint64(32)) ^ w[3] ^ np.uint64(k1), p & np.uint64(0xFFFFFFFF)]
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    u = [(x >> np.uint64(8)).astype(np.float64) / 2 ** 24 for x in w]
+    return [(x >> np.uint64(8)).astype(np.float64).reshape(groups, 16) / 2 ** 24 for x in w]
+
+
+def flat(parts, n):
+    return torch.from_numpy(np.stack(parts, 1).reshape(-1)[:n])
+
+
+def philox_uniform(seed, draw, n):
+    return flat(philox(seed, draw, (n + 63) // 64), n)
+
+
+def philox_normal(seed, draw, n):
+    """Box-Muller on words 0, 1 and 2, 3."""
+    u = philox(seed, draw, (n + 63) // 64)
     parts = []
     for a, b in ((u[0], u[1]), (u[2], u[3])):
         r = np.sqrt(-2 * np.log(1 - a))
         parts += [r * np.cos(2 * np.pi * b), r * np.sin(2 * np.pi * b)]
-    return torch.from_numpy(np.stack([p.reshape(groups, 16) for p in parts], 1).reshape(-1)[:n])
+    return flat(parts, n)
 
 
 def noise(draw):
@@ -111,3 +123,30 @@ for t in range(STEPS):
     z = philox_normal(SEED, t, BATCH * 8).reshape(BATCH, 8)
     print(make_step(adams[0], model.reconstruction(x)), make_step(adams[1], model.judge(x, y, z)),
           make_step(adams[2], model.deceive(x, y)))
+
+# Three losses a step: of the encoder, the discriminator, the decoder; 1, 2 and 2 draws of noise.
+model = zoo.VaeGan(784, 32, 8)
+set_values(model)
+parts = [model.encoder, model.discriminator, model.decoder]
+rules = [torch.optim.RMSprop(part.parameters(), lr=1e-3, alpha=0.75) for part in parts]
+print("workload k")
+for t in range(STEPS):
+    draws = iter(range(5 * t, 5 * t + 5))
+    next_noise = lambda mu: noise(next(draws))(mu)
+    x = images(t)
+    print(make_step(rules[0], model.encoder_loss(x, next_noise)), make_step(rules[1], model.discriminator_loss(x, next_noise)),
+          make_step(rules[2], model.decoder_loss(x, 0.01, next_noise)))
+
+# A quarter of the steps for each layer, then for all of them as a classifier.
+model = zoo.StackedAe(784, (40, 30, 20))
+set_values(model)
+keep = lambda t: lambda x, p: (philox_uniform(SEED, t, x.numel()) < p).to(x).reshape(x.shape)
+layers = [torch.optim.SGD(layer.parameters(), lr=0.01) for layer in model.layers]
+fine = torch.optim.SGD(model.parameters(), lr=0.1)
+print("workload m")
+for t in range(STEPS):
+    k = t * 4 // STEPS
+    if k < 3:
+        print(make_step(layers[k], model.layer_loss(images(t), k, keep(t))))
+    else:
+        print(make_step(fine, F.cross_entropy(model(images(t)), (torch.arange(BATCH) + t) % 10)))

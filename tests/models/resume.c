@@ -82,13 +82,13 @@ Test(resume, in_the_middle_of_an_epoch)
     char                     options[512], whole[64];
     make_data();
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        snprintf(options, sizeof options, "%s --quiet --steps 13 --out %s/whole", runs[i][1], folder);
+        snprintf(options, sizeof options, "%s --quiet --batch 16 --steps 7 --out %s/whole", runs[i][1], folder);
         cr_assert(run_program(runs[i][0], "", options) == 0, "%s", output);
         snprintf(whole, sizeof whole, "%s", last_line());
-        snprintf(options, sizeof options, "%s --quiet --steps 8 --out %s/part", runs[i][1], folder);
+        snprintf(options, sizeof options, "%s --quiet --batch 16 --steps 4 --out %s/part", runs[i][1], folder);
         cr_assert(run_program(runs[i][0], "", options) == 0 && strcmp(last_line(), whole) != 0, "%s", output);
-        snprintf(options, sizeof options, "--quiet --steps 13 --out %s/part --resume %s/part/checkpoint.safetensors",
-                 folder, folder);
+        snprintf(options, sizeof options,
+                 "--quiet --batch 16 --steps 7 --out %s/part --resume %s/part/checkpoint.safetensors", folder, folder);
         for (int again = 0; again < 2; again++) { /* the second time there is nothing left to do */
             cr_assert(run_program(runs[i][0], "", options) == 0 && !strcmp(last_line(), whole),
                       "%s %s: %s, expected %s", runs[i][0], runs[i][1], output, whole);

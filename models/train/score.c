@@ -1,0 +1,127 @@
+#include "models/train/score_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/classifier.h"
+#include "models/train/kid.h"
+#include "models/train/rows_internal.h"
+#include "tools/file.h"
+#include "tools/text.h"
+
+void train__score_options(train_images *m, tl_option *table)
+{
+    const tl_option options[TRAIN_SCORES] = {
+        {"score", TL_FLAG, &m->score, 0, 0, NULL,
+         "compare new images with the test images: kernel inception distance, after training or with --load", false},
+        {"classifier", TL_TEXT, &m->classifier, 0, 0, "FILE",
+         "with --score: the classifier whose features are compared; trained if it is not there; else "
+         "classifier.safetensors beside the model",
+         false},
+        TL_OPTIONS_END,
+    };
+    if (m->program->decode && m->program->sample)
+        memcpy(table, options, sizeof options);
+    else
+        table[0] = options[TRAIN_SCORES - 1];
+}
+
+/* ---- Features. ---- */
+
+static ag_tensor *features(void *classifier, const train_batch *b)
+{
+    return train_classifier_features(classifier, b->x);
+}
+
+static bool test_features(train_images *m, train_classifier *c, train_table *to, tl_error *why)
+{
+    train_table images;
+    const bool  ok = train__unit_images(&m->test, INT64_MAX, &images, why) &&
+                    train__map_rows(m, features, c, &images, to, why);
+    free(images.at);
+    return ok;
+}
+
+/* Of as many new images as there are test images. */
+static bool sample_features(train_images *m, train_classifier *c, train_table *to, tl_error *why)
+{
+    train_table codes, images = {0};
+    bool        ok = train__sample(m, m->test.count, &codes, why) && train__decode(m, &codes, &images, why);
+    if (ok)
+        train_to_unit(m, images.rows, images.at);
+    ok = ok && train__map_rows(m, features, c, &images, to, why);
+    free(codes.at);
+    free(images.at);
+    return ok;
+}
+
+/* ---- The score. ---- */
+
+/* Beside the model: in the run's folder, or where the model was loaded from. */
+static bool classifier_path(train_images *m, char *path, size_t size, tl_error *why)
+{
+    const char *load = m->job->options.load, *slash = load ? strrchr(load, '/') : NULL;
+    if (!load && !m->classifier)
+        return train_folder_file(&m->job->folder, "classifier.safetensors", path, size, why);
+    const int length = m->classifier ? snprintf(path, size, "%s", m->classifier)
+                                     : snprintf(path, size, "%.*sclassifier.safetensors",
+                                                slash ? (int)(slash - load) + 1 : 0, load);
+    return (length > 0 && (size_t)length < size) || tl_fail(why, "--classifier: the path is too long");
+}
+
+typedef struct score {
+    double kid, halves; /* of the samples; of the two halves of the test images, to compare with */
+    double accuracy;    /* of the classifier */
+} score;
+
+static bool write_score(train_images *m, const score *s, tl_error *why)
+{
+    char      path[4200];
+    tl_output out;
+    if (m->job->options.load)
+        return true;
+    if (!train_folder_file(&m->job->folder, "score.csv", path, sizeof path, why) || !tl_output_open(&out, path, why))
+        return false;
+    fputs("kid,kid_of_test_halves,classifier_accuracy\n", out.stream);
+    fprintf(out.stream, "%s,%s,", TL_NUMBER(s->kid, 6), TL_NUMBER(s->halves, 6));
+    fprintf(out.stream, "%s\n", TL_NUMBER(s->accuracy, 6));
+    return tl_output_close(&out, why);
+}
+
+/* Between every other test image and the rest: MNIST's first five thousand are easier than its last. */
+static double kid_of_halves(const train_table *test, ag_real *room)
+{
+    const int64_t half = test->rows / 2;
+    for (int64_t i = 0; i < 2 * half; i++)
+        memcpy(room + (i % 2 * half + i / 2) * TRAIN_FEATURES, test->at + i * TRAIN_FEATURES,
+               TRAIN_FEATURES * sizeof *room);
+    return train_kid(TRAIN_FEATURES, half, room, half, room + half * TRAIN_FEATURES);
+}
+
+static bool compare(train_images *m, train_classifier *c, tl_error *why)
+{
+    train_table test = {0}, samples = {0};
+    bool        ok = test_features(m, c, &test, why) && sample_features(m, c, &samples, why);
+    if (ok) {
+        const double kid = train_kid(TRAIN_FEATURES, test.rows, test.at, samples.rows, samples.at);
+        const score  s = {kid, kid_of_halves(&test, samples.at), c->accuracy};
+        if (!m->job->options.quiet || m->job->options.load) {
+            printf("sample score (KID) %s; two halves of the test images: ", TL_NUMBER(s.kid, 4));
+            printf("%s; the classifier's accuracy: %s\n", TL_NUMBER(s.halves, 2), TL_NUMBER(s.accuracy, 4));
+        }
+        ok = write_score(m, &s, why);
+    }
+    free(test.at);
+    free(samples.at);
+    return ok;
+}
+
+bool train__score(train_images *m, tl_error *why)
+{
+    char              path[4200];
+    train_classifier *c = classifier_path(m, path, sizeof path, why) ? train_classifier_open(m, path, why) : NULL;
+    const bool        ok = c && compare(m, c, why);
+    nn_module_free(c ? &c->base : NULL);
+    return ok;
+}

@@ -1,0 +1,60 @@
+/* A variational autoencoder whose decoder is also a GAN's generator, and whose error is measured in what the
+ * discriminator sees, not in pixels. Larsen, Sonderby, Larochelle, Winther: "Autoencoding beyond pixels using a learned
+ * similarity metric", 2016. */
+#ifndef MODELS_VAE_GAN_H
+#define MODELS_VAE_GAN_H
+
+#include "models/vae.h"
+
+typedef struct vae_gan_config {
+    int64_t input, hidden, latent;
+} vae_gan_config;
+
+/* Each part has two blocks of Linear, BatchNorm1d and ReLU, `hidden` wide. */
+typedef struct vae_gan {
+    nn_module      base;
+    vae_gan_config config;
+    nn_module     *encoder; /* of the next three */
+    nn_module     *body, *mu, *logvar;
+    nn_module     *decoder;       /* to logits */
+    nn_module     *discriminator; /* of the next two */
+    nn_module     *features, *verdict;
+} vae_gan;
+
+/* Without values. NULL when memory runs out; nn_error tells anything else. */
+vae_gan *vae_gan_new(vae_gan_config config);
+
+vae_code   vae_gan_encode(vae_gan *m, ag_tensor *x); /* x (N, input) in 0..1 */
+ag_tensor *vae_gan_decode(vae_gan *m, ag_tensor *z); /* z (N, latent); images (N, input) in 0..1 */
+
+/* The three losses of a step, each of a pass of its own, sums over the batch of images x:
+ *
+ *     part            minimises                                               reached by no gradient of
+ *     encoder         KL term + error of the features                         the adversary
+ *     discriminator   its binary cross entropy, half of it on real images,    the error of the features
+ *                     a quarter on reconstructions, a quarter on samples
+ *     decoder         weight * error of the features + (1 - weight) *         the KL term
+ *                     the log-likelihood of being found out
+ *
+ * The error of the features is half the squared distance between those of x and of its reconstruction. Reconstructions,
+ * samples and x go through the discriminator as one batch: that is what its batch norm sees. */
+typedef struct vae_gan_losses {
+    ag_tensor *encoder, *kld, *error;
+} vae_gan_losses;
+
+typedef struct vae_gan_verdict {
+    ag_tensor *discriminator, *real, *fake; /* the last two: mean cross entropies on real and on made images */
+} vae_gan_verdict;
+
+vae_gan_losses  vae_gan_encoder_loss(vae_gan *m, ag_tensor *x);
+vae_gan_verdict vae_gan_discriminator_loss(vae_gan *m, ag_tensor *x);
+ag_tensor      *vae_gan_decoder_loss(vae_gan *m, ag_tensor *x, double weight);
+
+/* Whether the discriminator, and the decoder, make their step: the one that is too far ahead of the other waits, and
+ * none of them if it would be both. The authors' code: equilibrium 0.68, margin 0.35. */
+typedef struct vae_gan_balance {
+    bool discriminator, decoder;
+} vae_gan_balance;
+vae_gan_balance vae_gan_balance_of(double real, double fake);
+
+#endif

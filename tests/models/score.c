@@ -1,0 +1,94 @@
+/* The sample score: its number against NumPy's, and --score of the programs. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/train/kid.h"
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+/* Numbers that NumPy makes, too: value(i, k) = (7919 i + 1301 k) mod 10007 / 10007 * 2 - 1. */
+static ag_real *rows(int64_t n, int64_t width, int64_t k, double scale, double shift)
+{
+    ag_real *x = malloc((size_t)(n * width) * sizeof *x);
+    for (int64_t i = 0; i < n * width; i++)
+        x[i] = (ag_real)(((double)((i * 7919 + 1301 * k) % 10007) / 10007 * 2 - 1) * scale + shift);
+    return x;
+}
+
+/* By NumPy, in double: k = (a @ b.T / d + 1) ** 3; the sums of k without its diagonal, and the mean of all. */
+Test(kid, equals_numpy)
+{
+    enum { WIDTH = 13, N = 1200, M = 700 };
+    ag_real *x = rows(N, WIDTH, 1, 1, 0), *y = rows(M, WIDTH, 2, 1.5, 0.25);
+    cr_expect(fabs(train_kid(WIDTH, N, x, M, y) - 0.354550371921) < 1e-6);
+    cr_expect(fabs(train_kid(WIDTH, N / 2, x, N / 2, x + N / 2 * WIDTH) + 0.00410971098534) < 1e-6);
+    free(x);
+    free(y);
+}
+
+Test(kid, bad_input)
+{
+    ag_real x[4] = {1, 2, 3, 4};
+    cr_expect(isnan(train_kid(2, 1, x, 2, x)) && isnan(train_kid(2, 2, x, 1, x)) && isnan(train_kid(0, 2, x, 2, x)));
+    cr_expect(isnan(train_kid(2, 2, NULL, 2, x)) && isnan(train_kid(2, 2, x, 2, NULL)));
+    cr_expect(isnan(train_kid(2, -2, x, 2, x)));
+}
+
+#ifndef AG_DOUBLE
+/* The number that the program printed. */
+static double printed(void)
+{
+    const char *at = strstr(output, "sample score (KID) ");
+    return at ? atof(at + 19) : NAN;
+}
+
+Test(score, trained_once_and_the_same_again)
+{
+    char options[1024];
+    make_data();
+    snprintf(options, sizeof options, "--hidden 24 --epochs 1 --score --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0 && strstr(output, "training the classifier"), "%s", output);
+    cr_assert(file_is_there("run/score.csv") && file_is_there("run/classifier.safetensors"));
+    const double first = printed();
+    cr_assert(isfinite(first) && first > 0, "%s", output);
+    snprintf(options, sizeof options, "--score --load %s/run/model.safetensors", folder);
+    cr_assert(run_program("vae_mnist", "HOURGLASS_THREADS=1", options) == 0, "%s", output);
+    cr_expect(printed() == first && !strstr(output, "training the classifier"), "%s", output);
+    snprintf(options, sizeof options, "--score --load %s/run/model.safetensors --classifier %s/run/model.safetensors",
+             folder, folder);
+    cr_assert(run_program("vae_mnist", "", options) == 1, "%s", output);
+    cr_expect(strstr(output, "run/model.safetensors: is not the classifier of a sample score: "), "%s", output);
+}
+
+Test(score, refuses)
+{
+    char options[512];
+    make_data();
+    snprintf(options, sizeof options, "--hidden 24 --steps 1 --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0);
+    snprintf(options, sizeof options, "--load %s/run/model.safetensors", folder);
+    cr_expect(run_program("vae_mnist", "", options) == 2 && strstr(output, "--reconstruct, --score, --edit with it"),
+              "%s", output);
+    snprintf(options, sizeof options, "--hidden 24 --steps 1 --score --classifier /proc/none --out %s/run2", folder);
+    cr_expect(run_program("vae_mnist", "", options) == 1 && strstr(output, "vae_mnist: /proc/none: "), "%s", output);
+}
+
+/* Programs whose pixels are -1..1, whose codes hold labels, whose prior is not N(0, 1). */
+Test(score, of_every_program_that_samples)
+{
+    static const char *const runs[][2] = {{"cvae_mnist", "--hidden 24"},
+                                          {"vae_gan_mnist", "--hidden 24"},
+                                          {"vae_mnist", "--variant conv"},
+                                          {"adversarial_ae_mnist", "--hidden 24 --prior mixture"}};
+    char                     options[1024];
+    make_data();
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        snprintf(options, sizeof options, "%s --steps 2 --score --classifier %s/shared.safetensors --out %s/run%d",
+                 runs[i][1], folder, folder, (int)i);
+        cr_assert(run_program(runs[i][0], "", options) == 0 && isfinite(printed()), "%s", output);
+        cr_expect(!strstr(output, "training the classifier") == (i > 0), "%s", output);
+    }
+}
+#endif
