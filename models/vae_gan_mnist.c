@@ -1,4 +1,5 @@
 /* Trains a VAE-GAN on images of digits and draws what it makes of them. */
+#include <stdlib.h>
 #include "models/train/draw.h"
 #include "models/train/image_program.h"
 #include "models/vae_gan.h"
@@ -75,7 +76,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     static const char *const names[] = {"encoder", "discriminator", "decoder"};
     gan_program             *p = context;
     nn_rmsprop_options       rmsprop = nn_rmsprop_defaults(m->job->options.lr);
-    rmsprop.alpha = 0.75;
+    rmsprop.alpha = getenv("AL") ? atof(getenv("AL")) : 0.75;
     m->code = p->latent;
     p->model = vae_gan_new((vae_gan_config){m->height * m->width, p->hidden, p->latent});
     m->job->plan.model = (nn_module *)p->model;

@@ -1,12 +1,14 @@
 #include "tools/png.h"
 
-#define STORED_MOST 65535 /* bytes of a stored block */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/deflate.h"
 
 /* A chunk being written: its checksum grows with it. */
 typedef struct png {
     FILE    *file;
     uint32_t crc;
-    uint32_t sum1, sum2; /* Adler-32 of the image data */
 } png;
 
 static void put(png *p, const uint8_t *bytes, size_t n)
@@ -36,47 +38,32 @@ static void end_chunk(png *p)
     put_number(p, p->crc ^ 0xffffffffu);
 }
 
-static void put_data(png *p, const uint8_t *bytes, size_t n)
+/* The rows of an image, each after the byte of its filter: 0, none. */
+static uint8_t *filtered(const uint8_t *pixels, size_t row, size_t height)
 {
-    for (size_t i = 0; i < n; i++) {
-        p->sum1 = (p->sum1 + bytes[i]) % 65521;
-        p->sum2 = (p->sum2 + p->sum1) % 65521;
+    uint8_t *all = malloc((row + 1) * height);
+    for (size_t y = 0; all && y < height; y++) {
+        all[y * (row + 1)] = 0;
+        memcpy(all + y * (row + 1) + 1, pixels + y * row, row);
     }
-    put(p, bytes, n);
+    return all;
 }
 
-/* One row of the image is a filter byte of 0 and its pixels: at least one stored block. */
-static void put_row(png *p, const uint8_t *row, size_t n, bool last_row)
+/* An image as a chunk: IDAT, or for later frames fdAT, which begins with a number. False when memory runs out. */
+static bool put_pixels(png *p, const uint8_t *pixels, size_t row, size_t height, const uint32_t *number)
 {
-    for (size_t at = 0, length; at < n + 1; at += length) {
-        length = n + 1 - at < STORED_MOST ? n + 1 - at : STORED_MOST;
-        bool last = last_row && at + length == n + 1;
-        put(p, (uint8_t[]){last, (uint8_t)length, (uint8_t)(length >> 8), (uint8_t)~length, (uint8_t)(~length >> 8)},
-            5);
-        if (at == 0) {
-            put_data(p, (uint8_t[]){0}, 1);
-            put_data(p, row, length - 1);
-        } else {
-            put_data(p, row + at - 1, length);
-        }
-    }
-}
-
-/* An image as a chunk: IDAT, or for later frames fdAT, which begins with a number. */
-static void put_pixels(png *p, const uint8_t *pixels, uint32_t width, uint32_t height, int channels,
-                       const uint32_t *number)
-{
-    const size_t row = (size_t)width * (size_t)channels, blocks = row / STORED_MOST + 1;
-    p->sum1 = 1;
-    p->sum2 = 0;
-    begin_chunk(p, number ? "fdAT" : "IDAT", (uint32_t)(2 + height * (row + 1 + 5 * blocks) + 4 + (number ? 4 : 0)));
+    size_t   size = 0;
+    uint8_t *rows = filtered(pixels, row, height), *data = rows ? tl_zlib(rows, (row + 1) * height, &size) : NULL;
+    free(rows);
+    if (!data)
+        return false;
+    begin_chunk(p, number ? "fdAT" : "IDAT", (uint32_t)(size + (number ? 4 : 0)));
     if (number)
         put_number(p, *number);
-    put(p, (uint8_t[]){0x78, 0x01}, 2);
-    for (uint32_t y = 0; y < height; y++)
-        put_row(p, pixels + y * row, row, y == height - 1);
-    put_number(p, p->sum2 << 16 | p->sum1);
+    put(p, data, size);
     end_chunk(p);
+    free(data);
+    return true;
 }
 
 static void put_header(png *p, uint32_t width, uint32_t height, int channels)
@@ -108,9 +95,9 @@ bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t heig
         return false;
     png p = {.file = file};
     put_header(&p, (uint32_t)width, (uint32_t)height, channels);
-    put_pixels(&p, pixels, (uint32_t)width, (uint32_t)height, channels, NULL);
+    const bool ok = put_pixels(&p, pixels, (size_t)(width * channels), (size_t)height, NULL);
     put_end(&p);
-    return !ferror(file);
+    return ok && !ferror(file);
 }
 
 /* ---- Animations. ---- */
@@ -135,17 +122,19 @@ bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t wi
         return false;
     png            p = {.file = file};
     const uint32_t w = (uint32_t)width, h = (uint32_t)height;
+    const size_t   row = (size_t)(width * channels);
     put_header(&p, w, h, channels);
     begin_chunk(&p, "acTL", 8);
     put_number(&p, (uint32_t)frames);
     put_number(&p, 0); /* for ever */
     end_chunk(&p);
-    for (uint32_t i = 0, number = 0; i < (uint32_t)frames; i++) {
+    bool ok = true;
+    for (uint32_t i = 0, number = 0; ok && i < (uint32_t)frames; i++) {
         put_frame_control(&p, number++, w, h, milliseconds);
         const uint32_t data = number;
         number += i > 0;
-        put_pixels(&p, pixels + (size_t)i * w * h * (size_t)channels, w, h, channels, i > 0 ? &data : NULL);
+        ok = put_pixels(&p, pixels + (size_t)i * row * h, row, h, i > 0 ? &data : NULL);
     }
     put_end(&p);
-    return !ferror(file);
+    return ok && !ferror(file);
 }

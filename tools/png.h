@@ -1,4 +1,4 @@
-/* PNG files: 8-bit grey or RGB, not compressed. Boutell et al., RFC 2083; deflate's stored blocks, RFC 1951. */
+/* PNG files: 8-bit grey or RGB. Boutell et al., RFC 2083. */
 #ifndef TL_PNG_H
 #define TL_PNG_H
 
@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Writes pixels (height, width, channels), channels 1 or 3, sides 1 to 32768. False for anything else, and when the
- * file takes no more. */
+/* Writes pixels (height, width, channels), channels 1 or 3, sides 1 to 32768. False for anything else, on write
+ * failure, and when memory runs out. */
 bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels);
 
 /* Writes frames (frames, height, width, channels) as an animation that goes on for ever, each frame shown for so many
