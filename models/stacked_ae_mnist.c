@@ -128,8 +128,8 @@ static bool write_errors(const double *error, const char *path, tl_error *why)
     tl_output out;
     if (!tl_output_open(&out, path, why))
         return false;
-    fprintf(out.stream, "network,test_error\npretrained,%s\n", TL_NUMBER(error[0], 4));
-    fprintf(out.stream, "plain,%s\n", TL_NUMBER(error[1], 4));
+    fprintf(out.stream, "pretrained,plain\n%s,", TL_NUMBER(error[0], 4));
+    fprintf(out.stream, "%s\n", TL_NUMBER(error[1], 4));
     return tl_output_close(&out, why);
 }
 

@@ -22,21 +22,30 @@ ag_tensor *vae_gan_decode(vae_gan *m, ag_tensor *z)
     return ag_sigmoid(nn_forward(m->decoder, z));
 }
 
-/* Half the squared distance between what the discriminator sees in images and in their reconstructions, each half of
- * the rows of features (2N or 3N, hidden). */
+/* Half the squared distance between what the discriminator sees in images and in their reconstructions, which are the
+ * first and the second of three parts of the rows of features (3N, hidden). */
 static ag_tensor *feature_error(ag_tensor *features, int64_t n)
 {
     ag_tensor *of_x = ag_slice(features, 0, 0, n), *of_made = ag_slice(features, 0, n, 2 * n);
     return ag_scale(ag_mse_loss(of_made, of_x, AG_SUM), 0.5);
 }
 
+/* Reconstructions from codes z (N, latent), and as many samples: (2N, input). One batch in every pass, so that the
+ * averages of the decoder's batch norm are of both. */
+static ag_tensor *make_images(vae_gan *m, ag_tensor *z)
+{
+    ag_tensor *prior = ag_randn_like(z);
+    return vae_gan_decode(m, ag_concat(2, (ag_tensor *[]){z, prior}, 0));
+}
+
 vae_gan_losses vae_gan_encoder_loss(vae_gan *m, ag_tensor *x)
 {
+    const int64_t  n = x->shape.dim[0];
     const vae_code code = vae_gan_encode(m, x);
-    ag_tensor     *made = vae_gan_decode(m, vae_sample(code.mu, code.logvar));
+    ag_tensor     *made = make_images(m, vae_sample(code.mu, code.logvar));
     ag_tensor     *features = nn_forward(m->features, ag_concat(2, (ag_tensor *[]){x, made}, 0));
     ag_tensor     *kld = ag_gaussian_kl_loss(code.mu, code.logvar, AG_SUM);
-    ag_tensor     *error = feature_error(features, x->shape.dim[0]);
+    ag_tensor     *error = feature_error(features, n);
     return (vae_gan_losses){ag_add(kld, error), kld, error};
 }
 
@@ -44,9 +53,7 @@ vae_gan_losses vae_gan_encoder_loss(vae_gan *m, ag_tensor *x)
 static ag_tensor *real_and_made(vae_gan *m, ag_tensor *x)
 {
     const vae_code code = vae_gan_encode(m, x);
-    ag_tensor     *z = ag_detach(vae_sample(code.mu, code.logvar));
-    ag_tensor     *prior = ag_randn_like(z);
-    ag_tensor     *made = vae_gan_decode(m, ag_concat(2, (ag_tensor *[]){z, prior}, 0));
+    ag_tensor     *made = make_images(m, ag_detach(vae_sample(code.mu, code.logvar)));
     return ag_concat(2, (ag_tensor *[]){x, made}, 0);
 }
 

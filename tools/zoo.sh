@@ -17,10 +17,10 @@ data=${1:-data/mnist}
 out=${2:-runs/zoo}
 seeds=${SEEDS:-1 2 3}
 
-# workload NAME COLUMN FORMAT PYTORCH PROGRAM [OPTION ...]: trains it with each seed; a row of the table with mean and deviation
-# of the column in the last line of metrics.csv.
+# workload NAME COLUMN FORMAT PYTORCH PROGRAM OPTIONS [FILE]: trains it with each seed; a row of the table with mean and deviation
+# of the column in the last line of FILE, metrics.csv if not given.
 workload() {
-    name=$1 column=$2 format=$3 pytorch=$4
+    name=$1 column=$2 format=$3 pytorch=$4 file=${7:-metrics.csv}
     shift 4
     values=
     for seed in $seeds; do
@@ -30,7 +30,7 @@ workload() {
             touch "$run/done"
         fi
         values="$values $(awk -F, -v column="$column" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == column) at = i }
-            END { print $at }' "$run/metrics.csv")"
+            END { print $at }' "$run/$file")"
     done
     echo "$values" | awk -v name="$name" -v command="models/$1${2:+ $2}" -v column="$column" -v format="$format" -v pytorch="$pytorch" '{
         for (i = 1; i <= NF; i++) sum += $i
@@ -53,3 +53,14 @@ workload g test_accuracy %.4f '0.9785 ± 0.0015'   mlp_classifier_mnist ''
 workload h test_loss     %.4f '0.2111 ± 0.0061'   mlp_ae_mnist '--variant relu2'
 workload i test_loss     %.1f '107.62 ± 0.69'     vae_mnist '--variant conv'
 workload o test_loss     %.2f '101.93 ± 0.16'     cvae_mnist ''
+score="--score --classifier $out/classifier.safetensors"
+workload j test_loss     %.4f '' adversarial_ae_mnist "$score"
+workload j kid           %.0f '' adversarial_ae_mnist "$score" score.csv
+workload k kid           %.0f '' vae_gan_mnist "$score" score.csv
+workload m pretrained    %.4f '' stacked_ae_mnist '' errors.csv
+workload m plain         %.4f '' stacked_ae_mnist '' errors.csv
+workload deep test_loss  %.2f '' stacked_ae_mnist --deep
+for n in 100 1000; do
+    workload "labels-$n" alone     %.4f '' augmentation_mnist "--labels $n" accuracy.csv
+    workload "labels-$n" augmented %.4f '' augmentation_mnist "--labels $n" accuracy.csv
+done
