@@ -33,7 +33,7 @@ static ag_tensor *decode(void *context, ag_tensor *code)
 static bool draw(void *context, train_images *m, tl_error *why)
 {
     (void)context;
-    return train_draw_reconstructions(m, why) && train_draw_codes(m, why);
+    return train_draw_reconstructions(m, why);
 }
 
 static void defaults(void *context, train_options *o, train_image_use *use)

@@ -159,7 +159,7 @@ static bool draw(void *context, train_images *m, tl_error *why)
     char             path[4200];
     double           error[2];
     if (p->deep)
-        return train_draw_reconstructions(m, why) && train_draw_codes(m, why);
+        return train_draw_reconstructions(m, why);
     if (!draw_filters(p, m, why) || !test_error(p, m, false, &error[0], why) ||
         !test_error(p, m, true, &error[1], why) ||
         !train_folder_file(&m->job->folder, "errors.csv", path, sizeof path, why) || !write_errors(error, path, why))

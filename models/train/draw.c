@@ -39,8 +39,8 @@ static bool write_png(const char *path, const uint8_t *pixels, int64_t width, in
     if (tl_png_write(f.stream, pixels, width, height, channels) || ferror(f.stream))
         return tl_output_close(&f, why);
     tl_output_abandon(&f);
-    return tl_fail_at(why, path, "%lld x %lld pixels: too large for a picture, or memory is out; ask for fewer images", (long long)width,
-                      (long long)height);
+    return tl_fail_at(why, path, "%lld x %lld pixels: too large for a picture, or memory is out; ask for fewer images",
+                      (long long)width, (long long)height);
 }
 
 /* ---- Images. ---- */
@@ -226,6 +226,30 @@ static bool write_table(train_images *m, const char *name, const ag_tensor *code
     return tl_output_close(&f, why);
 }
 
+/* sprite.png: the images beside the codes, a square of rows without gaps. */
+static bool write_sprite(train_images *m, int64_t n, tl_error *why)
+{
+    enum { WIDEST_SPRITE = 8192 }; /* that the projector takes */
+    char    path[4200];
+    int64_t side = 1;
+    while (side * side < n)
+        side++;
+    const int64_t width = side * m->width, height = side * m->height;
+    if (width > WIDEST_SPRITE || height > WIDEST_SPRITE)
+        return true;
+    uint8_t *pixels = calloc((size_t)height, (size_t)width);
+    if (!pixels)
+        return tl_fail(why, "out of memory");
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t y = 0; y < m->height; y++)
+            memcpy(pixels + (i / side * m->height + y) * width + i % side * m->width,
+                   m->test.pixels + (i * m->height + y) * m->width, (size_t)m->width);
+    const bool ok = file_path(m, "sprite.png", path, sizeof path, why) &&
+                    write_png(path, pixels, width, height, 1, why);
+    free(pixels);
+    return ok;
+}
+
 bool train_draw_codes(train_images *m, tl_error *why)
 {
     enum { CODES = 5000 };
@@ -237,5 +261,6 @@ bool train_draw_codes(train_images *m, tl_error *why)
         return false;
     const int64_t width = codes->shape.dim[1];
     bool          plotted = width < 2 || width > 3 || draw_plot(m, "codes.png", codes, why);
-    return plotted && write_table(m, "codes.tsv", codes, false, why) && write_table(m, "labels.tsv", codes, true, why);
+    return plotted && write_table(m, "codes.tsv", codes, false, why) &&
+           write_table(m, "labels.tsv", codes, true, why) && write_sprite(m, codes->shape.dim[0], why);
 }

@@ -32,8 +32,8 @@ bool train_draw_manifold(train_images *images, tl_error *why);
 bool train_draw_interpolations(train_images *images, tl_error *why);
 
 /* codes.png: the first two numbers of the first 5,000 test images' codes as a scatter plot coloured by digit, if the
- * codes have two or three; codes.tsv and labels.tsv, as the TensorFlow embedding projector loads them, for codes of any
- * length. */
+ * codes have two or three; codes.tsv, labels.tsv and sprite.png, as the TensorFlow embedding projector loads them, for
+ * codes of any length. train_image_main calls it for every program that encodes and decodes. */
 bool train_draw_codes(train_images *images, tl_error *why);
 
 #ifdef __cplusplus

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/train/draw.h"
 #include "models/train/edit_internal.h"
 #include "models/train/images_internal.h"
 #include "models/train/score_internal.h"
@@ -63,7 +64,8 @@ static bool draw(void *context, train_job *job, tl_error *why)
 {
     train_images *m = context;
     (void)job;
-    return !m->program->draw || m->program->draw(m->program->context, m, why);
+    const train_image_program *p = m->program;
+    return (!p->draw || p->draw(p->context, m, why)) && (!p->encode || !p->decode || train_draw_codes(m, why));
 }
 
 static bool finish(void *context, train_job *job, tl_error *why)

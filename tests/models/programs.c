@@ -93,7 +93,8 @@ Test(vae_mnist, result)
 static const struct {
     const char *name, *options, *files;
 } runs[] = {
-    {"vae_mnist", "--variant chunked --latent 3 --interpolate", "samples.png interpolations.png reconstructions.png"},
+    {"vae_mnist", "--variant chunked --latent 3 --interpolate",
+     "samples.png interpolations.png reconstructions.png codes.png codes.tsv labels.tsv sprite.png"},
     {"vae_mnist", "--hidden 30 --edit", "edits.png arithmetic.png walk.png edits.csv"},
     {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png"},
     {"cvae_mnist", "--latent 3 --hidden 30 --beta 2", "samples.png reconstructions.png"},
