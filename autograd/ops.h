@@ -13,14 +13,23 @@ extern "C" {
 /* ---- Elementwise: see elementwise.def for the formulas. ----
  *
  * Of one tensor: neg abs exp log log1p sqrt square reciprocal relu gelu (exact, with erf) silu softplus sigmoid tanh.
+ * Also of one tensor: mish sin cos erf.
+ * Steps, whose gradient is zero: floor round (halves to even) sign.
  * With one number: leaky_relu (slope), elu (alpha), scale (x * p), shift (x + p), rsub (p - x), pow (x to the p).
  * With two numbers: clamp (low, high).
- * Of two tensors, with numpy's broadcasting: add sub mul div maximum minimum. */
+ * Of two tensors, with numpy's broadcasting: add sub mul div maximum minimum.
+ * Comparisons, which broadcast too and give 1 or 0 with no gradient: eq ne lt le gt ge. */
 #define UNARY(name, domain, y, dx)      ag_tensor *ag_##name(ag_tensor *x);
 #define UNARY_P(name, domain, y, dx)    ag_tensor *ag_##name(ag_tensor *x, double p);
 #define UNARY_PQ(name, domain, y, dx)   ag_tensor *ag_##name(ag_tensor *x, double p, double q);
 #define BINARY(name, domain, y, da, db) ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b);
 #include "autograd/kernels/elementwise.def"
+
+/* a where the condition is not 0, else b; all three broadcast. What is not taken gets no gradient, be it NaN. */
+ag_tensor *ag_where(ag_tensor *condition, ag_tensor *a, ag_tensor *b);
+
+/* x with `value` where the mask is not 0. */
+ag_tensor *ag_masked_fill(ag_tensor *x, ag_tensor *mask, double value);
 
 /* ---- Shape. ---- */
 
@@ -45,6 +54,19 @@ int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece);
 /* Tensors of one shape but for `axis`, one after the other. */
 ag_tensor *ag_concat(int n, ag_tensor *const *x, int axis);
 
+/* Tensors of one shape (at most 64) along a new axis. */
+ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis);
+
+/* x with so many elements of `value` before and after it along an axis. */
+ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double value);
+
+/* The slices of x at the places index (n) along an axis; elements at places of their own along it: index has as many
+ * dimensions as x, none larger but the axis, and gives the shape of the result; and x with elements of `source`, of
+ * index's shape, added at such places. The index holds whole numbers. */
+ag_tensor *ag_index_select(ag_tensor *x, int axis, ag_tensor *index);
+ag_tensor *ag_gather(ag_tensor *x, int axis, ag_tensor *index);
+ag_tensor *ag_scatter_add(ag_tensor *x, int axis, ag_tensor *index, ag_tensor *source);
+
 /* x repeated to `shape` by numpy's broadcasting; a dimension of -1 stays as it is. */
 ag_tensor *ag_expand(ag_tensor *x, ag_shape shape);
 
@@ -53,8 +75,21 @@ ag_tensor *ag_expand(ag_tensor *x, ag_shape shape);
 ag_tensor *ag_sum(ag_tensor *x, ag_axes axes, bool keepdim);
 ag_tensor *ag_mean(ag_tensor *x, ag_axes axes, bool keepdim);
 
-/* torch.amax: equal maxima share the gradient; NaN wins. */
+/* torch.amax and torch.amin: equals share the gradient; NaN wins. */
 ag_tensor *ag_max(ag_tensor *x, ag_axes axes, bool keepdim);
+ag_tensor *ag_min(ag_tensor *x, ag_axes axes, bool keepdim);
+
+/* Variance and standard deviation; the sum of squares is divided by the count less `correction`: 1, PyTorch's default,
+ * or 0. */
+ag_tensor *ag_var(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim);
+ag_tensor *ag_std(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim);
+
+/* The place of the largest, or the smallest, along one axis: the first of equals; NaN wins. No gradient flows. */
+ag_tensor *ag_argmax(ag_tensor *x, int axis, bool keepdim);
+ag_tensor *ag_argmin(ag_tensor *x, int axis, bool keepdim);
+
+/* Running sums along one axis. */
+ag_tensor *ag_cumsum(ag_tensor *x, int axis);
 
 /* Along one axis, which logsumexp removes. */
 ag_tensor *ag_softmax(ag_tensor *x, int axis);
@@ -88,6 +123,9 @@ ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_o
  * (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1. */
 ag_tensor *ag_conv_transpose2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options);
 
+/* The same on x (N, C, L), weight (in, out/groups, K); of each pair in the options the first counts. */
+ag_tensor *ag_conv_transpose1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options);
+
 /* 0 stands for the default: stride the kernel's size, dilation 1, padding 0. */
 typedef struct ag_pool_options {
     int64_t kernel[2], stride[2], padding[2], dilation[2]; /* dilation: max_pool2d only */
@@ -97,6 +135,9 @@ typedef struct ag_pool_options {
 
 /* The largest element of each window, the first of equals; padding counts as -infinity; NaN wins. */
 ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options);
+
+/* The same on x (N, C, L); of each pair in the options the first counts. */
+ag_tensor *ag_max_pool1d(ag_tensor *x, ag_pool_options options);
 
 /* The mean of each window. */
 ag_tensor *ag_avg_pool2d(ag_tensor *x, ag_pool_options options);
@@ -150,10 +191,15 @@ typedef enum ag_reduction { AG_MEAN, AG_SUM, AG_NONE } ag_reduction;
 
 ag_tensor *ag_mse_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
 ag_tensor *ag_l1_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
+ag_tensor *ag_smooth_l1_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction); /* beta 1 */
 
 /* Binary cross entropy of probabilities, logs floored at -100; and of logits, in the stable form. */
 ag_tensor *ag_bce_loss(ag_tensor *input, ag_tensor *target, ag_reduction reduction);
 ag_tensor *ag_bce_with_logits_loss(ag_tensor *logits, ag_tensor *target, ag_reduction reduction);
+
+/* The same with the positive targets' part weighted: torch.nn.BCEWithLogitsLoss's pos_weight, which broadcasts. */
+ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target, ag_tensor *pos_weight,
+                                            ag_reduction reduction);
 
 /* KL(N(mu, exp(logvar)) || N(0, 1)) = (exp(logvar) + mu^2 - 1 - logvar) / 2 per element. Kingma, Welling:
  * "Auto-encoding variational Bayes", 2014, appendix B. */
@@ -161,6 +207,17 @@ ag_tensor *ag_gaussian_kl_loss(ag_tensor *mu, ag_tensor *logvar, ag_reduction re
 
 /* Softmax cross entropy: logits (N, C, ...), target (N, ...) holds class numbers 0 .. C-1. */
 ag_tensor *ag_cross_entropy_loss(ag_tensor *logits, ag_tensor *target, ag_reduction reduction);
+
+/* The same with options, and of logarithms of probabilities. MEAN divides by the sum of the targets' weights. */
+typedef struct ag_class_options {
+    ag_tensor *weight;          /* (C), of each class, without gradient; NULL: 1 each */
+    double     label_smoothing; /* 0 to 1, not of nll_loss: the share of the target that goes to all classes alike */
+    bool       ignore;          /* whether targets equal to ignore_index count for nothing */
+    int64_t    ignore_index;
+} ag_class_options;
+ag_tensor *ag_cross_entropy_loss_with(ag_tensor *logits, ag_tensor *target, ag_class_options options,
+                                      ag_reduction reduction);
+ag_tensor *ag_nll_loss(ag_tensor *log_p, ag_tensor *target, ag_class_options options, ag_reduction reduction);
 
 #ifdef __cplusplus
 }

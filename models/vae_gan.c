@@ -77,8 +77,8 @@ ag_tensor *vae_gan_decoder_loss(vae_gan *m, ag_tensor *x, double weight)
 {
     const int64_t n = x->shape.dim[0];
     ag_tensor    *features = nn_forward(m->features, real_and_made(m, x));
-    ag_tensor    *found_out = answer_loss(nn_forward(m->verdict, features), n, 3 * n, 1);
-    return ag_add(ag_scale(feature_error(features, n), weight), ag_scale(found_out, 1 - weight));
+    ag_tensor    *taken = answer_loss(nn_forward(m->verdict, features), n, 3 * n, 1);
+    return ag_add(ag_scale(feature_error(features, n), weight), ag_scale(taken, 1 - weight));
 }
 
 vae_gan_balance vae_gan_balance_of(double real, double fake)

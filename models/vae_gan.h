@@ -34,10 +34,13 @@ ag_tensor *vae_gan_decode(vae_gan *m, ag_tensor *z); /* z (N, latent); images (N
  *     discriminator   its binary cross entropy, half of it on real images,    the error of the features
  *                     a quarter on reconstructions, a quarter on samples
  *     decoder         weight * error of the features + (1 - weight) *         the KL term
- *                     the log-likelihood of being found out
+ *                     the cross entropy of being taken for real
  *
- * The error of the features is half the squared distance between those of x and of its reconstruction. Reconstructions,
- * samples and x go through the discriminator as one batch: that is what its batch norm sees. */
+ * The error of the features is half the squared distance between those of x and of its reconstruction. x, its
+ * reconstructions and as many samples go through the discriminator as one batch: that is what its batch norm sees.
+ *
+ * Two things differ from the authors' code: the decoder maximises log D rather than minimising log (1 - D), whose
+ * gradient is gone once the discriminator is sure; and the balance below looks at the mean of the two costs. */
 typedef struct vae_gan_losses {
     ag_tensor *encoder, *kld, *error;
 } vae_gan_losses;
@@ -50,8 +53,9 @@ vae_gan_losses  vae_gan_encoder_loss(vae_gan *m, ag_tensor *x);
 vae_gan_verdict vae_gan_discriminator_loss(vae_gan *m, ag_tensor *x);
 ag_tensor      *vae_gan_decoder_loss(vae_gan *m, ag_tensor *x, double weight);
 
-/* Whether the discriminator, and the decoder, make their step: the one that is too far ahead of the other waits, and
- * none of them if it would be both. The authors' code: equilibrium 0.68, margin 0.35. */
+/* Whether the discriminator, and the decoder, make their step: the one that is too far ahead of the other waits.
+ * Equilibrium and margin of the mean cost are the authors': 0.68 and 0.35. With the costs looked at one by one, a
+ * discriminator that is sure of real images and fooled by made ones would not learn. */
 typedef struct vae_gan_balance {
     bool discriminator, decoder;
 } vae_gan_balance;

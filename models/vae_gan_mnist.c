@@ -1,5 +1,4 @@
 /* Trains a VAE-GAN on images of digits and draws what it makes of them. */
-#include <stdlib.h>
 #include "models/train/draw.h"
 #include "models/train/image_program.h"
 #include "models/vae_gan.h"
@@ -61,13 +60,12 @@ static bool draw(void *context, train_images *m, tl_error *why)
            train_draw_interpolations(m, why);
 }
 
-/* The authors' rate, 0.04 divided by the batch, falls to nothing. */
 static void defaults(void *context, train_options *o, train_image_use *use)
 {
     (void)context, (void)use;
     o->batch = 64;
-    o->epochs = 20;
-    o->lr = 6.25e-4;
+    o->epochs = 10;
+    o->lr = 2e-4;
     o->schedule = "linear";
 }
 
@@ -75,8 +73,7 @@ static bool build(void *context, train_images *m, tl_error *why)
 {
     static const char *const names[] = {"encoder", "discriminator", "decoder"};
     gan_program             *p = context;
-    nn_rmsprop_options       rmsprop = nn_rmsprop_defaults(m->job->options.lr);
-    rmsprop.alpha = getenv("AL") ? atof(getenv("AL")) : 0.75;
+    const nn_rmsprop_options rmsprop = nn_rmsprop_defaults(m->job->options.lr);
     m->code = p->latent;
     p->model = vae_gan_new((vae_gan_config){m->height * m->width, p->hidden, p->latent});
     m->job->plan.model = (nn_module *)p->model;

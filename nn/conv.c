@@ -1,4 +1,4 @@
-/* Conv1d, Conv2d, ConvTranspose2d. */
+/* Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +35,12 @@ static ag_tensor *conv2d_forward(nn_module *m, ag_tensor *x)
     return ag_conv2d(x, c->weight, c->bias, op_options(&c->options));
 }
 
+static ag_tensor *conv_transpose1d_forward(nn_module *m, ag_tensor *x)
+{
+    conv *c = (conv *)m;
+    return ag_conv_transpose1d(x, c->weight, c->bias, op_options(&c->options));
+}
+
 static ag_tensor *conv_transpose2d_forward(nn_module *m, ag_tensor *x)
 {
     conv *c = (conv *)m;
@@ -51,7 +57,7 @@ static void conv_reset(nn_module *m, ag_rng *rng)
 static void conv_describe(const nn_module *m, char *text, size_t size)
 {
     const nn_conv_options *o = &((const conv *)m)->options;
-    const int              axis = strcmp(m->type->name, "Conv1d") ? 1 : 0;
+    const int              axis = strstr(m->type->name, "1d") ? 0 : 1;
     int64_t                s = o->stride[axis] ? o->stride[axis] : 1;
     snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out,
              o->kernel[axis], s, o->padding[axis]);
@@ -59,6 +65,8 @@ static void conv_describe(const nn_module *m, char *text, size_t size)
 
 static const nn_type conv1d_type = {"Conv1d", sizeof(conv), conv1d_forward, conv_reset, conv_describe};
 static const nn_type conv2d_type = {"Conv2d", sizeof(conv), conv2d_forward, conv_reset, conv_describe};
+static const nn_type conv_transpose1d_type = {"ConvTranspose1d", sizeof(conv), conv_transpose1d_forward, conv_reset,
+                                              conv_describe};
 static const nn_type conv_transpose2d_type = {"ConvTranspose2d", sizeof(conv), conv_transpose2d_forward, conv_reset,
                                               conv_describe};
 
@@ -74,7 +82,8 @@ static bool options_fit(const nn_conv_options *o, int64_t groups)
 static nn_module *conv_new(const nn_type *type, nn_conv_options o)
 {
     int64_t groups = o.groups ? o.groups : 1;
-    bool    transposed = type == &conv_transpose2d_type;
+    bool    transposed = type == &conv_transpose1d_type || type == &conv_transpose2d_type;
+    bool    flat = type == &conv1d_type || type == &conv_transpose1d_type;
     if (!options_fit(&o, groups))
         return nn_failed(type->name,
                          "%" PRId64 " to %" PRId64 " channels in %" PRId64 " groups, kernel %" PRId64 " x %" PRId64
@@ -86,8 +95,7 @@ static nn_module *conv_new(const nn_type *type, nn_conv_options o)
     c->options = o;
     int64_t first = transposed ? o.in : o.out, second = (transposed ? o.out : o.in) / groups;
     NN_PARAMETER(c, weight,
-                 type == &conv1d_type ? AG_SHAPE(first, second, o.kernel[0])
-                                      : AG_SHAPE(first, second, o.kernel[0], o.kernel[1]));
+                 flat ? AG_SHAPE(first, second, o.kernel[0]) : AG_SHAPE(first, second, o.kernel[0], o.kernel[1]));
     if (!o.no_bias)
         NN_PARAMETER(c, bias, AG_SHAPE(o.out));
     return &c->base;
@@ -122,4 +130,10 @@ nn_module *nn_conv_transpose2d(int64_t in, int64_t out, int64_t kernel, int64_t 
 nn_module *nn_conv_transpose2d_with(nn_conv_options options)
 {
     return conv_new(&conv_transpose2d_type, options);
+}
+
+nn_module *nn_conv_transpose1d(nn_conv_options options)
+{
+    options.kernel[1] = 1;
+    return conv_new(&conv_transpose1d_type, options);
 }

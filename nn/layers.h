@@ -18,16 +18,18 @@ nn_module *nn_conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, in
 nn_module *nn_conv_transpose2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding);
 
 /* The same in full; 0 stands for PyTorch's default, as in ag_conv_options. Pairs are vertical, horizontal; for
- * nn_conv1d, on x (N, C, L), the first counts. output_padding is the transposed one's. */
+ * nn_conv1d and nn_conv_transpose1d, on x (N, C, L), the first counts. output_padding is the transposed one's. */
 typedef struct nn_conv_options {
     int64_t in, out, kernel[2], stride[2], padding[2], dilation[2], output_padding[2], groups;
     bool    no_bias;
 } nn_conv_options;
 nn_module *nn_conv1d(nn_conv_options options);
+nn_module *nn_conv_transpose1d(nn_conv_options options);
 nn_module *nn_conv2d_with(nn_conv_options options);
 nn_module *nn_conv_transpose2d_with(nn_conv_options options);
 
 /* Pooling with a square window; a stride of 0 is the window's size. */
+nn_module *nn_max_pool1d(int64_t kernel, int64_t stride); /* on x (N, C, L) */
 nn_module *nn_max_pool2d(int64_t kernel, int64_t stride);
 nn_module *nn_max_pool2d_with(ag_pool_options options);
 nn_module *nn_avg_pool2d(int64_t kernel, int64_t stride);
@@ -36,10 +38,13 @@ nn_module *nn_adaptive_avg_pool2d(int64_t height, int64_t width);
 nn_module *nn_upsample_nearest2d(int64_t factor);
 
 /* Batch norm on x (N, C) or (N, C, L), and (N, C, H, W): eps 1e-5, momentum 0.1; the state dict has running_mean,
- * running_var and num_batches_tracked. Layer norm over the last dimensions, of this shape; eps 1e-5. */
+ * running_var and num_batches_tracked. Layer norm over the last dimensions, of this shape; eps 1e-5. Group norm on x
+ * (N, C, ...), over each of the groups that the channels divide into (Wu, He: "Group normalization", 2018); eps 1e-5.
+ */
 nn_module *nn_batch_norm1d(int64_t channels);
 nn_module *nn_batch_norm2d(int64_t channels);
 nn_module *nn_layer_norm(ag_shape shape);
+nn_module *nn_group_norm(int64_t groups, int64_t channels);
 
 /* The same in full; 0 stands for PyTorch's default. */
 typedef struct nn_norm_options {
@@ -49,6 +54,7 @@ typedef struct nn_norm_options {
 nn_module *nn_batch_norm1d_with(int64_t channels, nn_norm_options options);
 nn_module *nn_batch_norm2d_with(int64_t channels, nn_norm_options options);
 nn_module *nn_layer_norm_with(ag_shape shape, nn_norm_options options);
+nn_module *nn_group_norm_with(int64_t groups, int64_t channels, nn_norm_options options);
 
 /* Rows of a table: input of whole numbers 0 .. rows-1, of any shape; one axis of `width` is added. */
 nn_module *nn_embedding(int64_t rows, int64_t width);

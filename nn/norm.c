@@ -1,4 +1,4 @@
-/* BatchNorm1d, BatchNorm2d, LayerNorm. */
+/* BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@ typedef struct norm {
     int        rank_least, rank_most;                            /* of the input */
     int64_t    size;                                             /* channels, or elements that share a mean */
     ag_shape   shape;                                            /* of those, for a layer norm */
+    int64_t    groups;                                           /* for a group norm */
     double     eps, momentum;
 } norm;
 
@@ -51,6 +52,24 @@ static ag_tensor *layer_norm_forward(nn_module *m, ag_tensor *x)
     return ag_layer_norm(x, n->weight, n->bias, n->eps);
 }
 
+/* Each group of an example is a row to a layer norm; weight and bias are the channels'. */
+static ag_tensor *group_norm_forward(nn_module *m, ag_tensor *x)
+{
+    norm    *n = (norm *)m;
+    ag_shape channels = x->shape;
+    if (x->shape.rank < 2 || x->shape.dim[1] != n->size)
+        return ag_fail(x->tape, "GroupNorm: input %s, expected (N, %" PRId64 ", ...)", AG_STR(&x->shape), n->size);
+    for (int i = 0; i < channels.rank; i++)
+        channels.dim[i] = i == 1 ? n->size : 1;
+    ag_tensor *y = ag_layer_norm(ag_reshape(x, AG_SHAPE(x->shape.dim[0], n->groups, -1)), NULL, NULL, n->eps);
+    y = ag_reshape(y, x->shape);
+    if (!n->weight)
+        return y;
+    y = ag_mul(y, ag_reshape(ag_on_tape(x->tape, n->weight), channels));
+    return ag_add(y, ag_reshape(ag_on_tape(x->tape, n->bias), channels));
+}
+
+static const nn_type group_norm_type = {"GroupNorm", sizeof(norm), group_norm_forward, norm_reset, describe};
 static const nn_type batch_norm1d_type = {"BatchNorm1d", sizeof(norm), batch_norm_forward, norm_reset, describe};
 static const nn_type batch_norm2d_type = {"BatchNorm2d", sizeof(norm), batch_norm_forward, norm_reset, describe};
 static const nn_type layer_norm_type = {"LayerNorm", sizeof(norm), layer_norm_forward, norm_reset, describe};
@@ -130,4 +149,21 @@ nn_module *nn_batch_norm2d(int64_t channels)
 nn_module *nn_layer_norm(ag_shape shape)
 {
     return nn_layer_norm_with(shape, (nn_norm_options){0});
+}
+
+nn_module *nn_group_norm_with(int64_t groups, int64_t channels, nn_norm_options options)
+{
+    nn_module *failed = NULL;
+    if (groups < 1 || channels < 1 || channels % groups)
+        return nn_failed("GroupNorm", "%" PRId64 " channels do not divide into %" PRId64 " groups", channels, groups);
+    norm *n = norm_new(&group_norm_type, AG_SHAPE(channels), options, &failed);
+    if (!n)
+        return failed;
+    n->groups = groups;
+    return &n->base;
+}
+
+nn_module *nn_group_norm(int64_t groups, int64_t channels)
+{
+    return nn_group_norm_with(groups, channels, (nn_norm_options){0});
 }

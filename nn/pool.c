@@ -15,6 +15,11 @@ static ag_tensor *max_forward(nn_module *m, ag_tensor *x)
     return ag_max_pool2d(x, ((pool *)m)->options);
 }
 
+static ag_tensor *max1d_forward(nn_module *m, ag_tensor *x)
+{
+    return ag_max_pool1d(x, ((pool *)m)->options);
+}
+
 static ag_tensor *avg_forward(nn_module *m, ag_tensor *x)
 {
     return ag_avg_pool2d(x, ((pool *)m)->options);
@@ -35,10 +40,11 @@ static ag_tensor *upsample_forward(nn_module *m, ag_tensor *x)
 static void describe(const nn_module *m, char *text, size_t size)
 {
     const ag_pool_options *o = &((const pool *)m)->options;
-    snprintf(text, size, "%" PRId64, o->kernel[1]);
+    snprintf(text, size, "%" PRId64, o->kernel[o->kernel[1] ? 1 : 0]);
 }
 
 static const nn_type max_type = {"MaxPool2d", sizeof(pool), max_forward, NULL, describe};
+static const nn_type max1d_type = {"MaxPool1d", sizeof(pool), max1d_forward, NULL, describe};
 static const nn_type avg_type = {"AvgPool2d", sizeof(pool), avg_forward, NULL, describe};
 static const nn_type adaptive_type = {"AdaptiveAvgPool2d", sizeof(pool), adaptive_forward, NULL, describe};
 static const nn_type upsample_type = {"Upsample", sizeof(pool), upsample_forward, NULL, describe};
@@ -60,6 +66,11 @@ nn_module *nn_max_pool2d(int64_t kernel, int64_t stride)
 nn_module *nn_max_pool2d_with(ag_pool_options options)
 {
     return pool_new(&max_type, options);
+}
+
+nn_module *nn_max_pool1d(int64_t kernel, int64_t stride)
+{
+    return pool_new(&max1d_type, (ag_pool_options){.kernel = {kernel, 0}, .stride = {stride, 0}});
 }
 
 nn_module *nn_avg_pool2d(int64_t kernel, int64_t stride)

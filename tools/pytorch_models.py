@@ -173,14 +173,16 @@ class VaeGan(nn.Module):
     def feature_error(features, n):
         return 0.5 * F.mse_loss(features[n:2 * n], features[:n], reduction="sum")
 
+    def make_images(self, z, noise):
+        return torch.sigmoid(self.decoder(torch.cat([z, noise(z)])))
+
     def encoder_loss(self, x, noise=torch.randn_like):
         z, mu, logvar = self.encode(x, noise)
-        features = self.discriminator.features(torch.cat([x, torch.sigmoid(self.decoder(z))]))
+        features = self.discriminator.features(torch.cat([x, self.make_images(z, noise)]))
         return -0.5 * torch.sum(1 + logvar - mu ** 2 - logvar.exp()) + self.feature_error(features, len(x))
 
     def real_and_made(self, x, noise):
-        z = self.encode(x, noise)[0].detach()
-        return torch.cat([x, torch.sigmoid(self.decoder(torch.cat([z, noise(z)])))])
+        return torch.cat([x, self.make_images(self.encode(x, noise)[0].detach(), noise)])
 
     def answer(self, logits, value):
         return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, value), reduction="sum")
@@ -191,8 +193,8 @@ class VaeGan(nn.Module):
 
     def decoder_loss(self, x, weight, noise=torch.randn_like):
         features = self.discriminator.features(self.real_and_made(x, noise))
-        found_out = self.answer(self.discriminator.verdict(features)[len(x):], 0)
-        return weight * self.feature_error(features, len(x)) - (1 - weight) * found_out
+        taken = self.answer(self.discriminator.verdict(features)[len(x):], 1)
+        return weight * self.feature_error(features, len(x)) + (1 - weight) * taken
 
 
 class StackedAe(nn.Module):

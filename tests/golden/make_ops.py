@@ -23,7 +23,9 @@ UNARY = {
     "shift": lambda x: x + 0.7, "rsub": lambda x: 0.7 - x, "pow": lambda x: x ** 0.7, "clamp": lambda x: x.clamp(-0.7, 0.8),
 }
 BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
-          "minimum": torch.minimum}
+          "minimum": torch.minimum,
+          # without a gradient in PyTorch; here it is 0
+          **{name: lambda a, b, f=getattr(torch, name): f(a, b).to(a) + 0 * (a + b) for name in ("eq", "ne", "lt", "le", "gt", "ge")}}
 
 
 def kl(mu, logvar, reduction):
@@ -32,7 +34,7 @@ def kl(mu, logvar, reduction):
 
 
 LOSSES = {
-    "mse_loss": F.mse_loss, "l1_loss": F.l1_loss, "bce_loss": F.binary_cross_entropy,
+    "smooth_l1_loss": F.smooth_l1_loss, "mse_loss": F.mse_loss, "l1_loss": F.l1_loss, "bce_loss": F.binary_cross_entropy,
     "bce_with_logits_loss": F.binary_cross_entropy_with_logits,
     "cross_entropy_loss": lambda x, t, reduction: F.cross_entropy(x, t.long(), reduction=reduction),
 }
@@ -51,6 +53,8 @@ def batch_norm(x, w, b, training):
     mean, var = torch.full((x.shape[1],), 0.25), torch.full((x.shape[1],), 1.5)
     return F.batch_norm(x, mean, var, w, b, training)
 
+
+CLASS_WEIGHTS = torch.tensor([0.5, 1.5, 1, 2])
 
 OTHER = {
     "conv2d/bias": lambda x, w, b: F.conv2d(x, w, b, (2, 1), (1, 2), (1, 2), 2),
@@ -79,6 +83,30 @@ OTHER = {
     "logsumexp/last": lambda x: x.logsumexp(2), "logsumexp/first": lambda x: x.logsumexp(0),
     "matmul/": torch.matmul, "linear/bias": F.linear, "linear/plain": F.linear,
     "embedding/": lambda i, w: F.embedding(i.long(), w), "dropout/eval": lambda x: F.dropout(x, 0.4, False),
+    "where/": lambda a, b, c: torch.where(a > b, a * b, c),
+    "masked_fill/": lambda x: x.masked_fill(x < 0.05, -0.5),
+    "index_select/": lambda i, x: x.index_select(1, i.long()),
+    "gather/last": lambda i, x: x.gather(-1, i.long()), "gather/first": lambda i, x: x.gather(0, i.long()),
+    "scatter_add/last": lambda i, x, s: x.scatter_add(-1, i.long(), s),
+    "scatter_add/first": lambda i, x, s: x.scatter_add(0, i.long(), s),
+    "stack/last": lambda a, b: torch.stack([a, b], -1), "stack/middle": lambda a, b: torch.stack([a, b, a], 1),
+    "pad/middle": lambda x: F.pad(x, (0, 0, 2, 1), value=0.5),
+    "cumsum/last": lambda x: x.cumsum(-1), "cumsum/middle": lambda x: x.cumsum(1),
+    "argmax/middle": lambda x: x * x.argmax(1, keepdim=True), "argmin/last": lambda x: x.sum(-1) * x.argmin(-1),
+    "min/last": lambda x: x.amin(2), "min/all": lambda x: x.amin(tuple(range(x.dim())), keepdim=True),
+    "var/two": lambda x: x.var((0, 2), keepdim=True), "var/all": lambda x: x.var(correction=0),
+    "std/last": lambda x: x.std(-1),
+    "nll_loss/mean": lambda x, t: F.nll_loss(x, t.long(), CLASS_WEIGHTS, ignore_index=1),
+    "nll_loss/none": lambda x, t: F.nll_loss(x, t.long(), CLASS_WEIGHTS, reduction="none"),
+    "nll_loss/plain": lambda x, t: F.nll_loss(x, t.long()),
+    "cross_entropy_loss_with/mean": lambda x, t: F.cross_entropy(x, t.long(), CLASS_WEIGHTS, ignore_index=1, label_smoothing=0.1),
+    "cross_entropy_loss_with/sum": lambda x, t: F.cross_entropy(x, t.long(), CLASS_WEIGHTS, reduction="sum", label_smoothing=0.3),
+    "cross_entropy_loss_with/smoothing": lambda x, t: F.cross_entropy(x, t.long(), reduction="none", label_smoothing=0.2),
+    "bce_with_logits_loss_weighted/mean": lambda x, t: F.binary_cross_entropy_with_logits(x, t, pos_weight=CLASS_WEIGHTS),
+    "bce_with_logits_loss_weighted/none":
+        lambda x, t: F.binary_cross_entropy_with_logits(x, t, pos_weight=CLASS_WEIGHTS, reduction="none"),
+    "conv_transpose1d/bias": lambda x, w, b: F.conv_transpose1d(x, w, b, 2, 1, 1, 1, 2),
+    "max_pool1d/": lambda x: F.max_pool1d(x, 3, 2, 1),
     "one_hot/times": lambda i, x: F.one_hot(i.long(), 4) * x,
 }
 

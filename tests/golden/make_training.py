@@ -124,14 +124,14 @@ for t in range(STEPS):
     print(make_step(adams[0], model.reconstruction(x)), make_step(adams[1], model.judge(x, y, z)),
           make_step(adams[2], model.deceive(x, y)))
 
-# Three losses a step: of the encoder, the discriminator, the decoder; 1, 2 and 2 draws of noise.
+# Three losses a step: of the encoder, the discriminator, the decoder; two draws of noise each.
 model = zoo.VaeGan(784, 32, 8)
 set_values(model)
 parts = [model.encoder, model.discriminator, model.decoder]
-rules = [torch.optim.RMSprop(part.parameters(), lr=1e-3, alpha=0.75) for part in parts]
+rules = [torch.optim.RMSprop(part.parameters(), lr=1e-3) for part in parts]
 print("workload k")
 for t in range(STEPS):
-    draws = iter(range(5 * t, 5 * t + 5))
+    draws = iter(range(6 * t, 6 * t + 6))
     next_noise = lambda mu: noise(next(draws))(mu)
     x = images(t)
     print(make_step(rules[0], model.encoder_loss(x, next_noise)), make_step(rules[1], model.discriminator_loss(x, next_noise)),

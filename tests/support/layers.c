@@ -32,6 +32,9 @@ MAKE(conv2d_with, nn_conv2d_with((nn_conv_options){.in = 2, .out = 4, .kernel = 
 MAKE(conv_transpose2d, nn_conv_transpose2d(2, 1, 3, 2, 1))
 MAKE(conv_transpose2d_with, nn_conv_transpose2d_with((nn_conv_options){
                                 .in = 2, .out = 2, .kernel = {2, 3}, .stride = {2, 2}, .output_padding = {1, 0}}))
+MAKE(conv_transpose1d,
+     nn_conv_transpose1d((nn_conv_options){.in = 2, .out = 3, .kernel = {3}, .stride = {2}, .output_padding = {1}}))
+MAKE(max_pool1d, nn_max_pool1d(3, 2))
 MAKE(max_pool2d, nn_max_pool2d(2, 0))
 MAKE(max_pool2d_with, nn_max_pool2d_with((ag_pool_options){.kernel = {2, 3}, .stride = {1, 2}, .ceil_mode = true}))
 MAKE(avg_pool2d, nn_avg_pool2d(2, 1))
@@ -44,6 +47,8 @@ MAKE(layer_norm, nn_layer_norm(AG_SHAPE(4)))
 MAKE(batch_norm1d_with, nn_batch_norm1d_with(3, (nn_norm_options){.no_affine = true, .eps = 0.01}))
 MAKE(batch_norm2d_with, nn_batch_norm2d_with(2, (nn_norm_options){.momentum = 0.5}))
 MAKE(layer_norm_with, nn_layer_norm_with(AG_SHAPE(4), (nn_norm_options){.no_affine = true}))
+MAKE(group_norm, nn_group_norm(2, 6))
+MAKE(group_norm_with, nn_group_norm_with(3, 3, (nn_norm_options){.no_affine = true, .eps = 0.01}))
 MAKE(embedding, nn_embedding(3, 4))
 
 const layer_sample layer_samples[] = {
@@ -52,6 +57,8 @@ const layer_sample layer_samples[] = {
     {"conv2d_with", make_conv2d_with, 4, {1, 2, 3, 4}, false},
     {"conv_transpose2d", make_conv_transpose2d, 4, {1, 2, 3, 2}, false},
     {"conv_transpose2d_with", make_conv_transpose2d_with, 4, {2, 2, 2, 2}, false},
+    {"conv_transpose1d", make_conv_transpose1d, 3, {2, 2, 4}, false},
+    {"max_pool1d", make_max_pool1d, 3, {2, 2, 7}, false},
     {"max_pool2d", make_max_pool2d, 4, {2, 2, 4, 5}, false},
     {"max_pool2d_with", make_max_pool2d_with, 4, {1, 1, 4, 6}, false},
     {"avg_pool2d", make_avg_pool2d, 4, {1, 2, 4, 5}, false},
@@ -65,6 +72,9 @@ const layer_sample layer_samples[] = {
     {"batch_norm1d_with", make_batch_norm1d_with, 2, {5, 3}, false},
     {"batch_norm2d_with", make_batch_norm2d_with, 4, {2, 2, 3, 2}, false},
     {"layer_norm_with", make_layer_norm_with, 3, {2, 3, 4}, false},
+    {"group_norm", make_group_norm, 4, {2, 6, 3, 2}, false},
+    {"group_norm", make_group_norm, 2, {3, 6}, false},
+    {"group_norm_with", make_group_norm_with, 3, {2, 3, 4}, false},
     {"embedding", make_embedding, 2, {2, 3}, true},
     {"linear", make_linear, 2, {5, 4}, false},
     {"linear", make_linear, 3, {2, 3, 4}, false},

@@ -200,6 +200,60 @@ SAMPLE(cross_entropy_mean, ag_cross_entropy_loss(IN(0), in[1], AG_MEAN))
 SAMPLE(cross_entropy_sum, ag_cross_entropy_loss(IN(0), in[1], AG_SUM))
 SAMPLE(cross_entropy_none, ag_cross_entropy_loss(IN(0), in[1], AG_NONE))
 
+/* ---- Selecting. ---- */
+
+SAMPLE(where_sample, ag_where(ag_gt(IN(0), in[1]), ag_mul(IN(0), in[1]), IN(2)))
+SAMPLE(masked_fill_sample, ag_masked_fill(IN(0), ag_lt(IN(0), ag_scalar(tape, 0.05)), -0.5))
+SAMPLE(index_select_sample, ag_index_select(IN(1), 1, in[0]))
+SAMPLE(gather_last, ag_gather(IN(1), -1, in[0]))
+SAMPLE(gather_first, ag_gather(IN(1), 0, in[0]))
+SAMPLE(scatter_add_last, ag_scatter_add(IN(1), -1, in[0], IN(2)))
+SAMPLE(scatter_add_first, ag_scatter_add(IN(1), 0, in[0], IN(2)))
+SAMPLE(stack_last, ag_stack(2, (ag_tensor *[]){IN(0), IN(1)}, -1))
+SAMPLE(stack_middle, ag_stack(3, (ag_tensor *[]){IN(0), IN(1), IN(0)}, 1))
+SAMPLE(pad_middle, ag_pad(IN(0), 1, 2, 1, 0.5))
+SAMPLE(cumsum_last, ag_cumsum(IN(0), -1))
+SAMPLE(cumsum_middle, ag_cumsum(IN(0), 1))
+SAMPLE(argmax_middle, ag_mul(IN(0), ag_argmax(IN(0), 1, true)))
+SAMPLE(argmin_last, ag_mul(ag_sum(IN(0), AG_AXES(-1), false), ag_argmin(IN(0), -1, false)))
+SAMPLE(min_last, ag_min(IN(0), AG_AXES(2), false))
+SAMPLE(min_all, ag_min(IN(0), AG_ALL, true))
+SAMPLE(var_two, ag_var(IN(0), AG_AXES(0, 2), 1, true))
+SAMPLE(var_all, ag_var(IN(0), AG_ALL, 0, false))
+SAMPLE(std_last, ag_std(IN(0), AG_AXES(-1), 1, false))
+
+/* ---- Losses with weights. ---- */
+
+#define CLASS_WEIGHTS ag_input(tape, AG_SHAPE(4), (ag_real[]){0.5, 1.5, 1, 2})
+#define CLASS_OPTIONS(smoothing, ignoring)                                                                             \
+    (ag_class_options)                                                                                                 \
+    {                                                                                                                  \
+        .weight = CLASS_WEIGHTS, .label_smoothing = smoothing, .ignore = ignoring, .ignore_index = 1                   \
+    }
+SAMPLE(nll_loss_mean, ag_nll_loss(IN(0), in[1], CLASS_OPTIONS(0, true), AG_MEAN))
+SAMPLE(nll_loss_none, ag_nll_loss(IN(0), in[1], CLASS_OPTIONS(0, false), AG_NONE))
+SAMPLE(nll_loss_plain, ag_nll_loss(IN(0), in[1], (ag_class_options){0}, AG_MEAN))
+SAMPLE(entropy_with_mean, ag_cross_entropy_loss_with(IN(0), in[1], CLASS_OPTIONS(0.1, true), AG_MEAN))
+SAMPLE(entropy_with_sum, ag_cross_entropy_loss_with(IN(0), in[1], CLASS_OPTIONS(0.3, false), AG_SUM))
+SAMPLE(entropy_with_smoothing,
+       ag_cross_entropy_loss_with(IN(0), in[1], (ag_class_options){.label_smoothing = 0.2}, AG_NONE))
+SAMPLE(bce_weighted_mean, ag_bce_with_logits_loss_weighted(IN(0), IN(1), CLASS_WEIGHTS, AG_MEAN))
+SAMPLE(bce_weighted_none, ag_bce_with_logits_loss_weighted(IN(0), IN(1), CLASS_WEIGHTS, AG_NONE))
+
+static const sample_shapes where_sets[] = {THREE(S2(3, 4), S2(3, 4), S2(3, 4)), THREE(S2(2, 70), S1(70), S2(2, 1)),
+                                           THREE(S1(5), S2(3, 1), S0()), END};
+static const sample_shapes index_select_sets[] = {TWO(S1(6), S2(3, 4)), TWO(S1(2), S3(2, 5, 3)), END};
+static const sample_shapes gather_last_sets[] = {TWO(S2(3, 5), S2(3, 4)), TWO(S1(7), S1(4)),
+                                                 TWO(S3(2, 2, 3), S3(2, 3, 5)), END};
+static const sample_shapes gather_first_sets[] = {TWO(S2(3, 5), S2(4, 5)), TWO(S3(6, 2, 2), S3(4, 3, 2)), END};
+static const sample_shapes scatter_last_sets[] = {THREE(S2(3, 5), S2(3, 4), S2(3, 5)),
+                                                  THREE(S3(2, 2, 3), S3(2, 3, 5), S3(2, 2, 3)), END};
+static const sample_shapes scatter_first_sets[] = {THREE(S2(3, 5), S2(4, 5), S2(3, 5)),
+                                                   THREE(S2(2, 30), S2(4, 30), S2(2, 30)), END};
+static const sample_shapes class_sets[] = {TWO(S2(5, 4), S1(5)), TWO(S3(2, 4, 3), S2(2, 3)), END};
+static const sample_shapes plain_class_sets[] = {TWO(S2(5, 4), S1(5)), TWO(S4(2, 4, 2, 2), S3(2, 2, 2)), END};
+static const sample_shapes weighted_sets[] = {TWO(S2(3, 4), S2(3, 4)), END};
+
 static ag_tensor *batch_norm_with(ag_tape *tape, ag_tensor *const *in, bool training)
 {
     int64_t    c = in[0] ? in[0]->shape.dim[1] : 1;
@@ -218,6 +272,10 @@ static const ag_pool_options avg_options = {{3, 2}, {2, 0}, {1, 1}, {0, 0}, true
 SAMPLE(conv2d_sample, ag_conv2d(IN(0), in[1], in[2], conv_options))
 SAMPLE(conv1d_sample, ag_conv1d(IN(0), in[1], in[2], line_options))
 SAMPLE(conv_transpose2d_sample, ag_conv_transpose2d(IN(0), in[1], in[2], transpose_options))
+SAMPLE(conv_transpose1d_sample,
+       ag_conv_transpose1d(IN(0), in[1], in[2], (ag_conv_options){{2, 0}, {1, 0}, {2, 0}, {1, 0}, 1}))
+SAMPLE(max_pool1d_sample,
+       ag_max_pool1d(IN(0), (ag_pool_options){.kernel = {3, 0}, .stride = {2, 0}, .padding = {1, 0}}))
 SAMPLE(max_pool2d_sample, ag_max_pool2d(IN(0), max_options))
 SAMPLE(avg_pool2d_sample, ag_avg_pool2d(IN(0), avg_options))
 SAMPLE(adaptive_avg_pool2d_sample, ag_adaptive_avg_pool2d(IN(0), 3, 2))
@@ -230,6 +288,8 @@ SAMPLE(layer_norm_plain, ag_layer_norm(IN(0), NULL, NULL, 1e-5))
 static const sample_shapes conv2d_sets[] = {THREE(S4(2, 4, 5, 4), S4(2, 2, 3, 2), S1(2)), END};
 static const sample_shapes conv1d_sets[] = {THREE(S3(2, 3, 9), S3(4, 3, 3), S1(4)), END};
 static const sample_shapes conv_transpose2d_sets[] = {THREE(S4(2, 4, 3, 2), S4(4, 2, 3, 2), S1(4)), END};
+static const sample_shapes conv_transpose1d_sets[] = {THREE(S3(2, 3, 5), S3(3, 4, 3), S1(4)), END};
+static const sample_shapes signal_sets[] = {ONE(S3(2, 3, 9)), ONE(S3(1, 1, 4)), END};
 static const sample_shapes picture_sets[] = {ONE(S4(2, 2, 7, 5)), ONE(S4(1, 3, 4, 6)), END};
 static const sample_shapes batch_norm_sets[] = {THREE(S2(5, 3), S1(3), S1(3)), THREE(S3(2, 3, 4), S1(3), S1(3)),
                                                 THREE(S4(2, 2, 3, 2), S1(2), S1(2)), END};
@@ -339,6 +399,8 @@ const op_sample op_samples[] = {
     {"conv2d", "bias", conv2d_sample, {R, R, R}, conv2d_sets, false},
     {"conv1d", "bias", conv1d_sample, {R, R, R}, conv1d_sets, false},
     {"conv_transpose2d", "bias", conv_transpose2d_sample, {R, R, R}, conv_transpose2d_sets, false},
+    {"conv_transpose1d", "bias", conv_transpose1d_sample, {R, R, R}, conv_transpose1d_sets, false},
+    {"max_pool1d", "", max_pool1d_sample, {R}, signal_sets, false},
     {"max_pool2d", "", max_pool2d_sample, {R}, picture_sets, false},
     {"avg_pool2d", "", avg_pool2d_sample, {R}, picture_sets, false},
     {"adaptive_avg_pool2d", "", adaptive_avg_pool2d_sample, {R}, picture_sets, false},
@@ -351,6 +413,33 @@ const op_sample op_samples[] = {
     {"cross_entropy_loss", "sum", cross_entropy_sum, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "none", cross_entropy_none, {R, I}, entropy_sets, false},
     {"one_hot", "times", one_hot_sample, {I, R}, one_hot_sets, false},
+    {"where", "", where_sample, {R, R, R}, where_sets, false},
+    {"masked_fill", "", masked_fill_sample, {R}, plain_sets, false},
+    {"index_select", "", index_select_sample, {I, R}, index_select_sets, false},
+    {"gather", "last", gather_last, {I, R}, gather_last_sets, false},
+    {"gather", "first", gather_first, {I, R}, gather_first_sets, false},
+    {"scatter_add", "last", scatter_add_last, {I, R, R}, scatter_last_sets, false},
+    {"scatter_add", "first", scatter_add_first, {I, R, R}, scatter_first_sets, false},
+    {"stack", "last", stack_last, {R, R}, pair_sets, false},
+    {"stack", "middle", stack_middle, {R, R}, pair_sets, false},
+    {"pad", "middle", pad_middle, {R}, deep_sets, false},
+    {"cumsum", "last", cumsum_last, {R}, deep_sets, false},
+    {"cumsum", "middle", cumsum_middle, {R}, deep_sets, false},
+    {"argmax", "middle", argmax_middle, {R}, deep_sets, false},
+    {"argmin", "last", argmin_last, {R}, deep_sets, false},
+    {"min", "last", min_last, {R}, deep_sets, false},
+    {"min", "all", min_all, {R}, plain_sets, false},
+    {"var", "two", var_two, {R}, four_sets, false},
+    {"var", "all", var_all, {R}, deep_sets, false},
+    {"std", "last", std_last, {R}, deep_sets, false},
+    {"nll_loss", "mean", nll_loss_mean, {R, I}, class_sets, false},
+    {"nll_loss", "none", nll_loss_none, {R, I}, class_sets, false},
+    {"nll_loss", "plain", nll_loss_plain, {R, I}, plain_class_sets, false},
+    {"cross_entropy_loss_with", "mean", entropy_with_mean, {R, I}, class_sets, false},
+    {"cross_entropy_loss_with", "sum", entropy_with_sum, {R, I}, class_sets, false},
+    {"cross_entropy_loss_with", "smoothing", entropy_with_smoothing, {R, I}, plain_class_sets, false},
+    {"bce_with_logits_loss_weighted", "mean", bce_weighted_mean, {R, U}, weighted_sets, false},
+    {"bce_with_logits_loss_weighted", "none", bce_weighted_none, {R, U}, weighted_sets, false},
 };
 const int op_sample_count = sizeof op_samples / sizeof *op_samples;
 

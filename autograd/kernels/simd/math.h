@@ -31,8 +31,36 @@ INLINE ag_real r_min(ag_real a, ag_real b)
     return a < b || a != a ? a : b;
 }
 
+INLINE ag_real r_square(ag_real x)
+{
+    return x * x;
+}
+
+/* To the nearest whole number, halves to the even one; down. What is large enough has no fraction. */
+INLINE ag_real r_round(ag_real x)
+{
+    const ag_real whole = (ag_real)(sizeof x == 4 ? 8388608.0 : 4503599627370496.0); /* 2^23, 2^52 */
+    ag_real       a = r_abs(x), y = a + whole - whole;
+    y = sizeof x == 4 ? (ag_real)__builtin_copysignf((float)y, (float)x) : (ag_real)__builtin_copysign(y, x);
+    return a < whole ? y : x;
+}
+
+INLINE ag_real r_floor(ag_real x)
+{
+    ag_real y = r_round(x);
+    return y > x ? y - 1 : y;
+}
+
+INLINE ag_real r_smooth_l1(ag_real difference)
+{
+    ag_real a = r_abs(difference);
+    return a < 1 ? a * a / 2 : a - (ag_real)0.5;
+}
+
 #ifdef AG_DOUBLE
 
+#define r_sin   sin
+#define r_cos   cos
 #define r_sqrt  sqrt
 #define r_exp   exp
 #define r_expm1 expm1
@@ -191,12 +219,10 @@ INLINE float r_erf(float x)
     return a < 0.93f ? small : big;
 }
 
-/* cos(2 pi t) and sin(2 pi t), t in [0, 1). The nearest quarter turn comes off exactly. */
-INLINE void r_cos_sin_turn(float t, float *c, float *s)
+/* Cosine and sine of so many quarter turns and r more, r in -1/2..1/2. */
+INLINE void quarter_turns(uint32_t quarter, float r, float *c, float *s)
 {
-    const float magic = 12582912.0f;
-    float    shifted = r_fma(t, 4.0f, magic), r = r_fma(t, 4.0f, -(shifted - magic)), z = r * r;
-    uint32_t quarter = float_bits(shifted) & 3u;
+    float z = r * r;
     float sine = r_fma(1.581950775e-04f, z, -4.681260629e-03f);
     sine = r_fma(sine, z, 7.969258184e-02f);
     sine = r_fma(sine, z, -6.459640961e-01f);
@@ -208,6 +234,39 @@ INLINE void r_cos_sin_turn(float t, float *c, float *s)
     float u = quarter & 1u ? sine : cosine, v = quarter & 1u ? cosine : sine;
     *c = ((quarter + 1u) & 2u) ? -u : u;
     *s = (quarter & 2u) ? -v : v;
+}
+
+/* cos(2 pi t) and sin(2 pi t), t in [0, 1). The nearest quarter turn comes off exactly. */
+INLINE void r_cos_sin_turn(float t, float *c, float *s)
+{
+    const float magic = 12582912.0f;
+    float       shifted = r_fma(t, 4.0f, magic), r = r_fma(t, 4.0f, -(shifted - magic));
+    quarter_turns(float_bits(shifted) & 3u, r, c, s);
+}
+
+/* Of x radians. The quarter turns come off in double, 2 / pi in two parts, so that zeros of sine and cosine keep their relative
+ * precision; beyond 10^7 it falls. */
+INLINE void r_cos_sin(float x, float *c, float *s)
+{
+    const double most = 6.36619772367581382433e-01, rest = -3.93573533503649717638e-17;
+    double wide = (double)x, whole = wide * most + 6755399441055744.0 - 6755399441055744.0;
+    double bounded = whole > -2e9 && whole < 2e9 ? whole : 0;
+    double r = __builtin_fma(wide, most, -whole) + wide * rest;
+    quarter_turns((uint32_t)(int32_t)bounded & 3u, (float)r, c, s);
+}
+
+INLINE float r_sin(float x)
+{
+    float c, s;
+    r_cos_sin(x, &c, &s);
+    return x == 0 ? x : s;
+}
+
+INLINE float r_cos(float x)
+{
+    float c, s;
+    r_cos_sin(x, &c, &s);
+    return c;
 }
 
 /* log2 x for finite x > 0, and 2^y, in double arithmetic, good to 1e-13: enough for a float power within 1 ulp. Exponents are of 32

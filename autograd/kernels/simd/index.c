@@ -1,0 +1,66 @@
+/* Selecting, gathering, scattering, running sums, places of the largest. */
+#include "autograd/kernels/simd/isa.h"
+
+void AGK(select)(int64_t n, const ag_real *condition, const ag_real *a, const ag_real *b, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        ag_real u = a[i], v = b[i];
+        y[i] = condition[i] != 0 ? u : v;
+    }
+}
+
+void AGK(select_gradient)(int64_t n, const ag_real *condition, bool of, const ag_real *g, bool add, ag_real *d)
+{
+    for (int64_t i = 0; i < n; i++) {
+        ag_real u = (condition[i] != 0) == of ? g[i] : 0;
+        d[i] = add ? d[i] + u : u;
+    }
+}
+
+void AGK(gather)(int64_t n, const ag_real *x, int64_t stride, const ag_real *index, int64_t step, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[(int64_t)index[i] * stride + i * step];
+}
+
+void AGK(scatter_add)(int64_t n, const ag_real *x, int64_t stride, const ag_real *index, int64_t step, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[(int64_t)index[i] * stride + i * step] += x[i];
+}
+
+enum { COLUMNS = 64 }; /* that are gone down together */
+
+void AGK(cumsum)(int64_t size, int64_t inner, const ag_real *x, bool reverse, bool add, ag_real *y)
+{
+    for (int64_t first = 0; first < inner; first += COLUMNS) {
+        const int64_t n = inner - first < COLUMNS ? inner - first : COLUMNS;
+        ag_real       sum[COLUMNS] = {0};
+        for (int64_t k = 0; k < size; k++) {
+            const int64_t at = (reverse ? size - 1 - k : k) * inner + first;
+            for (int64_t j = 0; j < n; j++) {
+                sum[j] += x[at + j];
+                y[at + j] = add ? y[at + j] + sum[j] : sum[j];
+            }
+        }
+    }
+}
+
+void AGK(argmax)(int64_t size, int64_t inner, const ag_real *x, ag_real *y)
+{
+    for (int64_t first = 0; first < inner; first += COLUMNS) {
+        const int64_t n = inner - first < COLUMNS ? inner - first : COLUMNS;
+        ag_real       largest[COLUMNS];
+        for (int64_t j = 0; j < n; j++) {
+            largest[j] = x[first + j];
+            y[first + j] = 0;
+        }
+        for (int64_t k = 1; k < size; k++)
+            for (int64_t j = 0; j < n; j++) {
+                const ag_real v = x[k * inner + first + j], m = largest[j];
+                const bool    larger = m == m && (v > m || v != v);
+                largest[j] = larger ? v : m;
+                y[first + j] = larger ? (ag_real)k : y[first + j];
+            }
+    }
+}

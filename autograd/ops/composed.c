@@ -1,0 +1,108 @@
+/* Ops that are a few lines of others. */
+#include "autograd/op.h"
+#include "autograd/ops.h"
+
+ag_tensor *ag_min(ag_tensor *x, ag_axes axes, bool keepdim)
+{
+    return ag_neg(ag_max(ag_neg(x), axes, keepdim));
+}
+
+/* From the deviations themselves, in a second pass: the difference of two large sums would lose all digits. */
+ag_tensor *ag_var(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim)
+{
+    ag_tensor *sum = ag_sum(ag_square(ag_sub(x, ag_mean(x, axes, true))), axes, keepdim);
+    if (ag_tensor_error(sum))
+        return sum;
+    const int64_t n = ag_numel(&x->shape) / ag_numel(&sum->shape);
+    if (correction < 0 || n <= correction)
+        return ag_fail(sum->tape, "var: %lld numbers with a correction of %lld, expected more numbers than that",
+                       (long long)n, (long long)correction);
+    return ag_scale(sum, 1.0 / (double)(n - correction));
+}
+
+ag_tensor *ag_std(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim)
+{
+    return ag_sqrt(ag_var(x, axes, correction, keepdim));
+}
+
+ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis)
+{
+    enum { MOST = 64 };
+    ag_tensor *with_axis[MOST];
+    if (n < 1 || n > MOST || !x || !x[0])
+        return ag_fail(NULL, "stack: %d tensors, expected 1 to %d", n, MOST);
+    const int rank = x[0]->shape.rank, at = axis < 0 ? axis + rank + 1 : axis;
+    for (int i = 0; i < n; i++) {
+        if (!x[i] || x[i]->shape.rank != rank || at < 0 || at > rank || rank == AG_MAX_RANK)
+            return ag_fail(x[0]->tape, "stack: tensor %d is %s, the first %s: no room for a new axis %d in both", i,
+                           x[i] ? AG_STR(&x[i]->shape) : "NULL", AG_STR(&x[0]->shape), axis);
+        ag_shape shape = x[i]->shape;
+        for (int d = shape.rank++; d > at; d--)
+            shape.dim[d] = shape.dim[d - 1];
+        shape.dim[at] = 1;
+        with_axis[i] = ag_reshape(x[i], shape);
+    }
+    return ag_concat(n, with_axis, at);
+}
+
+ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double value)
+{
+    ag_tensor *part[3];
+    int        n = 0;
+    const int  at = x ? ag_axis_index(&x->shape, axis) : -1;
+    if (at < 0 || before < 0 || after < 0)
+        return ag_fail(x ? x->tape : NULL, "pad: %s by %lld and %lld along axis %d: no such axis, or less than nothing",
+                       x ? AG_STR(&x->shape) : "NULL", (long long)before, (long long)after, axis);
+    ag_shape shape = x->shape;
+    for (int i = 0; i < 3; i++) {
+        shape.dim[at] = i == 0 ? before : after;
+        if (i == 1)
+            part[n++] = x;
+        else if (shape.dim[at] > 0)
+            part[n++] = ag_full(x->tape, shape, value);
+    }
+    return n > 1 ? ag_concat(n, part, at) : x;
+}
+
+ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target, ag_tensor *pos_weight,
+                                            ag_reduction reduction)
+{
+    if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
+        return ag_fail(logits ? logits->tape : NULL, "bce_with_logits_loss: reduction is %d", (int)reduction);
+    ag_tensor *weight = ag_shift(ag_mul(ag_shift(pos_weight, -1), target), 1);
+    ag_tensor *loss = ag_add(ag_mul(ag_rsub(target, 1), logits), ag_mul(weight, ag_softplus(ag_neg(logits))));
+    return reduction == AG_NONE  ? loss
+           : reduction == AG_SUM ? ag_sum(loss, AG_ALL, false)
+                                 : ag_mean(loss, AG_ALL, false);
+}
+
+ag_tensor *ag_conv_transpose1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
+{
+    if (!x || !weight || x->shape.rank != 3 || weight->shape.rank != 3)
+        return ag_fail(x && x->tape ? x->tape
+                       : weight     ? weight->tape
+                                    : NULL,
+                       "conv_transpose1d: input %s and weight %s, expected three dimensions each",
+                       x ? AG_STR(&x->shape) : "NULL", weight ? AG_STR(&weight->shape) : "NULL");
+    ag_tape        *tape = x->tape ? x->tape : weight->tape;
+    const int64_t  *n = x->shape.dim, *k = weight->shape.dim;
+    ag_conv_options flat = {
+        {1, o.stride[0]}, {0, o.padding[0]}, {1, o.dilation[0]}, {0, o.output_padding[0]}, o.groups};
+    ag_tensor *y = ag_conv_transpose2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
+                                       ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
+    return ag_flatten(y, 2, 3);
+}
+
+ag_tensor *ag_max_pool1d(ag_tensor *x, ag_pool_options o)
+{
+    if (!x || x->shape.rank != 3)
+        return ag_fail(x ? x->tape : NULL, "max_pool1d: input %s, expected (N, C, L)", x ? AG_STR(&x->shape) : "NULL");
+    const int64_t *n = x->shape.dim;
+    o.kernel[1] = o.kernel[0];
+    o.stride[1] = o.stride[0];
+    o.padding[1] = o.padding[0];
+    o.dilation[1] = o.dilation[0];
+    o.kernel[0] = o.stride[0] = o.dilation[0] = 1;
+    o.padding[0] = 0;
+    return ag_flatten(ag_max_pool2d(ag_reshape(x, AG_SHAPE(n[0], n[1], 1, n[2])), o), 2, 3);
+}
