@@ -20,10 +20,8 @@
         return expression;                                                                                             \
     }
 
-X(amin, ag_neg(ag_max(ag_neg(x), AG_ALL, false)))
 X(hardsigmoid, ag_clamp(ag_shift(ag_scale(x, 1.0 / 6), 0.5), 0, 1))
 X(logsigmoid, ag_neg(ag_softplus(ag_neg(x))))
-X(mish, ag_mul(x, ag_tanh(ag_softplus(x))))
 X(norm, ag_sqrt(ag_sum(ag_square(x), AG_ALL, false)))
 X(normalize, ag_div(x, ag_clamp(ag_sqrt(ag_sum(ag_square(x), AG_AXES(1), true)), 1e-12, INFINITY)))
 X(relu6, ag_clamp(x, 0, 6))
@@ -34,12 +32,6 @@ X(softmin, ag_softmax(ag_neg(x), -1))
 X(softsign, ag_div(x, ag_shift(ag_abs(x), 1)))
 
 /* ---- Elements and rows. ---- */
-
-/* torch.where(mask, a, b) with a mask of zeros and ones */
-static ag_tensor *where(ag_tensor *mask, ag_tensor *a, ag_tensor *b)
-{
-    return ag_add(b, ag_mul(mask, ag_sub(a, b)));
-}
 
 /* F.prelu(x, weight) on x (N, C), weight (C) */
 static ag_tensor *prelu(ag_tensor *x, ag_tensor *weight)
@@ -53,29 +45,6 @@ static ag_tensor *glu(ag_tensor *x)
     ag_tensor *half[2];
     ag_chunk(x, 2, -1, half);
     return ag_mul(half[0], ag_sigmoid(half[1]));
-}
-
-/* torch.var(x, -1) of rows of n numbers; its square root is torch.std */
-static ag_tensor *var(ag_tensor *x, int64_t n)
-{
-    ag_tensor *centred = ag_sub(x, ag_mean(x, AG_AXES(-1), true));
-    return ag_scale(ag_sum(ag_square(centred), AG_AXES(-1), false), 1 / (double)(n - 1));
-}
-
-/* F.one_hot(index, n), in reals */
-static ag_tensor *one_hot(ag_tensor *index, int64_t n)
-{
-    ag_tensor *identity = ag_zeros(index->tape, AG_SHAPE(n, n));
-    for (int64_t i = 0; i < n && !ag_tensor_error(identity); i++)
-        identity->data[i * n + i] = 1;
-    return ag_embedding(index, identity);
-}
-
-/* torch.stack([a, b], 1) of two vectors */
-static ag_tensor *stack(ag_tensor *a, ag_tensor *b)
-{
-    ag_tensor *columns[] = {ag_reshape(a, AG_SHAPE(-1, 1)), ag_reshape(b, AG_SHAPE(-1, 1))};
-    return ag_concat(2, columns, 1);
 }
 
 /* ---- Products: torch.einsum, distances. ---- */
@@ -125,27 +94,12 @@ static ag_tensor *instance_norm(ag_tensor *x)
     return ag_reshape(ag_layer_norm(ag_flatten(x, 2, -1), NULL, NULL, 1e-5), x->shape);
 }
 
-/* F.group_norm(x, groups, weight, bias) of x (N, C, H, W) */
-static ag_tensor *group_norm(ag_tensor *x, int64_t groups, ag_tensor *weight, ag_tensor *bias)
-{
-    ag_tensor *g = ag_reshape(x, AG_SHAPE(x->shape.dim[0], groups, -1));
-    ag_tensor *y = ag_reshape(ag_layer_norm(g, NULL, NULL, 1e-5), x->shape);
-    return ag_add(ag_mul(y, ag_reshape(weight, AG_SHAPE(-1, 1, 1))), ag_reshape(bias, AG_SHAPE(-1, 1, 1)));
-}
-
 /* F.pixel_shuffle(x, r) */
 static ag_tensor *pixel_shuffle(ag_tensor *x, int64_t r)
 {
     const int64_t *d = x->shape.dim, channels = d[1] / (r * r);
     ag_tensor     *parts = ag_reshape(x, AG_SHAPE(d[0], channels, r, r, d[2], d[3]));
     return ag_reshape(ag_permute(parts, AG_AXES(0, 1, 4, 2, 5, 3)), AG_SHAPE(d[0], channels, d[2] * r, d[3] * r));
-}
-
-/* F.max_pool1d(x, kernel) */
-static ag_tensor *max_pool1d(ag_tensor *x, int64_t kernel)
-{
-    ag_tensor *row = ag_reshape(x, AG_SHAPE(x->shape.dim[0], x->shape.dim[1], 1, -1));
-    return ag_flatten(ag_max_pool2d(row, (ag_pool_options){.kernel = {1, kernel}}), 2, 3);
 }
 
 /* ---- Losses. ---- */
@@ -155,19 +109,6 @@ static ag_tensor *huber_loss(ag_tensor *x, ag_tensor *t, double delta)
 {
     ag_tensor *e = ag_abs(ag_sub(x, t)), *inner = ag_clamp(e, 0, delta);
     return ag_mean(ag_add(ag_scale(ag_square(inner), 0.5), ag_scale(ag_sub(e, inner), delta)), AG_ALL, false);
-}
-
-/* F.nll_loss(log_p, index) with n classes */
-static ag_tensor *nll_loss(ag_tensor *log_p, ag_tensor *index, int64_t n)
-{
-    return ag_neg(ag_mean(ag_sum(ag_mul(log_p, one_hot(index, n)), AG_AXES(1), false), AG_ALL, false));
-}
-
-/* F.cross_entropy(logits, index, label_smoothing=s) */
-static ag_tensor *smooth_cross_entropy(ag_tensor *logits, ag_tensor *index, double s)
-{
-    ag_tensor *uniform = ag_neg(ag_mean(ag_log_softmax(logits, 1), AG_ALL, false));
-    return ag_add(ag_scale(ag_cross_entropy_loss(logits, index, AG_MEAN), 1 - s), ag_scale(uniform, s));
 }
 
 /* F.kl_div(log_p, q, reduction="sum") with q > 0 */
@@ -262,25 +203,16 @@ static ag_tensor *lstm(ag_tensor *const *in)
 }
 
 #define ONE_INPUT(OP)                                                                                                  \
-    OP(amin)                                                                                                           \
     OP(hardsigmoid)                                                                                                    \
     OP(logsigmoid)                                                                                                     \
-    OP(mish)                                                                                                           \
     OP(norm) OP(normalize) OP(relu6) OP(rms_norm) OP(rsqrt) OP(selu) OP(softmin) OP(softsign) OP(glu) OP(instance_norm)
 #define TWO_INPUTS(OP)                                                                                                 \
-    OP(prelu) OP(stack) OP(outer) OP(product_of_rows) OP(over_channels) OP(cosine_similarity) OP(cdist) OP(kl_div)
+    OP(prelu) OP(outer) OP(product_of_rows) OP(over_channels) OP(cosine_similarity) OP(cdist) OP(kl_div)
 #define OTHERS(OP)                                                                                                     \
-    OP(where, where(in[0], in[1], in[2]))                                                                              \
-    OP(var, var(in[0], 5))                                                                                             \
-    OP(one_hot, one_hot(in[0], 4))                                                                                     \
     OP(bilinear, bilinear(in[0], in[1], in[2]))                                                                        \
-    OP(group_norm, group_norm(in[0], 2, in[1], in[2]))                                                                 \
     OP(pixel_shuffle, pixel_shuffle(in[0], 2))                                                                         \
-    OP(max_pool1d, max_pool1d(in[0], 2))                                                                               \
     OP(huber_loss, huber_loss(in[0], in[1], 0.73))                                                                     \
     OP(smooth_l1_loss, smooth_l1_loss(in[0], in[1], 0.73))                                                             \
-    OP(nll_loss, nll_loss(in[0], in[1], 4))                                                                            \
-    OP(smooth_cross_entropy, smooth_cross_entropy(in[0], in[1], 0.1))                                                  \
     OP(gaussian_nll_loss, gaussian_nll_loss(in[0], in[1], in[2]))                                                      \
     OP(margin_ranking_loss, margin_ranking_loss(in[0], in[1], ag_shift(ag_scale(in[2], 2), -1), 0.3))                  \
     OP(attention, attention(in[0], in[1], in[2], 4))                                                                   \
