@@ -77,6 +77,8 @@ static bool node_prepare(ag_node *node)
 ag_tensor *ag_apply_on(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,
                        size_t attr_size)
 {
+    if (!op || !op->name || !op->shape || n_in < 0 || (n_in > 0 && !in))
+        return ag_fail(tape, "apply: no op, or no inputs");
     tape = common_tape(tape, op->name, n_in, in);
     if (tape->failed)
         return &tape->poison;
@@ -114,6 +116,8 @@ bool ag_op_fail(ag_node *node, const char *format, ...)
 
 ag_real *ag_op_save(ag_node *node, int64_t count)
 {
+    if (!node)
+        return NULL;
     const bool   fits = count >= 0 && (uint64_t)count <= SIZE_MAX / sizeof(ag_real);
     const size_t size = fits ? (size_t)count * sizeof(ag_real) : SIZE_MAX; /* which is refused */
     node->saved_size = count;
@@ -122,6 +126,8 @@ ag_real *ag_op_save(ag_node *node, int64_t count)
 
 ag_grad_target ag_grad_open(ag_tensor *t)
 {
+    if (!t)
+        return (ag_grad_target){NULL, false};
     if (!t->needs_grad || !t->grad_buffer)
         return (ag_grad_target){NULL, false};
     bool add = t->grad != NULL;
@@ -131,6 +137,8 @@ ag_grad_target ag_grad_open(ag_tensor *t)
 
 ag_real *ag_grad(ag_tensor *t)
 {
+    if (!t)
+        return NULL;
     ag_grad_target g = ag_grad_open(t);
     if (g.data && !g.add)
         memset(g.data, 0, (size_t)ag_numel(&t->shape) * sizeof *g.data);
@@ -139,6 +147,8 @@ ag_real *ag_grad(ag_tensor *t)
 
 void ag_grad_add(ag_tensor *t, const ag_real *g)
 {
+    if (!t || !g)
+        return;
     ag_grad_target d = ag_grad_open(t);
     int64_t        n = ag_numel(&t->shape);
     if (d.data && d.add)

@@ -20,6 +20,8 @@ static void draw_part(void *context, int64_t begin, int64_t end)
 
 static void draw(ag_rng *r, fill_fn *fill, int64_t n, ag_real a, ag_real b, ag_real *y)
 {
+    if (!r || !y || n < 1)
+        return;
     drawing d = {fill, *r, a, b, y};
     r->draw++;
     agk_parallel(n, 4096, draw_part, &d);

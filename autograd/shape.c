@@ -31,6 +31,8 @@ ag_axes ag_axes_of(int count, const int *axis)
 
 bool ag_shape_equal(const ag_shape *a, const ag_shape *b)
 {
+    if (!a || !b)
+        return false;
     if (a->rank != b->rank)
         return false;
     for (int i = 0; i < a->rank; i++)
@@ -41,6 +43,8 @@ bool ag_shape_equal(const ag_shape *a, const ag_shape *b)
 
 int64_t ag_numel(const ag_shape *s)
 {
+    if (!s)
+        return -1;
     if (s->rank < 0 || s->rank > AG_MAX_RANK)
         return -1;
     int64_t n = 1;
@@ -54,6 +58,8 @@ int64_t ag_numel(const ag_shape *s)
 
 int ag_axis_index(const ag_shape *s, int axis)
 {
+    if (!s)
+        return -1;
     if (axis < 0)
         axis += s->rank;
     return axis >= 0 && axis < s->rank ? axis : -1;
@@ -61,6 +67,8 @@ int ag_axis_index(const ag_shape *s, int axis)
 
 ag_text ag_shape_text(const ag_shape *s)
 {
+    if (!s)
+        return (ag_text){"NULL"};
     ag_text t = {"(rank out of range)"};
     if (s->rank < 0 || s->rank > AG_MAX_RANK)
         return t;

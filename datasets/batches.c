@@ -7,6 +7,8 @@
 
 bool ds_batches_init(ds_batches *b, int64_t count, int64_t size, uint64_t seed)
 {
+    if (!b)
+        return false;
     *b = (ds_batches){.count = count, .size = size, .seed = seed};
     if (count < 1 || size < 1 || count > INT64_MAX / 8)
         return false;
@@ -33,6 +35,8 @@ static void sort_order(ds_batches *b)
 
 void ds_batches_restart(ds_batches *b)
 {
+    if (!b || !b->order)
+        return;
     sort_order(b);
     b->position = 0;
 }
@@ -46,6 +50,8 @@ static uint64_t state_for(const ds_batches *b, uint64_t number)
 /* Fisher and Yates. The remainder's bias is below count / 2^64. */
 void ds_batches_shuffle(ds_batches *b, uint64_t epoch)
 {
+    if (!b || !b->order)
+        return;
     uint64_t state = state_for(b, epoch);
     ds_batches_restart(b);
     for (int64_t i = b->count - 1; i > 0; i--) {
@@ -57,6 +63,8 @@ void ds_batches_shuffle(ds_batches *b, uint64_t epoch)
 
 int64_t ds_batches_next(ds_batches *b, const int64_t **index)
 {
+    if (!b || !b->order || !index)
+        return 0;
     int64_t left = b->count - b->position, n = left < b->size ? left : b->size;
     *index = b->order + b->position;
     b->position += n;
@@ -65,6 +73,8 @@ int64_t ds_batches_next(ds_batches *b, const int64_t **index)
 
 int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index)
 {
+    if (!b || !b->order || !index)
+        return 0;
     uint64_t state = state_for(b, step);
     int64_t  n = b->count < b->size ? b->count : b->size;
     for (int64_t i = 0; i < n; i++)
@@ -75,6 +85,8 @@ int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index)
 
 int64_t ds_batches_block(ds_batches *b, uint64_t step, const int64_t **index)
 {
+    if (!b || !b->order || !index)
+        return 0;
     uint64_t state = state_for(b, step);
     int64_t  n = b->count < b->size ? b->count : b->size;
     int64_t  first = (int64_t)(ds_random_next(&state) % (uint64_t)(b->count - n + 1));

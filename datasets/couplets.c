@@ -12,6 +12,8 @@ enum { CODES = 0x110000 }; /* code points of Unicode */
 
 void ds_couplets_free(ds_couplets *c)
 {
+    if (!c)
+        return;
     free(c->character);
     free(c->token);
     *c = (ds_couplets){0};
@@ -30,6 +32,8 @@ static uint32_t decode(const unsigned char *at, int length)
 
 int ds_utf8(uint32_t code, char out[5])
 {
+    if (!out)
+        return 0;
     const int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     const int lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
     for (int i = length - 1; i > 0; i--, code >>= 6)
@@ -50,6 +54,8 @@ static bool is_punctuation(uint32_t c)
 
 uint32_t ds_next_character(const char **at, const char *end)
 {
+    if (!at || !*at || !end)
+        return 0;
     while (*at < end) {
         const unsigned char *here = (const unsigned char *)*at;
         const int            length = tl_utf8_length(here, (const unsigned char *)end);
@@ -152,6 +158,8 @@ static bool make_tokens(ds_couplets *c, const uint32_t *code, tl_error *why)
 
 bool ds_couplets_parse(const void *bytes, size_t size, const char *path, ds_couplets *c, tl_error *why)
 {
+    if (!c || (!bytes && size > 0))
+        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
     *c = (ds_couplets){0};
     if (!read_lines(bytes, size, path, c, NULL, why))
         return false;
@@ -166,6 +174,8 @@ bool ds_couplets_parse(const void *bytes, size_t size, const char *path, ds_coup
 
 bool ds_couplets_read(const char *path, ds_couplets *c, tl_error *why)
 {
+    if (!c)
+        return tl_fail_at(why, path, "no place for the result");
     size_t size;
     void  *bytes = tl_read_file(path, &size, why);
     *c = (ds_couplets){0};
@@ -194,6 +204,8 @@ static int below(uint64_t *state, int n)
 
 bool ds_couplets_make(int64_t count, uint64_t seed, ds_couplets *c, tl_error *why)
 {
+    if (!c || count < 1)
+        return tl_fail(why, "couplets: %lld of them, or no place for them", (long long)count);
     const size_t line = 48;
     char        *text = count > 0 && count < 1 << 24 ? malloc((size_t)count * line) : NULL;
     size_t       size = 0;

@@ -33,6 +33,8 @@ static void unit_of_bytes(int64_t n, const uint8_t *restrict from, float *restri
 
 void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *out)
 {
+    if (!d || !d->pixels || !index || !out)
+        return;
     const int64_t size = d->height * d->width, ahead = 2, line = 64;
     for (int64_t i = 0; i < n; i++) {
         if (i + ahead < n) /* anywhere in memory: asked for in time */
@@ -53,6 +55,8 @@ static bool read_part(const char *folder, const char *name, int rank, ds_idx *ou
 
 bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why)
 {
+    if (!d)
+        return tl_fail_at(why, folder, "no place for the result");
     ds_idx images = {0}, labels = {0};
     *d = (ds_dataset){0};
     bool ok = read_part(folder, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte", 3, &images, why) &&

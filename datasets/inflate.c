@@ -348,6 +348,8 @@ static bool check_end(stream *s)
 
 bool ds_inflate(const uint8_t *bytes, size_t size, uint8_t *out, size_t expected, const char *path, tl_error *why)
 {
+    if ((!bytes && size > 0) || (!out && expected > 0))
+        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
     stream s = {.at = bytes, .end = bytes + size, .out = out, .expected = expected, .path = path, .why = why};
     if (size < 2 || (bytes[0] & 15) != 8 || bytes[0] >> 4 > 7 || (bytes[0] * 256 + bytes[1]) % 31 != 0)
         return broken(&s, "no zlib header");

@@ -73,6 +73,8 @@ static bool refuse(const uint8_t *bytes, size_t size, const char *path, tl_error
 
 bool ds_picture_parse(const uint8_t *bytes, size_t size, const char *path, ds_picture *out, tl_error *why)
 {
+    if (!out || (!bytes && size > 0))
+        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
     *out = (ds_picture){0};
     if (is_png(bytes, size))
         return ds_png_parse(bytes, size, path, out, why);
@@ -83,6 +85,8 @@ bool ds_picture_parse(const uint8_t *bytes, size_t size, const char *path, ds_pi
 
 bool ds_picture_read(const char *path, ds_picture *out, tl_error *why)
 {
+    if (!out)
+        return tl_fail_at(why, path, "no place for the result");
     size_t size = 0;
     *out = (ds_picture){0};
     uint8_t *bytes = tl_read_file(path, &size, why);

@@ -64,6 +64,8 @@ static double byte_float(nn_dtype dtype, unsigned bits)
 
 double nn_stored_value(const nn_stored_tensor *t, int64_t i)
 {
+    if (!t || !t->data || i < 0 || i >= t->count)
+        return NAN;
     union {
         uint8_t  u8;
         int8_t   i8;
@@ -99,6 +101,8 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
 
 const char *nn_stored_shape(const nn_stored_tensor *t, char *text, size_t size)
 {
+    if (!t || !text || size < 1)
+        return "";
     size_t at = (size_t)snprintf(text, size, "(");
     for (int i = 0; i < t->rank && at + 24 < size; i++)
         at += (size_t)snprintf(text + at, size - at, "%s%" PRId64, i ? ", " : "", t->dim[i]);
@@ -145,6 +149,8 @@ void nn_safetensors_free(nn_safetensors *s)
 
 bool nn_safetensors_read(const char *path, nn_safetensors *s, tl_error *why)
 {
+    if (!s)
+        return tl_fail_at(why, path, "no place for the result");
     tl_error reason;
     size_t   size = 0;
     *s = (nn_safetensors){0};

@@ -371,6 +371,8 @@ static bool make_room(parser *p, int64_t header)
 
 bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_error *why)
 {
+    if (!s || (!bytes && size > 0))
+        return tl_fail(why, "no bytes to read, or no place for the result");
     uint64_t header;
     tl_error unread;
     why = why ? why : &unread;

@@ -54,6 +54,8 @@ static void print_tree(FILE *file, const trace *t, const nn_module *m, int depth
 
 bool nn_summary(FILE *file, nn_module *model, ag_shape input)
 {
+    if (!file)
+        return false;
     trace t;
     t.count = 0;
     ag_tape *tape = ag_tape_new(0);

@@ -48,6 +48,8 @@ static bool set_flag(const tl_option *o, const char *text, tl_error *why)
 
 bool tl_option_set(const tl_option *o, const char *text, tl_error *why)
 {
+    if (!o || !o->value || !text)
+        return tl_fail(why, "no option, or no value for it");
     double  x;
     int64_t n;
     switch (o->kind) {
@@ -79,6 +81,8 @@ static tl_text shortest_number(double x)
 
 const char *tl_option_text(const tl_option *o, char *text, size_t size)
 {
+    if (!o || !o->value || (!text && o->kind != TL_TEXT))
+        return NULL;
     switch (o->kind) {
     case TL_FLAG: return *(const bool *)o->value ? "true" : "false";
     case TL_TEXT: return *(const char *const *)o->value;
@@ -103,6 +107,8 @@ static tl_option *find(tl_option *const *tables, const char *text, size_t length
 
 tl_option *tl_option_named(tl_option *const *tables, const char *name)
 {
+    if (!tables || !name)
+        return NULL;
     return find(tables, name, strlen(name));
 }
 
@@ -194,6 +200,8 @@ static void print_default(const tl_option *o)
 
 void tl_args_help(const char *program, const char *about, const tl_option *const *tables)
 {
+    if (!program || !about || !tables)
+        return;
     printf("usage: %s [options]\n%s\n\noptions:\n", program, about);
     for (; *tables; tables++)
         for (const tl_option *o = *tables; o->name; o++) {

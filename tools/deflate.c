@@ -146,6 +146,8 @@ static uint32_t adler32(const uint8_t *bytes, size_t n)
 
 uint8_t *tl_zlib(const uint8_t *bytes, size_t n, size_t *size)
 {
+    if ((!bytes && n > 0) || !size)
+        return NULL;
     deflate d = {.bytes = bytes, .n = n, .head = calloc(HASHES + WINDOW, sizeof *d.head)};
     d.out = n < SIZE_MAX / 2 ? malloc(n + n / 8 + 16) : NULL;
     d.before = d.head ? d.head + HASHES : NULL;

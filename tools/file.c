@@ -36,6 +36,8 @@ static FILE *open_temporary(tl_output *f)
 
 bool tl_output_open(tl_output *f, const char *path, tl_error *why)
 {
+    if (!f)
+        return tl_fail(why, "no output to open");
     *f = (tl_output){0};
     path = path ? path : "";
     int n = snprintf(f->path, sizeof f->path, "%s", path);
@@ -50,6 +52,8 @@ bool tl_output_open(tl_output *f, const char *path, tl_error *why)
 
 void tl_output_abandon(tl_output *f)
 {
+    if (!f || !f->stream)
+        return;
     if (!f->stream)
         return;
     fclose(f->stream);
@@ -92,6 +96,8 @@ static int write_failure(FILE *stream)
 
 bool tl_output_close(tl_output *f, tl_error *why)
 {
+    if (!f || !f->stream)
+        return tl_fail(why, "the output is not open");
     errno = 0;
     bool ok = fflush(f->stream) == 0 && !ferror(f->stream) && fsync(fileno(f->stream)) == 0;
     int  reason = ok || errno ? errno : write_failure(f->stream);
@@ -184,7 +190,9 @@ static bool read_all(int fd, char *to, size_t size)
 void *tl_read_file(const char *path, size_t *size, tl_error *why)
 {
     struct stat st;
-    int         fd = open_regular(path, &st, why);
+    int         fd = size ? open_regular(path, &st, why) : -1;
+    if (!size)
+        tl_fail(why, "no place for the size");
     if (fd < 0)
         return NULL;
     char *bytes = (uintmax_t)st.st_size < SIZE_MAX / 2 ? malloc((size_t)st.st_size + 1) : NULL;

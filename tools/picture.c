@@ -11,7 +11,13 @@
 bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width,
                      int64_t scale)
 {
+    const int64_t sizes[] = {rows, columns, image_height, image_width, scale}, most = 1 << 20;
+    if (!p)
+        return false;
     *p = (tl_picture){rows, columns, image_height, image_width, scale, 0, 0, NULL};
+    for (int i = 0; i < 5; i++)
+        if (sizes[i] < 1 || sizes[i] > most)
+            return false;
     p->height = rows * (image_height * scale + GAP) + GAP;
     p->width = columns * (image_width * scale + GAP) + GAP;
     p->pixels = tl_array(p->height, p->width, 1);
@@ -22,12 +28,16 @@ bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image
 
 void tl_picture_free(tl_picture *p)
 {
+    if (!p)
+        return;
     free(p->pixels);
     *p = (tl_picture){0};
 }
 
 void tl_picture_put(tl_picture *p, int64_t row, int64_t column, const float *image)
 {
+    if (!p || !p->pixels || !image || row < 0 || row >= p->rows || column < 0 || column >= p->columns)
+        return;
     int64_t top = GAP + row * (p->image_height * p->scale + GAP),
             left = GAP + column * (p->image_width * p->scale + GAP);
     for (int64_t y = 0; y < p->image_height * p->scale; y++)

@@ -17,6 +17,8 @@ double tl_progress_now(void)
 
 void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
 {
+    if (!p)
+        return;
     *p = (tl_progress){.shown = !quiet && isatty(STDERR_FILENO), .started = tl_progress_now(), .total = total};
 }
 
@@ -34,6 +36,8 @@ static void draw(const tl_progress *p, const char *label, double loss, double im
 
 void tl_progress_add(tl_progress *p, int64_t n, const char *label, double loss, double images_per_second)
 {
+    if (!p)
+        return;
     p->done += n;
     if (!p->shown)
         return;
@@ -46,6 +50,8 @@ void tl_progress_add(tl_progress *p, int64_t n, const char *label, double loss, 
 
 void tl_progress_end(tl_progress *p)
 {
+    if (!p)
+        return;
     if (p->shown)
         fputs("\r\033[K", stderr);
 }

@@ -50,6 +50,8 @@ tl_text tl_exact_text(double x)
 
 bool tl_parse_number(const char *text, double *x)
 {
+    if (!x)
+        return false;
     char   copy[400], point[8];
     size_t n = 0;
     *x = 0;
@@ -72,6 +74,8 @@ bool tl_parse_number(const char *text, double *x)
 
 bool tl_parse_int(const char *text, int64_t *n)
 {
+    if (!n)
+        return false;
     char *end;
     *n = 0;
     if (!text || !*text || strspn(text, "0123456789+-") != strlen(text))
@@ -83,6 +87,8 @@ bool tl_parse_int(const char *text, int64_t *n)
 
 bool tl_parse_uint(const char *text, uint64_t *n)
 {
+    if (!n)
+        return false;
     char *end;
     *n = 0;
     if (!text || !*text || strspn(text, "0123456789") != strlen(text))
@@ -165,6 +171,8 @@ static int escape_one(const unsigned char *c, const unsigned char *end, char *ou
 
 const char *tl_escape(const char *text, char *out, size_t size)
 {
+    if (!out)
+        return NULL;
     text = text ? text : "NULL";
     const unsigned char *c = (const unsigned char *)text, *end = c + strlen(text);
     size_t               at = 0;
@@ -184,6 +192,8 @@ const char *tl_escape(const char *text, char *out, size_t size)
 
 void tl_print_escaped(FILE *f, const char *text)
 {
+    if (!f)
+        return;
     text = text ? text : "NULL";
     const unsigned char *c = (const unsigned char *)text, *end = c + strlen(text);
     while (c < end) {
@@ -195,6 +205,8 @@ void tl_print_escaped(FILE *f, const char *text)
 
 void tl_print_json(FILE *f, const char *text)
 {
+    if (!f)
+        return;
     text = text ? text : "";
     const unsigned char *c = (const unsigned char *)text, *end = c + strlen(text);
     fputc('"', f);
@@ -217,6 +229,8 @@ void tl_print_json(FILE *f, const char *text)
 
 uint64_t tl_hash(uint64_t hash, const void *bytes, size_t n)
 {
+    if (!bytes)
+        return hash;
     for (const unsigned char *b = bytes, *end = b + n; b < end; b++)
         hash = (hash ^ *b) * 0x100000001b3u;
     return hash;
@@ -224,6 +238,8 @@ uint64_t tl_hash(uint64_t hash, const void *bytes, size_t n)
 
 bool tl_ends_with(const char *text, const char *end)
 {
+    if (!end)
+        return false;
     size_t n = text ? strlen(text) : 0, m = strlen(end);
     return n >= m && !strcmp(text + n - m, end);
 }

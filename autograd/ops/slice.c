@@ -73,6 +73,10 @@ ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end)
 
 int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece)
 {
+    if (!piece) {
+        ag_fail(x ? x->tape : NULL, "chunk: no place for the pieces");
+        return 0;
+    }
     int index = x ? ag_axis_index(&x->shape, axis) : -1;
     if (index < 0 || chunks < 1) {
         ag_tensor *poison = ag_fail(x ? x->tape : NULL, "chunk: %d pieces of axis %d of %s: no such axis, or no piece",

@@ -176,6 +176,8 @@ static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why
 
 bool train_resume(train_run *run, const nn_safetensors *file, tl_error *why)
 {
+    if (!run || !run->plan || !file)
+        return tl_fail(why, "no run, or no file");
     const train_plan *plan = run->plan;
     if (!read_state(run, file, why))
         return false;

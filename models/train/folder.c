@@ -52,6 +52,8 @@ static bool next_free(train_folder *f, int number, tl_error *why)
 bool train_folder_choose(train_folder *f, const char *out, const char *base, const char *resume, bool overwrite,
                          tl_error *why)
 {
+    if (!f || (!out && !base))
+        return tl_fail(why, "no folder to choose");
     *f = (train_folder){.lock = -1};
     const char *slash = resume ? strrchr(resume, '/') : NULL;
     const int home = slash ? (int)(slash - resume + (slash == resume)) : 1; /* the length of the checkpoint's folder */
@@ -143,6 +145,8 @@ static bool note(char **list, const char *name)
 
 bool train_folder_settle(train_folder *f, tl_error *why)
 {
+    if (!f)
+        return tl_fail(why, "no folder");
     if (!f->replaces)
         return true;
     f->replaces = false;
@@ -168,6 +172,8 @@ bool train_folder_settle(train_folder *f, tl_error *why)
 
 bool train_folder_file(train_folder *f, const char *name, char *path, size_t size, tl_error *why)
 {
+    if (!f || !name || !path)
+        return tl_fail(why, "no folder, no name, or no place for the path");
     int n = snprintf(path, size, "%s/%s", f->path, name);
     if (n < 0 || (size_t)n >= size)
         return tl_fail(why, "%.80s...: the path is too long", f->path);
@@ -202,6 +208,8 @@ bool train_folder_open(train_folder *f, bool overwrite, tl_error *why)
 
 void train_folder_close(train_folder *f)
 {
+    if (!f)
+        return;
     tl_folder_unlock(f->lock);
     free(f->files);
     free(f->own);

@@ -27,6 +27,8 @@ static train_sum *find(const train_sums *s, const char *name)
 
 bool train_sums_add(train_sums *s, const char *name, double value)
 {
+    if (!s)
+        return false;
     if (!name_fits(name))
         return false;
     train_sum *sum = find(s, name);
@@ -46,6 +48,8 @@ bool train_sums_add(train_sums *s, const char *name, double value)
 /* Keeps the names, so that the next epoch takes no memory. */
 void train_sums_clear(train_sums *s)
 {
+    if (!s)
+        return;
     s->examples = 0;
     for (int i = 0; i < s->n; i++)
         s->at[i].value = 0;
@@ -53,18 +57,24 @@ void train_sums_clear(train_sums *s)
 
 void train_sums_free(train_sums *s)
 {
+    if (!s)
+        return;
     free(s->at);
     *s = (train_sums){0};
 }
 
 double train_sums_get(const train_sums *s, const char *name)
 {
+    if (!s || !name)
+        return NAN;
     const train_sum *sum = find(s, name);
     return sum ? sum->value : NAN;
 }
 
 bool train_sums_finite(const train_sums *s)
 {
+    if (!s)
+        return true;
     for (int i = 0; i < s->n; i++)
         if (!isfinite(s->at[i].value))
             return false;
@@ -81,6 +91,8 @@ static void free_record(train_record *r)
 
 bool train_history_add(train_history *h, train_record record)
 {
+    if (!h)
+        return false;
     train_record *grown = realloc(h->at, (size_t)(h->n + 1) * sizeof *grown);
     if (!grown) {
         free_record(&record);
@@ -93,12 +105,16 @@ bool train_history_add(train_history *h, train_record record)
 
 void train_history_drop_last(train_history *h)
 {
+    if (!h)
+        return;
     if (h->n > 0)
         free_record(&h->at[--h->n]);
 }
 
 void train_history_free(train_history *h)
 {
+    if (!h)
+        return;
     while (h->n > 0)
         train_history_drop_last(h);
     free(h->at);
@@ -137,6 +153,8 @@ static char *finish(FILE *f, char **text)
 
 char *train_sums_text(const train_sums *s)
 {
+    if (!s)
+        return NULL;
     char  *text = NULL;
     size_t size;
     FILE  *f = open_memstream(&text, &size);
@@ -148,6 +166,8 @@ char *train_sums_text(const train_sums *s)
 
 char *train_history_text(const train_history *h)
 {
+    if (!h)
+        return NULL;
     char  *text = NULL;
     size_t size;
     FILE  *f = open_memstream(&text, &size);
@@ -211,6 +231,8 @@ static char *copy_of(const char *text)
 
 bool train_sums_parse(train_sums *s, const char *text)
 {
+    if (!s || !text)
+        return false;
     char *copy = copy_of(text);
     bool  ok = copy && parse_sums(s, copy);
     free(copy);
@@ -258,6 +280,8 @@ static void print_cells(const train_sums *names, const train_sums *s, FILE *f)
 
 bool train_history_csv(const train_history *h, int n_phases, const char *const *phases, FILE *f)
 {
+    if (!h || !f || (n_phases > 0 && !phases))
+        return false;
     train_sums train = {0}, test = {0};
     bool       ok = collect(h, false, &train) && collect(h, true, &test);
     if (ok) {

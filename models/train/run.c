@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "models/train/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,15 @@ static const train_phase *phase_of(const train_run *run)
 
 double train_measure(const train_run *run, double sum, int64_t examples)
 {
+    if (!run || !run->plan)
+        return NAN;
     return phase_of(run)->totals ? sum : sum / (double)examples;
 }
 
 ag_tape *train_evaluate(train_run *run)
 {
+    if (!run)
+        return NULL;
     ag_tape_reset(run->tape);
     ag_set_training(run->tape, false);
     ag_set_grad_enabled(run->tape, false);
@@ -57,6 +62,8 @@ static int64_t batches_per_step(const train_plan *plan)
 
 int64_t train_phase_batches(const train_phase *phase)
 {
+    if (!phase || !phase->train || phase->batch < 1)
+        return 0;
     return (phase->train->count + phase->batch - 1) / phase->batch;
 }
 
@@ -68,6 +75,8 @@ static int64_t steps_per_epoch(const train_plan *plan, const train_phase *phase)
 
 int64_t train_phase_steps(const train_plan *plan, const train_phase *phase)
 {
+    if (!plan || !phase)
+        return 0;
     return phase->steps > 0 ? phase->steps : phase->epochs * steps_per_epoch(plan, phase);
 }
 
@@ -264,6 +273,8 @@ static train_status run_phase(train_run *run)
 
 train_status train_run_go(train_run *run)
 {
+    if (!run || !run->plan || !run->tape)
+        return TRAIN_FAILED;
     train_status status = enter_phase(run) ? TRAIN_OK : TRAIN_FAILED;
     if (status == TRAIN_OK)
         forget_interrupted(run);
@@ -332,6 +343,8 @@ static const char *wrong_with(const train_plan *plan)
 
 bool train_run_init(train_run *run, const train_plan *plan, tl_error *why)
 {
+    if (!run)
+        return tl_fail(why, "no run");
     *run = (train_run){.plan = plan, .ordered = -1};
     const char *wrong = wrong_with(plan);
     if (wrong)
@@ -345,6 +358,8 @@ bool train_run_init(train_run *run, const train_plan *plan, tl_error *why)
 
 void train_run_free(train_run *run)
 {
+    if (!run)
+        return;
     ds_batches_free(&run->train_batches);
     ds_batches_free(&run->test_batches);
     train_sums_free(&run->sums);

@@ -36,5 +36,7 @@ static uint64_t hash_rows(void *self)
 
 train_source train_rows_source(train_rows *rows)
 {
+    if (!rows)
+        return (train_source){0};
     return (train_source){rows->count, load_rows, hash_rows, rows};
 }

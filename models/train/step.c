@@ -4,6 +4,8 @@
 
 bool train_load(train_step *s, train_batch *batch)
 {
+    if (!s || !batch)
+        return false;
     ag_tape *tape = s->run->tape;
     ag_tape_reset(tape);
     *batch = (train_batch){.n = s->n};
@@ -108,6 +110,8 @@ static int index_of(const train_plan *plan, const train_optimizer *o)
 
 bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
 {
+    if (!s)
+        return false;
     train_run *run = s->run;
     const int  index = index_of(run->plan, o);
     if (index < 0) {
@@ -133,6 +137,8 @@ bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
 
 void train_report_number(train_step *s, const char *metric, double sum)
 {
+    if (!s)
+        return;
     if (!train_sums_add(s->sums, metric, sum))
         ag_fail(s->run->tape,
                 "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
@@ -141,6 +147,8 @@ void train_report_number(train_step *s, const char *metric, double sum)
 
 void train_report(train_step *s, const char *metric, const ag_tensor *sum)
 {
+    if (!s)
+        return;
     if (ag_tensor_error(sum))
         return;
     if (ag_numel(&sum->shape) != 1)
@@ -152,20 +160,28 @@ void train_report(train_step *s, const char *metric, const ag_tensor *sum)
 
 ag_tape *train_tape(const train_step *s)
 {
+    if (!s)
+        return NULL;
     return s->run->tape;
 }
 
 bool train_is_test(const train_step *s)
 {
+    if (!s)
+        return false;
     return s->test;
 }
 
 int train_step_phase(const train_step *s)
 {
+    if (!s)
+        return -1;
     return s->run->phase;
 }
 
 int64_t train_step_number(const train_step *s)
 {
+    if (!s)
+        return -1;
     return s->run->step;
 }
