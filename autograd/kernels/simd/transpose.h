@@ -18,7 +18,17 @@
     F(0, h), F(1, h), F(2, h), F(3, h), F(4, h), F(5, h), F(6, h), F(7, h), F(8, h), F(9, h), F(10, h), F(11, h),    \
         F(12, h), F(13, h), F(14, h), F(15, h)
 #endif
+/* gcc has clang's builtin from 12 on; its own, older one takes the lanes as a vector. */
+#if defined(__clang__) || __GNUC__ >= 12
 #define EXCHANGE(F, a, b, h) __builtin_shufflevector(a, b, LANES_OF(F, h))
+#else
+#ifdef AG_DOUBLE
+typedef int64_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+#define EXCHANGE(F, a, b, h) __builtin_shuffle(a, b, (lane_numbers){LANES_OF(F, h)})
+#endif
 
 /* The off-diagonal quarters of each 2h by 2h block change places. h is a compile-time constant at every call. */
 INLINE void exchange(vec *row, int h)
