@@ -57,8 +57,6 @@ const layer_sample layer_samples[] = {
     {"conv2d_with", make_conv2d_with, 4, {1, 2, 3, 4}, false},
     {"conv_transpose2d", make_conv_transpose2d, 4, {1, 2, 3, 2}, false},
     {"conv_transpose2d_with", make_conv_transpose2d_with, 4, {2, 2, 2, 2}, false},
-    {"conv_transpose1d", make_conv_transpose1d, 3, {2, 2, 4}, false},
-    {"max_pool1d", make_max_pool1d, 3, {2, 2, 7}, false},
     {"max_pool2d", make_max_pool2d, 4, {2, 2, 4, 5}, false},
     {"max_pool2d_with", make_max_pool2d_with, 4, {1, 1, 4, 6}, false},
     {"avg_pool2d", make_avg_pool2d, 4, {1, 2, 4, 5}, false},
@@ -72,9 +70,6 @@ const layer_sample layer_samples[] = {
     {"batch_norm1d_with", make_batch_norm1d_with, 2, {5, 3}, false},
     {"batch_norm2d_with", make_batch_norm2d_with, 4, {2, 2, 3, 2}, false},
     {"layer_norm_with", make_layer_norm_with, 3, {2, 3, 4}, false},
-    {"group_norm", make_group_norm, 4, {2, 6, 3, 2}, false},
-    {"group_norm", make_group_norm, 2, {3, 6}, false},
-    {"group_norm_with", make_group_norm_with, 3, {2, 3, 4}, false},
     {"embedding", make_embedding, 2, {2, 3}, true},
     {"linear", make_linear, 2, {5, 4}, false},
     {"linear", make_linear, 3, {2, 3, 4}, false},
@@ -94,6 +89,11 @@ const layer_sample layer_samples[] = {
     {"softmax", make_softmax, 3, {2, 3, 2}, false},
     {"log_softmax", make_log_softmax, 2, {3, 4}, false},
     {"sequential_of", make_sequential_of, 2, {3, 4}, false},
+    {"conv_transpose1d", make_conv_transpose1d, 3, {2, 2, 4}, false},
+    {"max_pool1d", make_max_pool1d, 3, {2, 2, 7}, false},
+    {"group_norm", make_group_norm, 4, {2, 6, 3, 2}, false},
+    {"group_norm", make_group_norm, 2, {3, 6}, false},
+    {"group_norm_with", make_group_norm_with, 3, {2, 3, 4}, false},
 };
 const int layer_sample_count = sizeof layer_samples / sizeof *layer_samples;
 
