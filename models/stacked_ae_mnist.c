@@ -197,9 +197,9 @@ static void defaults(void *context, train_options *o, train_image_use *use)
     stacked_program *p = context;
     (void)use;
     o->batch = p->deep ? 128 : 50;
-    o->epochs = p->deep ? 100 : 30;
-    o->lr = p->deep ? 1e-3 : 0.1;
-    o->schedule = p->deep ? "linear" : "constant";
+    o->epochs = p->deep ? 100 : 25;
+    o->lr = p->deep ? 1e-3 : 1;
+    o->schedule = "linear";
 }
 
 static bool check(void *context, const train_job *job, tl_error *why)
