@@ -5,23 +5,13 @@
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/index_internal.h"
 
 /* Logits (N, C, ...), target (N, ...): (outer, classes, inner) and (outer, inner). */
 typedef struct cross_entropy_plan {
     ag_reduction reduction;
     int64_t      outer, classes, inner;
 } cross_entropy_plan;
-
-static bool targets_valid(ag_node *node, int64_t classes)
-{
-    for (int64_t i = 0, n = ag_numel(&node->in[1]->shape); i < n; i++) {
-        ag_real c = node->in[1]->data[i];
-        if (!(c >= 0 && c < (ag_real)classes && c == (ag_real)(int64_t)c))
-            return ag_op_fail(node, "target %lld is %g, expected a whole number from 0 to %lld", (long long)i,
-                              (double)c, (long long)classes - 1);
-    }
-    return true;
-}
 
 /* Saved: the log of the softmax, then the target as it was when it was checked. */
 static bool cross_entropy_shape(ag_node *node)
@@ -39,7 +29,7 @@ static bool cross_entropy_shape(ag_node *node)
     p->outer = x->dim[0];
     p->classes = x->dim[1];
     p->inner = ag_numel(x) / (p->outer * p->classes);
-    if (!targets_valid(node, p->classes))
+    if (!ag__places_valid(node, node->in[1], "target", p->classes))
         return false;
     node->out->shape = p->reduction == AG_NONE ? *t : AG_SCALAR;
     ag_real *saved = ag_op_save(node, ag_numel(x) + ag_numel(t));

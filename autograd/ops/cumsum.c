@@ -3,49 +3,42 @@
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/index_internal.h"
 
 #define GRAIN 4096
 
 typedef struct axis_plan {
-    int     axis;
-    bool    keepdim;
-    int64_t outer, size, inner;
+    ag__axis at;
+    bool     keepdim; /* argmax only */
 } axis_plan;
 
 static bool plan_axis(ag_node *node)
 {
     axis_plan      *p = node->attr;
     const ag_shape *x = &node->in[0]->shape;
-    const int       axis = ag_axis_index(x, p->axis);
-    if (axis < 0)
-        return ag_op_fail(node, "%s has no axis %d", AG_STR(x), p->axis);
-    p->axis = axis;
-    p->size = x->dim[axis];
-    p->outer = p->inner = 1;
-    for (int d = 0; d < x->rank; d++)
-        if (d != axis)
-            *(d < axis ? &p->outer : &p->inner) *= x->dim[d];
+    const int       axis = p->at.axis;
     node->out->shape = *x;
-    return true;
+    return ag__axis_of(x, axis, &p->at) || ag_op_fail(node, "%s has no axis %d", AG_STR(x), axis);
 }
 
 static int64_t grain(const axis_plan *p)
 {
-    return GRAIN / (p->size * p->inner) + 1;
+    return GRAIN / (p->at.size * p->at.inner) + 1;
 }
 
 static void cumsum_some(void *context, int64_t begin, int64_t end)
 {
     const ag_node   *node = context;
     const axis_plan *p = node->attr;
-    for (int64_t o = begin, block = p->size * p->inner; o < end; o++)
-        agk()->cumsum(p->size, p->inner, node->in[0]->data + o * block, false, false, node->out->data + o * block);
+    for (int64_t o = begin, block = p->at.size * p->at.inner; o < end; o++)
+        agk()->cumsum(p->at.size, p->at.inner, node->in[0]->data + o * block, false, false,
+                      node->out->data + o * block);
 }
 
 static void cumsum_forward(ag_node *node)
 {
     const axis_plan *p = node->attr;
-    agk_parallel(p->outer, grain(p), cumsum_some, node);
+    agk_parallel(p->at.outer, grain(p), cumsum_some, node);
 }
 
 typedef struct cumsum_gradient {
@@ -57,8 +50,8 @@ static void cumsum_backward_some(void *context, int64_t begin, int64_t end)
 {
     const cumsum_gradient *c = context;
     const axis_plan       *p = c->node->attr;
-    for (int64_t o = begin, block = p->size * p->inner; o < end; o++)
-        agk()->cumsum(p->size, p->inner, c->node->out->grad + o * block, true, c->dx.add, c->dx.data + o * block);
+    for (int64_t o = begin, block = p->at.size * p->at.inner; o < end; o++)
+        agk()->cumsum(p->at.size, p->at.inner, c->node->out->grad + o * block, true, c->dx.add, c->dx.data + o * block);
 }
 
 static void cumsum_backward(const ag_node *node)
@@ -66,14 +59,14 @@ static void cumsum_backward(const ag_node *node)
     const axis_plan *p = node->attr;
     cumsum_gradient  c = {node, ag_grad_open(node->in[0])};
     if (c.dx.data)
-        agk_parallel(p->outer, grain(p), cumsum_backward_some, &c);
+        agk_parallel(p->at.outer, grain(p), cumsum_backward_some, &c);
 }
 
 static const ag_op cumsum_op = {"cumsum", plan_axis, cumsum_forward, cumsum_backward};
 
 ag_tensor *ag_cumsum(ag_tensor *x, int axis)
 {
-    axis_plan p = {.axis = axis};
+    axis_plan p = {.at = {.axis = axis}};
     return ag_apply(&cumsum_op, 1, &x, &p, sizeof p);
 }
 
@@ -85,8 +78,8 @@ static bool argmax_shape(ag_node *node)
     ag_shape        *out = &node->out->shape;
     if (!plan_axis(node))
         return false;
-    out->dim[p->axis] = 1;
-    for (int d = p->axis; !p->keepdim && d + 1 < out->rank; d++)
+    out->dim[p->at.axis] = 1;
+    for (int d = p->at.axis; !p->keepdim && d + 1 < out->rank; d++)
         out->dim[d] = out->dim[d + 1];
     out->rank -= !p->keepdim;
     return true;
@@ -97,20 +90,21 @@ static void argmax_some(void *context, int64_t begin, int64_t end)
     const ag_node   *node = context;
     const axis_plan *p = node->attr;
     for (int64_t o = begin; o < end; o++)
-        agk()->argmax(p->size, p->inner, node->in[0]->data + o * p->size * p->inner, node->out->data + o * p->inner);
+        agk()->argmax(p->at.size, p->at.inner, node->in[0]->data + o * p->at.size * p->at.inner,
+                      node->out->data + o * p->at.inner);
 }
 
 static void argmax_forward(ag_node *node)
 {
     const axis_plan *p = node->attr;
-    agk_parallel(p->outer, grain(p), argmax_some, node);
+    agk_parallel(p->at.outer, grain(p), argmax_some, node);
 }
 
 static const ag_op argmax_op = {"argmax", argmax_shape, argmax_forward, NULL};
 
 ag_tensor *ag_argmax(ag_tensor *x, int axis, bool keepdim)
 {
-    axis_plan p = {.axis = axis, .keepdim = keepdim};
+    axis_plan p = {.at = {.axis = axis}, .keepdim = keepdim};
     return ag_apply(&argmax_op, 1, &x, &p, sizeof p);
 }
 

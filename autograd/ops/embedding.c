@@ -4,6 +4,7 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/index_internal.h"
 
 static bool embedding_shape(ag_node *node)
 {
@@ -13,18 +14,11 @@ static bool embedding_shape(ag_node *node)
         return ag_op_fail(node, "weight %s, expected two dimensions (rows, width)", AG_STR(w));
     if (index->shape.rank == AG_MAX_RANK)
         return ag_op_fail(node, "index %s has no room for one more dimension", AG_STR(&index->shape));
-    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++) {
-        ag_real k = index->data[i];
-        if (!(k >= 0 && k < (ag_real)w->dim[0] && k == (ag_real)(int64_t)k))
-            return ag_op_fail(node, "index %lld is %g, expected a whole number from 0 to %lld", (long long)i, (double)k,
-                              (long long)w->dim[0] - 1);
-    }
+    if (!ag__places_valid(node, index, "index", w->dim[0]))
+        return false;
     node->out->shape = index->shape;
     node->out->shape.dim[node->out->shape.rank++] = w->dim[1];
-    ag_real *checked = ag_op_save(node, ag_numel(&index->shape));
-    if (checked)
-        memcpy(checked, index->data, (size_t)ag_numel(&index->shape) * sizeof *checked);
-    return checked != NULL;
+    return ag__places_save(node, index);
 }
 
 static void embedding_forward(ag_node *node)

@@ -4,6 +4,7 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/index_internal.h"
 
 /* Rows of the index along its last axis; x is what is gathered from or scattered to. */
 typedef struct gather_plan {
@@ -11,17 +12,6 @@ typedef struct gather_plan {
     ag_shape x;
     int64_t  stride[AG_MAX_RANK]; /* of x */
 } gather_plan;
-
-static bool indices_valid(ag_node *node, const ag_tensor *index, int64_t size)
-{
-    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++) {
-        const ag_real k = index->data[i];
-        if (!(k >= 0 && k < (ag_real)size && k == (ag_real)(int64_t)k))
-            return ag_op_fail(node, "index %lld is %g, expected a whole number from 0 to %lld", (long long)i, (double)k,
-                              (long long)size - 1);
-    }
-    return true;
-}
 
 /* Whether the index goes with x, in[0]; saves it. */
 static bool plan_rows(ag_node *node, const ag_tensor *index)
@@ -38,12 +28,7 @@ static bool plan_rows(ag_node *node, const ag_tensor *index)
     p->axis = axis;
     for (int d = p->x.rank - 1, first = d; d >= 0; d--)
         p->stride[d] = d == first ? 1 : p->stride[d + 1] * p->x.dim[d + 1];
-    if (!indices_valid(node, index, p->x.dim[axis]))
-        return false;
-    ag_real *saved = ag_op_save(node, ag_numel(&index->shape));
-    if (saved)
-        memcpy(saved, index->data, (size_t)ag_numel(&index->shape) * sizeof *saved);
-    return saved != NULL;
+    return ag__places_valid(node, index, "index", p->x.dim[axis]) && ag__places_save(node, index);
 }
 
 /* Where in x the first element of a row of the index lies, but for its place along the axis. */
@@ -55,19 +40,21 @@ static int64_t row_offset(const gather_plan *p, const ag_shape *index, int64_t r
     return offset;
 }
 
-/* The rows one after the other: y from x by the index, or x added to y by it. */
-static void gather_rows(const ag_node *node, const ag_shape *index, const ag_real *x, ag_real *y)
+/* The rows one after the other: y from x by the index, stored or added; and x added to y by it. */
+static void gather_rows(const ag_node *node, const ag_real *x, bool add, ag_real *y)
 {
     const gather_plan *p = node->attr;
+    const ag_shape    *index = &node->in[1]->shape;
     const int64_t      n = index->dim[index->rank - 1], step = p->axis < index->rank - 1;
     for (int64_t row = 0, rows = ag_numel(index) / n; row < rows; row++)
         agk()->gather(n, x + row_offset(p, index, row), p->stride[p->axis], (const ag_real *)node->saved + row * n,
-                      step, y + row * n);
+                      step, add, y + row * n);
 }
 
-static void scatter_rows(const ag_node *node, const ag_shape *index, const ag_real *x, ag_real *y)
+static void scatter_rows(const ag_node *node, const ag_real *x, ag_real *y)
 {
     const gather_plan *p = node->attr;
+    const ag_shape    *index = &node->in[1]->shape;
     const int64_t      n = index->dim[index->rank - 1], step = p->axis < index->rank - 1;
     for (int64_t row = 0, rows = ag_numel(index) / n; row < rows; row++)
         agk()->scatter_add(n, x + row * n, p->stride[p->axis], (const ag_real *)node->saved + row * n, step,
@@ -84,14 +71,14 @@ static bool gather_shape(ag_node *node)
 
 static void gather_forward(ag_node *node)
 {
-    gather_rows(node, &node->in[1]->shape, node->in[0]->data, node->out->data);
+    gather_rows(node, node->in[0]->data, false, node->out->data);
 }
 
 static void gather_backward(const ag_node *node)
 {
     ag_real *dx = ag_grad(node->in[0]);
     if (dx)
-        scatter_rows(node, &node->in[1]->shape, node->out->grad, dx);
+        scatter_rows(node, node->out->grad, dx);
 }
 
 static const ag_op gather_op = {"gather", gather_shape, gather_forward, gather_backward};
@@ -116,25 +103,15 @@ static bool scatter_shape(ag_node *node)
 static void scatter_forward(ag_node *node)
 {
     memcpy(node->out->data, node->in[0]->data, (size_t)ag_numel(&node->out->shape) * sizeof(ag_real));
-    scatter_rows(node, &node->in[1]->shape, node->in[2]->data, node->out->data);
+    scatter_rows(node, node->in[2]->data, node->out->data);
 }
-
-enum { PIECE = 16 }; /* places gathered at a time */
 
 static void scatter_backward(const ag_node *node)
 {
-    const int64_t n = node->in[1]->shape.dim[node->in[1]->shape.rank - 1];
-    ag_real      *source = ag_grad(node->in[2]), row[PIECE];
+    ag_grad_target source = ag_grad_open(node->in[2]);
     ag_grad_add(node->in[0], node->out->grad);
-    const gather_plan *p = node->attr;
-    const int64_t      step = p->axis < node->in[1]->shape.rank - 1;
-    for (int64_t r = 0, rows = ag_numel(&node->in[1]->shape) / n; source && r < rows; r++)
-        for (int64_t i = 0; i < n; i += PIECE) {
-            const int64_t m = n - i < PIECE ? n - i : PIECE;
-            agk()->gather(m, node->out->grad + row_offset(p, &node->in[1]->shape, r) + i * step, p->stride[p->axis],
-                          (const ag_real *)node->saved + r * n + i, step, row);
-            agk()->add(m, row, source + r * n + i);
-        }
+    if (source.data)
+        gather_rows(node, node->out->grad, source.add, source.data);
 }
 
 static const ag_op scatter_op = {"scatter_add", scatter_shape, scatter_forward, scatter_backward};

@@ -3,6 +3,7 @@
 
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/index_internal.h"
 
 static bool one_hot_shape(ag_node *node)
 {
@@ -12,12 +13,8 @@ static bool one_hot_shape(ag_node *node)
         return ag_op_fail(node, "%lld classes, expected at least 1", (long long)classes);
     if (index->shape.rank == AG_MAX_RANK)
         return ag_op_fail(node, "index %s has no room for one more dimension", AG_STR(&index->shape));
-    for (int64_t i = 0, n = ag_numel(&index->shape); i < n; i++) {
-        ag_real k = index->data[i];
-        if (!(k >= 0 && k < (ag_real)classes && k == (ag_real)(int64_t)k))
-            return ag_op_fail(node, "index %lld is %g, expected a whole number from 0 to %lld", (long long)i, (double)k,
-                              (long long)classes - 1);
-    }
+    if (!ag__places_valid(node, index, "index", classes))
+        return false;
     node->out->shape = index->shape;
     node->out->shape.dim[node->out->shape.rank++] = classes;
     return true;

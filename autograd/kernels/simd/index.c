@@ -17,10 +17,13 @@ void AGK(select_gradient)(int64_t n, const ag_real *condition, bool of, const ag
     }
 }
 
-void AGK(gather)(int64_t n, const ag_real *x, int64_t stride, const ag_real *index, int64_t step, ag_real *y)
+void AGK(gather)(int64_t n, const ag_real *x, int64_t stride, const ag_real *index, int64_t step, bool add,
+                 ag_real *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[(int64_t)index[i] * stride + i * step];
+    for (int64_t i = 0; i < n; i++) {
+        ag_real v = x[(int64_t)index[i] * stride + i * step];
+        y[i] = add ? y[i] + v : v;
+    }
 }
 
 void AGK(scatter_add)(int64_t n, const ag_real *x, int64_t stride, const ag_real *index, int64_t step, ag_real *y)
