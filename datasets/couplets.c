@@ -204,8 +204,8 @@ static int below(uint64_t *state, int n)
 
 bool ds_couplets_make(int64_t count, uint64_t seed, ds_couplets *c, tl_error *why)
 {
-    if (!c || count < 1)
-        return tl_fail(why, "couplets: %lld of them, or no place for them", (long long)count);
+    if (!c)
+        return tl_fail(why, "couplets: no place for the result");
     const size_t line = 48;
     char        *text = count > 0 && count < 1 << 24 ? malloc((size_t)count * line) : NULL;
     size_t       size = 0;

@@ -34,8 +34,8 @@ static size_t read_header(const uint8_t *b, size_t size, const char *path, int r
 
 bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
 {
-    if (!out || (!bytes && size > 0))
-        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
+    if (!out)
+        return tl_fail_at(why, path, "no place for the result");
     *out = (ds_idx){0};
     if (!bytes || rank < 1 || rank > DS_IDX_MAX_RANK)
         return tl_fail_at(why, path, "no bytes, or rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);

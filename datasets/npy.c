@@ -147,8 +147,8 @@ static ag_real number(const uint8_t *b, const header *h)
 
 bool ds_npy_parse(const uint8_t *bytes, size_t size, const char *path, ds_npy *out, tl_error *why)
 {
-    if (!out || (!bytes && size > 0))
-        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
+    if (!out)
+        return tl_fail_at(why, path, "no place for the result");
     *out = (ds_npy){0};
     if (!bytes || size < 10 || memcmp(bytes, magic, sizeof magic) != 0 || bytes[6] < 1 || bytes[6] > 3)
         return tl_fail_at(why, path, "is no .npy file");

@@ -138,8 +138,8 @@ static bool read_samples(pgm *p, ds_picture *out)
 
 bool ds_pgm_parse(const uint8_t *bytes, size_t size, const char *path, ds_picture *out, tl_error *why)
 {
-    if (!out || (!bytes && size > 0))
-        return tl_fail_at(why, path, "no bytes to read, or no place for the result");
+    if (!out)
+        return tl_fail_at(why, path, "no place for the result");
     *out = (ds_picture){0};
     if (!bytes || size < 2 || bytes[0] != 'P' || bytes[1] < '1' || bytes[1] > '6')
         return tl_fail_at(why, path, "not a PGM, PPM or PBM file: it does not begin with P1 to P6");

@@ -160,12 +160,15 @@ static bool draw(void *context, train_images *m, tl_error *why)
     double           error[2];
     if (p->deep)
         return train_draw_reconstructions(m, why);
-    if (!draw_filters(p, m, why) || !test_error(p, m, false, &error[0], why) ||
+    error[0] = NAN; /* with --plain there is no pre-trained network */
+    if (!draw_filters(p, m, why) || (!p->only_plain && !test_error(p, m, false, &error[0], why)) ||
         !test_error(p, m, true, &error[1], why) ||
         !train_folder_file(&m->job->folder, "errors.csv", path, sizeof path, why) || !write_errors(error, path, why))
         return false;
-    if (!m->job->options.quiet)
+    if (!m->job->options.quiet && !p->only_plain)
         printf("test error: %.2f %% pre-trained, %.2f %% without\n", 100 * error[0], 100 * error[1]);
+    else if (!m->job->options.quiet)
+        printf("test error: %.2f %% without pre-training\n", 100 * error[1]);
     return true;
 }
 

@@ -40,7 +40,8 @@ ag_tensor *vae_gan_decode(vae_gan *m, ag_tensor *z); /* z (N, latent); images (N
  * reconstructions and as many samples go through the discriminator as one batch: that is what its batch norm sees.
  *
  * Two things differ from the authors' code: the decoder maximises log D rather than minimising log (1 - D), whose
- * gradient is gone once the discriminator is sure; and the balance below looks at the mean of the two costs. */
+ * gradient is gone once the discriminator is sure; and the balance below looks at the mean of the two costs. A third is
+ * the program's: RMSprop averages over the last hundred steps (alpha 0.99), not over four. */
 typedef struct vae_gan_losses {
     ag_tensor *encoder, *kld, *error;
 } vae_gan_losses;

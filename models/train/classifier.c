@@ -1,31 +1,27 @@
 #define _POSIX_C_SOURCE 200809L
-#include "models/train/classifier.h"
+#include "models/train/classifier_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "models/train/images_internal.h"
 #include "tools/text.h"
 
 enum { BATCH = 128, EPOCHS = 4, SEED = 1 };
 
 /* ---- The model. ---- */
 
-ag_tensor *train_classifier_features(train_classifier *c, ag_tensor *x)
+ag_tensor *train__classifier_features(train_classifier *c, ag_tensor *x)
 {
     return nn_forward(c->features, ag_reshape(x, AG_SHAPE(-1, 1, c->height, c->width)));
-}
-
-ag_tensor *train_classifier_logits(train_classifier *c, ag_tensor *features)
-{
-    return nn_forward(c->output, features);
 }
 
 static ag_tensor *forward(nn_module *m, ag_tensor *x)
 {
     train_classifier *c = (train_classifier *)m;
-    return train_classifier_logits(c, train_classifier_features(c, x));
+    return nn_forward(c->output, train__classifier_features(c, x));
 }
 
 static train_classifier *classifier_new(int64_t height, int64_t width)
@@ -51,19 +47,6 @@ typedef struct training {
     train_optimizer   adam;
 } training;
 
-static double correct(const ag_tensor *logits, const ag_tensor *labels)
-{
-    double right = 0;
-    for (int64_t i = 0; i < labels->shape.dim[0]; i++) {
-        const ag_real *row = logits->data + i * TRAIN_CLASSES;
-        int64_t        best = 0;
-        for (int64_t k = 1; k < TRAIN_CLASSES; k++)
-            best = row[k] > row[best] ? k : best;
-        right += best == (int64_t)labels->data[i];
-    }
-    return right;
-}
-
 static bool step(void *context, train_step *s)
 {
     training   *t = context;
@@ -73,30 +56,17 @@ static bool step(void *context, train_step *s)
     ag_tensor *logits = nn_forward(&t->model->base, b.x);
     ag_tensor *loss = ag_cross_entropy_loss(logits, b.y, AG_MEAN);
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
-    if (ag_error(train_tape(s)))
-        return false;
-    train_report_number(s, "accuracy", correct(logits, b.y));
+    train_report(s, "accuracy", ag_sum(ag_eq(ag_argmax(logits, 1, false), b.y), AG_ALL, false));
     return train_minimize(s, loss, &t->adam);
 }
 
 /* Images in 0..1, whatever the range of the program. */
-static bool load_unit(const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
-{
-    *out = (train_batch){n, ag_empty(tape, AG_SHAPE(n, d->height * d->width)), ag_empty(tape, AG_SHAPE(n))};
-    if (ag_error(tape))
-        return false;
-    ds_images(d, index, n, out->x->data);
-    for (int64_t i = 0; i < n; i++)
-        out->y->data[i] = d->labels[index[i]];
-    return true;
-}
-
 static bool load(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
 {
-    return load_unit(self, tape, index, n, out);
+    return train__load_unit(self, tape, index, n, out);
 }
 
-static bool train_classifier_model(train_classifier *c, train_images *m, tl_error *why)
+static bool fit(train_classifier *c, train_images *m, tl_error *why)
 {
     training           t = {.model = c, .adam = {"adam", NULL, nn_adam(&c->base, nn_adam_defaults(2e-3))}};
     const train_source of[] = {{m->train.count, load, NULL, &m->train}, {m->test.count, load, NULL, &m->test}};
@@ -167,7 +137,7 @@ static bool read_classifier(train_classifier *c, const train_images *m, const ch
     return ok;
 }
 
-train_classifier *train_classifier_open(train_images *m, const char *path, tl_error *why)
+train_classifier *train__classifier_open(train_images *m, const char *path, tl_error *why)
 {
     train_classifier *c = classifier_new(m->height, m->width);
     const char       *error = c ? nn_error(&c->base) : "out of memory";
@@ -175,8 +145,7 @@ train_classifier *train_classifier_open(train_images *m, const char *path, tl_er
     bool              ok = !error || tl_fail(why, "the classifier of the sample score: %s", error);
     if (ok && !there && !m->job->options.quiet)
         puts("training the classifier of the sample score");
-    ok = ok && (there ? read_classifier(c, m, path, why)
-                      : train_classifier_model(c, m, why) && save_classifier(c, m, path, why));
+    ok = ok && (there ? read_classifier(c, m, path, why) : fit(c, m, why) && save_classifier(c, m, path, why));
     if (ok)
         return c;
     nn_module_free(c ? &c->base : NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/rows_internal.h"
 #include "tools/file.h"
 #include "tools/memory.h"
 #include "tools/picture.h"
@@ -154,12 +155,11 @@ typedef struct range {
     ag_real low, high;
 } range;
 
-static range range_of(const ag_tensor *codes, int64_t axis)
+static range range_of(const train_table *codes, int64_t axis)
 {
-    int64_t n = codes->shape.dim[0], width = codes->shape.dim[1];
-    range   r = {codes->data[axis], codes->data[axis]};
-    for (int64_t i = 1; i < n; i++) {
-        ag_real v = codes->data[i * width + axis];
+    range r = {codes->at[axis], codes->at[axis]};
+    for (int64_t i = 1; i < codes->rows; i++) {
+        ag_real v = codes->at[i * codes->width + axis];
         r.low = v < r.low ? v : r.low;
         r.high = v > r.high ? v : r.high;
     }
@@ -188,7 +188,7 @@ static void put_key(uint8_t *pixels)
                 memcpy(pixels + 3 * ((2 + y) * PLOT + 2 + 9 * digit + x), colours[digit], 3);
 }
 
-static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes, tl_error *why)
+static bool draw_plot(train_images *m, const char *name, const train_table *codes, tl_error *why)
 {
     char path[4200];
     if (!file_path(m, name, path, sizeof path, why))
@@ -197,10 +197,10 @@ static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes,
     if (!pixels)
         return tl_fail(why, "out of memory");
     memset(pixels, 255, 3 * PLOT * PLOT);
-    range   rx = range_of(codes, 0), ry = range_of(codes, 1);
-    int64_t width = codes->shape.dim[1];
-    for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
-        int x = place(rx, codes->data[i * width]), y = place(ry, codes->data[i * width + 1]);
+    range rx = range_of(codes, 0), ry = range_of(codes, 1);
+    for (int64_t i = 0; i < codes->rows; i++) {
+        const ag_real *code = codes->at + i * codes->width;
+        int            x = place(rx, code[0]), y = place(ry, code[1]);
         if (x >= 0 && y >= 0)
             put_dot(pixels, x, PLOT - 1 - y, colours[m->test.labels[i] % 10]);
     }
@@ -210,18 +210,18 @@ static bool draw_plot(train_images *m, const char *name, const ag_tensor *codes,
     return ok;
 }
 
-static bool write_table(train_images *m, const char *name, const ag_tensor *codes, bool labels, tl_error *why)
+static bool write_table(train_images *m, const char *name, const train_table *codes, bool labels, tl_error *why)
 {
     char      path[4200];
     tl_output f;
     if (!file_path(m, name, path, sizeof path, why) || !tl_output_open(&f, path, why))
         return false;
-    int64_t width = codes->shape.dim[1];
-    for (int64_t i = 0; i < codes->shape.dim[0]; i++) {
+    const int64_t width = codes->width;
+    for (int64_t i = 0; i < codes->rows; i++) {
         if (labels)
             fprintf(f.stream, "%d\n", m->test.labels[i]);
         for (int64_t k = 0; !labels && k < width; k++)
-            fprintf(f.stream, "%s%c", TL_NUMBER((double)codes->data[i * width + k], 6), k + 1 < width ? '\t' : '\n');
+            fprintf(f.stream, "%s%c", TL_NUMBER((double)codes->at[i * width + k], 6), k + 1 < width ? '\t' : '\n');
     }
     return tl_output_close(&f, why);
 }
@@ -255,12 +255,15 @@ bool train_draw_codes(train_images *m, tl_error *why)
     enum { CODES = 5000 };
     if (!can(m, true, false, "codes", why))
         return false;
-    train_batch b = train_test_images(m, 0, CODES);
-    ag_tensor  *codes = ag_flatten(m->program->encode(m->program->context, &b), 1, -1);
-    if (!passed(m, why))
-        return false;
-    const int64_t width = codes->shape.dim[1];
-    bool          plotted = width < 2 || width > 3 || draw_plot(m, "codes.png", codes, why);
-    return plotted && write_table(m, "codes.tsv", codes, false, why) &&
-           write_table(m, "labels.tsv", codes, true, why) && write_sprite(m, codes->shape.dim[0], why);
+    train_table images = {0}, codes = {0};
+    bool        ok = train__unit_images(&m->test, CODES, &images, why);
+    if (ok)
+        train_to_range(m, images.rows, images.at);
+    ok = ok && train__encode(m, &images, &codes, why) &&
+         (codes.width < 2 || codes.width > 3 || draw_plot(m, "codes.png", &codes, why)) &&
+         write_table(m, "codes.tsv", &codes, false, why) && write_table(m, "labels.tsv", &codes, true, why) &&
+         write_sprite(m, codes.rows, why);
+    free(images.at);
+    free(codes.at);
+    return ok;
 }

@@ -71,8 +71,8 @@ static const char *const names[PROPERTIES] = {"thickness", "slant"};
 /* ---- Means of codes. ---- */
 
 typedef struct direction {
-    ag_real *low, *high;     /* mean codes of the quarter with the least of the property, and with the most */
-    ag_real *model, *excess; /* of one digit: the mean code of all, and of the half with more of the property */
+    ag_real *low, *high; /* mean codes of the quarter with the least of the property, and with the most */
+    ag_real *excess;     /* the mean code of MODEL_DIGIT's images that have more of it than half of all images */
 } direction;
 
 typedef struct editing {
@@ -133,22 +133,21 @@ static bool quartiles(const editing *e, const double *value, double *quarter)
 static bool find_directions(editing *e, tl_error *why)
 {
     const int64_t width = e->codes.width;
-    ag_real      *room = tl_array(CLASSES + 4 * PROPERTIES, width, sizeof *room);
+    ag_real      *room = tl_array(CLASSES + 3 * PROPERTIES, width, sizeof *room);
     if (!(e->mean[0] = room))
         return tl_fail(why, "out of memory");
     for (int c = 0; c < CLASSES; c++, room += width) {
         e->mean[c] = room;
         mean_code(e, c, e->value, -INFINITY, INFINITY, room);
     }
-    for (int p = 0; p < PROPERTIES; p++, room += 4 * width) {
+    for (int p = 0; p < PROPERTIES; p++, room += 3 * width) {
         const double *value = e->value + p * e->codes.rows;
         double        quarter[3];
-        e->of[p] = (direction){room, room + width, room + 2 * width, room + 3 * width};
+        e->of[p] = (direction){room, room + width, room + 2 * width};
         if (!quartiles(e, value, quarter))
             return tl_fail(why, "out of memory");
         mean_code(e, -1, value, -INFINITY, quarter[0], e->of[p].low);
         mean_code(e, -1, value, quarter[2], INFINITY, e->of[p].high);
-        mean_code(e, MODEL_DIGIT, value, -INFINITY, INFINITY, e->of[p].model);
         mean_code(e, MODEL_DIGIT, value, quarter[1], INFINITY, e->of[p].excess);
     }
     return true;
@@ -258,7 +257,7 @@ static bool draw_sums(editing *e, double mean[PROPERTIES][2], tl_error *why)
     char              path[4200];
     bool              ok = images_of(e, &codes, &images[0], why);
     for (int p = 0; ok && p < PROPERTIES; p++) {
-        ok = moved(&codes, 1, e->of[p].model, e->of[p].excess, &there, why) &&
+        ok = moved(&codes, 1, e->mean[MODEL_DIGIT], e->of[p].excess, &there, why) &&
              images_of(e, &there, &images[1 + p], why);
         free(there.at);
         there.at = NULL;

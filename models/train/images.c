@@ -91,16 +91,23 @@ void train_to_unit(const train_images *m, int64_t rows, ag_real *x)
 
 /* ---- The images as sources. ---- */
 
-static bool load_images(const train_images *m, const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n,
-                        train_batch *out)
+bool train__load_unit(const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
 {
-    *out = (train_batch){n, ag_empty(tape, AG_SHAPE(n, m->height * m->width)), ag_empty(tape, AG_SHAPE(n))};
+    *out = (train_batch){n, ag_empty(tape, AG_SHAPE(n, d->height * d->width)), ag_empty(tape, AG_SHAPE(n))};
     if (ag_error(tape))
         return false;
     ds_images(d, index, n, out->x->data);
-    train_to_range(m, n, out->x->data);
     for (int64_t i = 0; i < n; i++)
         out->y->data[i] = d->labels[index[i]];
+    return true;
+}
+
+static bool load_images(const train_images *m, const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n,
+                        train_batch *out)
+{
+    if (!train__load_unit(d, tape, index, n, out))
+        return false;
+    train_to_range(m, n, out->x->data);
     return true;
 }
 
@@ -204,19 +211,28 @@ void train__close_images(train_images *m)
     free(m->deviation);
 }
 
+bool train__beside_model(const train_images *m, const char *name, char *path, size_t size, tl_error *why)
+{
+    const char *load = m->job->options.load, *slash = strrchr(load, '/');
+    const int   n = snprintf(path, size, "%.*s%s", slash ? (int)(slash - load) + 1 : 0, load, name);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "%.60s: the path is too long", name);
+}
+
 bool train_result_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
     const train_options *o = &m->job->options;
-    const char          *slash = o->load ? strrchr(o->load, '/') : NULL;
     struct stat          st;
     if (!o->load)
         return train_folder_file(&m->job->folder, name, path, size, why);
-    const int n = o->out ? snprintf(path, size, "%s/%s", o->out, name)
-                         : snprintf(path, size, "%.*s%s", slash ? (int)(slash - o->load) + 1 : 0, o->load, name);
-    if (n < 1 || (size_t)n >= size)
-        return tl_fail(why, "%.60s: the path is too long", name);
-    if (o->out && !tl_make_folder(o->out, why))
+    if (!o->out && !train__beside_model(m, name, path, size, why))
         return false;
+    if (o->out) {
+        const int n = snprintf(path, size, "%s/%s", o->out, name);
+        if (n < 1 || (size_t)n >= size)
+            return tl_fail(why, "%.60s: the path is too long", name);
+        if (!tl_make_folder(o->out, why))
+            return false;
+    }
     return o->overwrite || lstat(path, &st) != 0 ||
-           tl_fail_at(why, path, "is there already; --output names another file, --overwrite replaces it");
+           tl_fail_at(why, path, "is there already; --out names another folder, --overwrite replaces it");
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/train/classifier.h"
+#include "models/train/classifier_internal.h"
+#include "models/train/images_internal.h"
 #include "models/train/kid.h"
 #include "models/train/rows_internal.h"
 #include "tools/file.h"
@@ -31,7 +32,7 @@ void train__score_options(train_images *m, tl_option *table)
 
 static ag_tensor *features(void *classifier, const train_batch *b)
 {
-    return train_classifier_features(classifier, b->x);
+    return train__classifier_features(classifier, b->x);
 }
 
 static bool test_features(train_images *m, train_classifier *c, train_table *to, tl_error *why)
@@ -58,16 +59,14 @@ static bool sample_features(train_images *m, train_classifier *c, train_table *t
 
 /* ---- The score. ---- */
 
-/* Beside the model: in the run's folder, or where the model was loaded from. */
+/* --classifier; else in the run's folder, or beside the model that was loaded. */
 static bool classifier_path(train_images *m, char *path, size_t size, tl_error *why)
 {
-    const char *load = m->job->options.load, *slash = load ? strrchr(load, '/') : NULL;
-    if (!load && !m->classifier)
-        return train_folder_file(&m->job->folder, "classifier.safetensors", path, size, why);
-    const int length = m->classifier ? snprintf(path, size, "%s", m->classifier)
-                                     : snprintf(path, size, "%.*sclassifier.safetensors",
-                                                slash ? (int)(slash - load) + 1 : 0, load);
-    return (length > 0 && (size_t)length < size) || tl_fail(why, "--classifier: the path is too long");
+    if (!m->classifier)
+        return m->job->options.load ? train__beside_model(m, "classifier.safetensors", path, size, why)
+                                    : train_folder_file(&m->job->folder, "classifier.safetensors", path, size, why);
+    const int n = snprintf(path, size, "%s", m->classifier);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "--classifier: the path is too long");
 }
 
 typedef struct score {
@@ -120,7 +119,7 @@ static bool compare(train_images *m, train_classifier *c, tl_error *why)
 bool train__score(train_images *m, tl_error *why)
 {
     char              path[4200];
-    train_classifier *c = classifier_path(m, path, sizeof path, why) ? train_classifier_open(m, path, why) : NULL;
+    train_classifier *c = classifier_path(m, path, sizeof path, why) ? train__classifier_open(m, path, why) : NULL;
     const bool        ok = c && compare(m, c, why);
     nn_module_free(c ? &c->base : NULL);
     return ok;

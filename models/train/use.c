@@ -73,6 +73,8 @@ bool train__check_uses(const train_images *m, tl_error *why)
                 snprintf(names + strlen(names), sizeof names - strlen(names), "%s--%s", *names ? ", " : "", o->name);
     if (asked != 1)
         return tl_fail(why, "--load: expected one of %s with it", names);
+    if (m->output && (m->score || m->edit))
+        return tl_fail(why, "--output: not with --score and --edit; --out names the folder that they write to");
     if (m->add_noise && !m->denoise)
         return tl_fail(why, "--add-noise: expected --denoise with it");
     if (!m->output || tl_ends_with(m->output, ".npy") || (images && tl_ends_with(m->output, ".png")))

@@ -71,6 +71,9 @@ Test(score, refuses)
     snprintf(options, sizeof options, "--load %s/run/model.safetensors", folder);
     cr_expect(run_program("vae_mnist", "", options) == 2 && strstr(output, "--reconstruct, --score, --edit with it"),
               "%s", output);
+    strcat(options, " --edit --output x.npy");
+    cr_expect(run_program("vae_mnist", "", options) == 2 && strstr(output, "--output: not with --score and --edit"),
+              "%s", output);
     snprintf(options, sizeof options, "--hidden 24 --steps 1 --score --classifier /proc/none --out %s/run2", folder);
     cr_expect(run_program("vae_mnist", "", options) == 1 && strstr(output, "vae_mnist: /proc/none: "), "%s", output);
 }

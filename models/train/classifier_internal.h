@@ -1,12 +1,8 @@
 /* The convolutional classifier whose features the sample score compares, trained once and kept in a file. */
-#ifndef TRAIN_CLASSIFIER_H
-#define TRAIN_CLASSIFIER_H
+#ifndef TRAIN_CLASSIFIER_INTERNAL_H
+#define TRAIN_CLASSIFIER_INTERNAL_H
 
 #include "models/train/images.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 enum { TRAIN_FEATURES = 128, TRAIN_CLASSES = 10 };
 
@@ -22,13 +18,9 @@ typedef struct train_classifier {
 
 /* Reads the classifier from the file, or, if there is none, trains it on the job's training images, always with the
  * same seed, and writes it. NULL with the reason; freed by nn_module_free(&c->base). */
-train_classifier *train_classifier_open(train_images *images, const char *path, tl_error *why);
+train_classifier *train__classifier_open(train_images *images, const char *path, tl_error *why);
 
-/* Of images x (N, pixels) in 0..1: features (N, 128), and logits (N, 10) of features. */
-ag_tensor *train_classifier_features(train_classifier *c, ag_tensor *x);
-ag_tensor *train_classifier_logits(train_classifier *c, ag_tensor *features);
+/* Of images x (N, pixels) in 0..1: features (N, 128). */
+ag_tensor *train__classifier_features(train_classifier *c, ag_tensor *x);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
