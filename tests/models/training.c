@@ -31,8 +31,9 @@ static double value(int64_t i, int64_t k)
 
 static bool set_parameter(void *context, const char *name, nn_parameter *p)
 {
-    int64_t *k = context, n = ag_numel(&p->tensor->shape), fan_in = n / p->tensor->shape.dim[0];
-    double   bound = p->tensor->shape.rank > 1 ? 1 / sqrt((double)fan_in) : 0.05;
+    const ag_shape *shape = &p->tensor->shape;
+    int64_t        *k = context, n = ag_numel(shape);
+    double          bound = shape->rank > 1 ? 1 / sqrt((double)n / (double)shape->dim[0]) : 0.05;
     (void)name;
     if (p->is_buffer)
         return true;
