@@ -1,6 +1,6 @@
 # Hourglass. `make help` lists the targets. A new source file needs no edit here: the folder says what it is.
 
-VERSION   := 0.1.0
+VERSION   := $(shell sed -n 's/.*define AG_VERSION "\(.*\)"/\1/p' autograd/runtime.h)
 SOVERSION := 0
 
 PREFIX   ?= /usr/local

@@ -145,6 +145,16 @@ ag_real *ag_grad(ag_tensor *t)
     return g.data;
 }
 
+bool ag_visit_nodes(const ag_tape *tape, bool (*visit)(void *context, const ag_node *node), void *context)
+{
+    if (!tape || !visit)
+        return false;
+    for (const ag_node *node = tape->last; node; node = node->previous)
+        if (!visit(context, node))
+            return false;
+    return true;
+}
+
 void ag_grad_add(ag_tensor *t, const ag_real *g)
 {
     if (!t || !g)

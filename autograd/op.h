@@ -67,6 +67,10 @@ typedef struct ag_grad_target {
 } ag_grad_target;
 ag_grad_target ag_grad_open(ag_tensor *t);
 
+/* Calls visit for each node of the tape's recording, the newest first, until it returns false: for what reads a graph.
+ * Returns whether all were visited. */
+bool ag_visit_nodes(const ag_tape *tape, bool (*visit)(void *context, const ag_node *node), void *context);
+
 /* Adds g, in t's layout, to the gradient of t if one is wanted. */
 void ag_grad_add(ag_tensor *t, const ag_real *g);
 

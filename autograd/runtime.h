@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* Of the library; the Makefile reads it here. */
+#define AG_VERSION "0.1.0"
+
 #define AG_MAX_THREADS 64
 
 /* The number of threads that work is split over, the caller among them. */

@@ -273,6 +273,7 @@ static bool build(void *context, train_images *m, tl_error *why)
                                  .width = {p->hidden, p->hidden, p->hidden},
                                  .corruption = {0.1, 0.2, 0.3}};
     m->code = p->hidden;
+    m->encodes_only = true;
     m->job->input.rank = -1; /* no summary: two networks */
     m->job->plan.model = (nn_module *)(p->pair = nn_new(&type));
     if (!p->pair)

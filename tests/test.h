@@ -14,6 +14,13 @@
 
 #include "autograd/autograd.h"
 
+/* Under a sanitizer everything takes ten times as long; tests of numbers, which find nothing new there, do less. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* |got - wanted| <= tolerance * max(1, |wanted|) for each element; fails the test with the first that is not. */
 void check_close(const char *what, int64_t n, const ag_real *got, const double *wanted, double tolerance);
 

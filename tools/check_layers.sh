@@ -26,7 +26,7 @@ allowed tools/bench      'tools/|models/|nn/|autograd/|datasets/'
 allowed models           'models/|nn/|autograd/[a-z]*\.h|datasets/|tools/'
 
 # The harness: each part includes only itself and parts before it.
-parts='source history run step checkpoint observers folder program program_options images rows draw kid classifier score edit use image_program'
+parts='source history run step checkpoint observers report folder program program_options program_report images rows draw frames latent kid classifier score edit use image_program'
 before=
 for part in $parts; do
     before="$before${before:+|}$part"

@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "tools/png.h"
 
 #include <stdlib.h>
@@ -98,6 +99,22 @@ bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t heig
     const bool ok = put_pixels(&p, pixels, (size_t)(width * channels), (size_t)height, NULL);
     put_end(&p);
     return ok && !ferror(file);
+}
+
+bool tl_png_bytes(const uint8_t *pixels, int64_t width, int64_t height, int channels, uint8_t **bytes, size_t *size)
+{
+    char *at = NULL;
+    if (!bytes || !size)
+        return false;
+    FILE      *f = open_memstream(&at, size);
+    const bool written = f && tl_png_write(f, pixels, width, height, channels);
+    const bool ok = f && fclose(f) == 0 && written;
+    if (!ok) {
+        free(at);
+        at = NULL;
+    }
+    *bytes = (uint8_t *)at;
+    return ok;
 }
 
 /* ---- Animations. ---- */

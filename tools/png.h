@@ -14,6 +14,9 @@ extern "C" {
  * failure, and when memory runs out. */
 bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t height, int channels);
 
+/* The same into memory, to be freed by the caller. */
+bool tl_png_bytes(const uint8_t *pixels, int64_t width, int64_t height, int channels, uint8_t **bytes, size_t *size);
+
 /* Writes frames (frames, height, width, channels) as an animation that goes on for ever, each frame shown for so many
  * milliseconds, 1 to 65535: https://www.w3.org/TR/png-3, section 11.3.6. What knows no animations shows the first. */
 bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t width, int64_t height, int channels,

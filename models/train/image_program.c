@@ -6,7 +6,9 @@
 
 #include "models/train/draw.h"
 #include "models/train/edit_internal.h"
+#include "models/train/frames_internal.h"
 #include "models/train/images_internal.h"
+#include "models/train/latent_internal.h"
 #include "models/train/score_internal.h"
 #include "models/train/use_internal.h"
 
@@ -68,6 +70,20 @@ static bool draw(void *context, train_job *job, tl_error *why)
     return (!p->draw || p->draw(p->context, m, why)) && (!p->encode || !p->decode || train_draw_codes(m, why));
 }
 
+static bool collect(void *context, train_job *job, const train_record *record, tl_error *why)
+{
+    (void)job;
+    return train__collect_frame(context, record, why);
+}
+
+static bool show(void *context, train_job *job, tl_page *page, tl_error *why)
+{
+    train_images *m = context;
+    (void)job;
+    return train__show_frames(m, page, why) && train__show_codes(m, page, why) &&
+           (!m->program->show || m->program->show(m->program->context, m, page, why));
+}
+
 static bool finish(void *context, train_job *job, tl_error *why)
 {
     train_images *m = context;
@@ -83,6 +99,8 @@ static bool use(void *context, train_job *job, tl_error *why)
 
 static void close_images(void *context)
 {
+    train__free_frames(context);
+    train__free_codes(context);
     train__close_images(context);
 }
 
@@ -116,6 +134,8 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
                           .check = check,
                           .build = build,
                           .draw = draw,
+                          .collect = collect,
+                          .show = show,
                           .finish = finish,
                           .use = m.uses[0].name ? use : NULL,
                           .close = close_images,

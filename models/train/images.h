@@ -29,17 +29,20 @@ typedef struct train_images {
     int64_t                    height, width;
     ds_dataset                 train, test; /* empty when a loaded model needs none */
     train_image_use            use;
-    train_phase                phase;   /* one phase over all images, as the options say */
-    int64_t                    code;    /* set by build: numbers of an image's code */
-    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
+    train_phase                phase;        /* one phase over all images, as the options say */
+    int64_t                    code;         /* set by build: numbers of an image's code */
+    bool                       encodes_only; /* set by build: this model of the program's has no decoder */
+    int64_t                    columns;      /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
-    const char  *data, *encode, *decode, *reconstruct, *denoise, *output, *classifier;
-    int64_t      generate;
-    bool         add_noise, score, edit;
-    ag_real     *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
-    train_source training, testing;
-    tl_option    data_options[2], extras[4], uses[8];
+    const char          *data, *encode, *decode, *reconstruct, *denoise, *output, *classifier;
+    int64_t              generate;
+    bool                 add_noise, score, edit;
+    ag_real             *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
+    train_source         training, testing;
+    tl_option            data_options[2], extras[4], uses[8];
+    struct train_frames *frames;
+    tl_png              *sprite;
 } train_images;
 
 struct train_image_program {
@@ -54,6 +57,8 @@ struct train_image_program {
     bool (*build)(void *context, train_images *images, tl_error *why);
     train_step_fn *step; /* batches have x (N, pixels) and the labels y (N) */
     bool (*draw)(void *context, train_images *images, tl_error *why);
+    /* What to add to report.html. NULL for nothing. */
+    bool (*show)(void *context, train_images *images, tl_page *page, tl_error *why);
     /* Images x (N, pixels) to codes (N, code), and back to images in the program's range; NULL if the model cannot. y
      * is NULL for images without labels. */
     ag_tensor *(*encode)(void *context, const train_batch *b);

@@ -137,6 +137,8 @@ static bool set_observers(train_job *job, tl_error *why)
     job->observer[n++] = train_csv_observer(job->csv);
     if (job->program->draw)
         job->observer[n++] = (train_observer){.epoch = draw_after_epoch, .self = job};
+    if (!train__open_report(job, &job->observer[n++], why))
+        return false;
     for (int i = 0; i < n; i++)
         job->observers[i] = &job->observer[i];
     job->plan.observers = (train_observer *const *)job->observers;
@@ -215,7 +217,11 @@ static int train(train_job *job, tl_error *why)
     }
     const bool kept = job->options.resume && !job->run.made && job->folder.home; /* nothing was left to do */
     if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)) ||
-        (status == TRAIN_OK && p->finish && !p->finish(p->context, job, why)))
+        (status == TRAIN_OK && p->finish && !p->finish(p->context, job, why))) {
+        train__finish_report(job, "trained, but its results could not be written", NULL);
+        return TRAIN_FAILED;
+    }
+    if (!train__finish_report(job, status == TRAIN_OK ? "finished" : "stopped; it can be resumed", why))
         return TRAIN_FAILED;
     print_results(job);
     return status;
@@ -274,6 +280,7 @@ static int run_job(train_job *job, tl_error *why)
 static void close_job(train_job *job)
 {
     train_run_free(&job->run);
+    train__close_report(job);
     for (int i = 0; i < job->plan.n_optimizers; i++)
         nn_optimizer_free(job->plan.optimizers[i].optimizer);
     nn_module_free(job->plan.model);

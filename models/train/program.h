@@ -8,6 +8,7 @@
 #include "models/train/observers.h"
 #include "models/train/run.h"
 #include "tools/args.h"
+#include "tools/page.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,13 +47,14 @@ typedef struct train_job {
     tl_option  recipe[12], around[12];
     tl_option *tables[TRAIN_TABLES + 1];
     char (*text)[2][512]; /* keys and values for the checkpoint */
-    nn_stored_text  *texts;
-    int              n_texts;
-    train_checkpoint checkpoint;
-    train_terminal   terminal;
-    train_observer   observer[5];
-    train_observer  *observers[5];
-    char             csv[4200], checkpoint_path[4200];
+    nn_stored_text          *texts;
+    int                      n_texts;
+    train_checkpoint         checkpoint;
+    train_terminal           terminal;
+    train_observer           observer[6];
+    train_observer          *observers[6];
+    struct train_job_report *report;
+    char                     csv[4200], checkpoint_path[4200];
 } train_job;
 
 struct train_program {
@@ -72,6 +74,9 @@ struct train_program {
     bool (*build)(void *context, train_job *job, tl_error *why);
     /* Pictures and the like, after training, and every --draw-every epochs. NULL for none. */
     bool (*draw)(void *context, train_job *job, tl_error *why);
+    /* For report.html: what to keep of an epoch, and what to add to the page. NULL for nothing. */
+    bool (*collect)(void *context, train_job *job, const train_record *record, tl_error *why);
+    bool (*show)(void *context, train_job *job, tl_page *page, tl_error *why);
     /* After the last pictures of a run that was not stopped. NULL for nothing. */
     bool (*finish)(void *context, train_job *job, tl_error *why);
     /* What is asked of a model that was loaded. NULL: the program has no --load. */

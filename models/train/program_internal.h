@@ -1,4 +1,4 @@
-/* The options of a program, for its run. */
+/* The options of a program, for its run, and its report. */
 #ifndef TRAIN_PROGRAM_INTERNAL_H
 #define TRAIN_PROGRAM_INTERNAL_H
 
@@ -15,5 +15,12 @@ bool train__check_options(train_job *job, tl_error *why);
 
 /* Puts those that make a result among the checkpoint's texts. */
 bool train__keep_options(train_job *job, tl_error *why);
+
+/* Makes the observer that writes report.html and loss.svg in the job's folder. */
+bool train__open_report(train_job *job, train_observer *observer, tl_error *why);
+
+/* Writes the page for the last time, with the pictures that were drawn after the run. `state` says how it ended. */
+bool train__finish_report(train_job *job, const char *state, tl_error *why);
+void train__close_report(train_job *job);
 
 #endif

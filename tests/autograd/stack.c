@@ -6,7 +6,7 @@
 #include "tests/test.h"
 
 /* The instrumented frames of sanitizers are larger. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !SANITIZED
 
 typedef struct pass {
     const op_sample *sample;

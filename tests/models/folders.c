@@ -11,12 +11,6 @@
 #include "tests/support/programs.h"
 #include "tests/test.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-
 /* Runs shell commands, in which $d is the folder, $vae and $inspect are programs, $small are options of a small run,
  * and $resume is a command that goes on with $d/run. */
 static int sh(const char *command)

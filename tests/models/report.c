@@ -1,0 +1,82 @@
+/* report.html of the programs. */
+#ifndef AG_DOUBLE
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+/* Runs a shell command in the folder; $d is there the folder of the run. */
+static int in_folder(const char *command)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "cd %s && %s", folder, command);
+    return run_command(line, output, sizeof output);
+}
+
+static const struct {
+    const char *program, *options, *parts; /* parts: words of an extended regular expression, each to be there */
+} runs[] = {
+    {"vae_mnist", "--latent 2 --hidden 20",
+     "finished|Fingerprint|class=\"chart\"|class=\"frames\"|class=\"points\"|class=\"explorer\"|samples.png|--latent|z1"},
+    {"mlp_ae_mnist", "--variant tanh3", "class=\"explorer\"|z3</text>|class=\"points\""},
+    {"conv_ae_mnist", "", "class=\"frames\"|principal component 1|Norm of the weights"},
+    {"denoising_ae_mnist", "", "Second: the same with noise|class=\"frames\""},
+    {"cvae_mnist", "--hidden 20", "The rows below are samples|class=\"points\""},
+    {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\""},
+    {"vae_gan_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
+    {"adversarial_ae_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
+};
+
+/* Has what the model has, is valid XML where it is SVG, and leaves nothing half written. */
+Test(report, of_every_program)
+{
+    char options[256], command[512];
+    make_data();
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        snprintf(options, sizeof options, "%s --batch 32 --epochs 2 --out %s/run%d", runs[i].options, folder, (int)i);
+        cr_assert(run_program(runs[i].program, "", options) == 0, "%s", output);
+        snprintf(
+            command, sizeof command,
+            "for p in $(echo '%s' | tr '|' '\\n' | tr ' ' '~'); do grep -qF -- \"$(echo $p | tr '~' ' ')\" run%d/report.html "
+            "|| echo missing $p; done; ls run%d | grep part",
+            runs[i].parts, (int)i, (int)i);
+        in_folder(command);
+        cr_expect(!*output, "%s: %s", runs[i].program, output);
+        snprintf(command, sizeof command, "! command -v xmllint > /dev/null || xmllint --noout run%d/*.svg", (int)i);
+        cr_expect(in_folder(command) == 0, "%s: %s", runs[i].program, output);
+    }
+}
+
+/* The page of a run that was stopped says so, and that of one that is resumed goes on from there. */
+Test(report, of_a_run_that_was_stopped)
+{
+    make_data();
+    char options[256];
+    snprintf(options, sizeof options, "--hidden 20 --epochs 2 --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(options, sizeof options, "--epochs 4 --resume %s/run/checkpoint.safetensors", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    cr_expect(in_folder("grep -q 'epoch 4 of 4' run/report.html && ls run/births.png run/codes.svg run/loss.svg") == 0,
+              "%s", output);
+}
+
+/* The page's script computes the program's images. */
+Test(report, explorer_equals_the_decoder)
+{
+    char options[256], command[2048];
+    make_data();
+    if (run_command("command -v node", NULL, 0) != 0)
+        cr_skip_test("node is not installed");
+    snprintf(options, sizeof options, "--latent 2 --hidden 30 --batch 16 --steps 60 --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(
+        command, sizeof command,
+        "node tests/explorer.js %s/run/report.html codes %s/codes.npy && %s --load %s/run/model.safetensors --decode "
+        "%s/codes.npy --output %s/images.npy --quiet && node tests/explorer.js %s/run/report.html compare %s/images.npy",
+        folder, folder, program("vae_mnist"), folder, folder, folder, folder, folder);
+    cr_expect(run_command(command, output, sizeof output) == 0, "%s", output);
+}
+#else
+typedef int not_here;
+#endif
