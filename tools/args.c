@@ -177,6 +177,8 @@ tl_args_result tl_args_parse(int argc, char **argv, tl_option *const *tables, tl
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return TL_ARGS_HELP;
+        else if (!strcmp(argv[i], "--version"))
+            return TL_ARGS_VERSION;
     for (int i = 1; i < argc; i++)
         if (!read_option(argc, argv, &i, tables, why))
             return TL_ARGS_ERROR;
@@ -213,4 +215,5 @@ void tl_args_help(const char *program, const char *about, const tl_option *const
             putchar('\n');
         }
     printf("  %-20s %s\n", "-h, --help", "print this and exit");
+    printf("  %-20s %s\n", "--version", "print the version and exit");
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/runtime.h"
 #include "nn/safetensors.h"
 #include "tools/file.h"
 #include "tools/text.h"
@@ -102,7 +103,7 @@ static void print_json(const nn_safetensors *f)
 static void print_usage(FILE *to)
 {
     fputs(
-        "usage: hourglass-inspect [--json] FILE\n"
+        "usage: hourglass-inspect [--json] FILE, or --help, or --version\n"
         "Says what is in a safetensors file: tensors with their statistics, and the texts, which for a checkpoint of Hourglass\n"
         "are the options and the state of the run.\n",
         to);
@@ -124,24 +125,28 @@ static int inspect(const char *path, bool json)
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    bool        json = false, help = false, wrong = false;
+    bool        json = false, help = false, version = false, wrong = false;
     tl_keep_standard_streams();
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             help = true;
+        else if (!strcmp(argv[i], "--version"))
+            version = true;
         else if (!strcmp(argv[i], "--json"))
             json = true;
         else if (argv[i][0] == '-' || path)
             wrong = true;
         else
             path = argv[i];
-    if (!help && (wrong || !path)) {
+    if (!help && !version && (wrong || !path)) {
         print_usage(stderr);
         return 2;
     }
     int status = 0;
     if (help)
         print_usage(stdout);
+    else if (version)
+        puts("hourglass-inspect (Hourglass) " AG_VERSION);
     else
         status = inspect(path, json);
     if (fflush(stdout) != 0 || ferror(stdout)) {

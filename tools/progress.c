@@ -1,12 +1,15 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* struct winsize */
 #include "tools/progress.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WIDTH    24  /* cells of the bar */
 #define INTERVAL 0.1 /* seconds between two drawings */
+
+enum { SHORTEST = 6, LONGEST = 40 /* cells of the bar */, WIDEST = 200 };
 
 double tl_progress_now(void)
 {
@@ -22,15 +25,46 @@ void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
     *p = (tl_progress){.shown = !quiet && isatty(STDERR_FILENO), .started = tl_progress_now(), .total = total};
 }
 
+/* The window's width, asked for each time as it can change. */
+static int columns(void)
+{
+    struct winsize w;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
+}
+
+/* Fills line[0 .. width-1]: what is being done, a bar, then the numbers; in a narrow window only as much of this as it
+ * has room for. */
+static void compose(char *line, int width, double share, const char *label, const char *const *numbers)
+{
+    int room = width - (int)strlen(label), shown = 0;
+    while (numbers[shown] && (int)strlen(numbers[shown]) + 2 <= room)
+        room -= (int)strlen(numbers[shown++]) + 2;
+    int n = snprintf(line, (size_t)width + 1, "%s", label);
+    if (room >= SHORTEST + 3) {
+        const int cells = room - 3 < LONGEST ? room - 3 : LONGEST, full = (int)(cells * share);
+        n += snprintf(line + n, (size_t)(width + 1 - n), " [");
+        for (int i = 0; i < cells; i++)
+            line[n++] = i < full ? '=' : i == full ? '>' : ' ';
+        line[n++] = ']';
+        line[n] = 0;
+    }
+    for (int i = 0; i < shown; i++)
+        n += snprintf(line + n, (size_t)(width + 1 - n), "  %s", numbers[i]);
+}
+
 static void draw(const tl_progress *p, const char *label, double loss, double images_per_second)
 {
-    double elapsed = p->drawn - p->started, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
-    long   left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
-    int    full = (int)(WIDTH * p->done / (p->total > 0 ? p->total : 1));
-    fprintf(stderr, "\r%s [", label);
-    for (int i = 0; i < WIDTH; i++)
-        fputc(i < full ? '=' : i == full ? '>' : ' ', stderr);
-    fprintf(stderr, "] loss %.4g  %.0f images/s  %ld:%02ld left \033[K", loss, images_per_second, left / 60, left % 60);
+    const double elapsed = p->drawn - p->started, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
+    const long   left = rate > 0 ? (long)((double)(p->total - p->done) / rate + 0.5) : 0;
+    char         line[WIDEST + 1], loss_text[32], left_text[32], speed[40];
+    snprintf(loss_text, sizeof loss_text, "loss %.4g", loss);
+    snprintf(left_text, sizeof left_text, "%ld:%02ld left", left / 60, left % 60);
+    snprintf(speed, sizeof speed, "%.0f images/s", images_per_second);
+    const char *const numbers[] = {loss_text, left_text, speed, NULL};
+    const int         width = columns() - 1; /* in the last column some terminals go to the next line */
+    compose(line, width < WIDEST ? width : WIDEST, (double)p->done / (double)(p->total > 0 ? p->total : 1), label,
+            numbers);
+    fprintf(stderr, "\r%s\033[K", line);
     fflush(stderr);
 }
 

@@ -20,8 +20,8 @@ double tl_progress_now(void);
 
 void tl_progress_start(tl_progress *p, int64_t total, bool quiet);
 
-/* Counts `n` more units and redraws, at most some ten times a second: what is being done, a bar, a loss, images per
- * second, time left. */
+/* Counts `n` more units and redraws, at most some ten times a second: what is being done, a bar, a loss, time left,
+ * images per second; as much of it as the window is wide. */
 void tl_progress_add(tl_progress *p, int64_t n, const char *label, double loss, double images_per_second);
 
 /* Clears the line. */

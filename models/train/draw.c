@@ -11,6 +11,8 @@
 #include "tools/png.h"
 #include "tools/text.h"
 
+enum { SCALE = 2 }; /* pixels of a picture to those of an image */
+
 static bool passed(train_images *m, tl_error *why)
 {
     const char *error = ag_error(m->job->run.tape);
@@ -53,7 +55,7 @@ bool train_draw_arrays(train_images *m, const char *path, int n, const ag_real *
     const int64_t size = m->height * m->width;
     columns = count < columns ? count : columns;
     float *image = tl_array(size, 1, sizeof *image); /* in double precision the numbers are converted */
-    bool   ok = image && tl_picture_init(&p, n * ((count + columns - 1) / columns), columns, m->height, m->width, 1);
+    bool ok = image && tl_picture_init(&p, n * ((count + columns - 1) / columns), columns, m->height, m->width, SCALE);
     for (int k = 0; ok && k < n; k++)
         for (int64_t i = 0; i < count; i++) {
             for (int64_t j = 0; j < size; j++)

@@ -1,7 +1,11 @@
+#define _POSIX_C_SOURCE 200809L
 #include "models/train/observers.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "tools/file.h"
 #include "tools/text.h"
@@ -71,6 +75,40 @@ static bool show_step(void *self, train_run *run)
     return true;
 }
 
+/* Whether what reads standard output is a terminal that shows UTF-8. */
+static bool shows_utf8(void)
+{
+    const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char       *locale = NULL;
+    for (int i = 0; i < 3 && !(locale && *locale); i++)
+        locale = getenv(names[i]);
+    return isatty(STDOUT_FILENO) && locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8"));
+}
+
+/* The course of the leading metric over the phase's last epochs, as a row of blocks. */
+static void print_course(const train_run *run)
+{
+    enum { SHOWN = 16 };
+    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double                   y[SHOWN], low = INFINITY, high = -INFINITY;
+    int                      n = 0;
+    const int64_t            first = run->history.n > SHOWN ? run->history.n - SHOWN : 0;
+    for (int64_t i = first; i < run->history.n; i++) {
+        const train_record *r = &run->history.at[i];
+        const train_sums   *s = r->test.n > 0 ? &r->test : &r->train;
+        if (r->phase != run->phase || s->n == 0 || !isfinite(s->at[0].value))
+            continue;
+        y[n] = s->at[0].value;
+        low = fmin(low, y[n]);
+        high = fmax(high, y[n]);
+        n++;
+    }
+    if (n > 1)
+        fputs("  ", stdout);
+    for (int i = 0; i < n && n > 1; i++)
+        fputs(blocks[high > low ? (int)(7.99 * (y[i] - low) / (high - low)) : 0], stdout);
+}
+
 static bool print_epoch(void *self, train_run *run, const train_record *r)
 {
     train_terminal *t = self;
@@ -82,7 +120,10 @@ static bool print_epoch(void *self, train_run *run, const train_record *r)
         printf("  %s%s %-8s", i ? "" : "train", i ? r->train.at[i].name : "", TL_NUMBER(r->train.at[i].value, 4));
     for (int i = 0; i < r->test.n; i++)
         printf("  %s%s %-8s", i ? "" : "test", i ? r->test.at[i].name : "", TL_NUMBER(r->test.at[i].value, 4));
-    printf("  %.1f s\n", r->seconds);
+    printf("  %.1f s", r->seconds);
+    if (shows_utf8())
+        print_course(run);
+    putchar('\n');
     fflush(stdout); /* an error stays with the stream, for the program to tell at its end; the run goes on and saves */
     return true;
 }

@@ -119,6 +119,10 @@ int train__read_command(train_job *job, tl_error *why)
             return TRAIN_FAILED;
         tl_args_parse(job->argc, job->argv, job->tables, why);
     }
+    if (result == TL_ARGS_VERSION) {
+        printf("%s (Hourglass) " AG_VERSION "\n", job->program->name);
+        return TRAIN_OK;
+    }
     if (result == TL_ARGS_HELP) {
         tl_args_help(job->argv[0], job->program->about, (const tl_option *const *)job->tables);
         return TRAIN_OK;

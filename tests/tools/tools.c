@@ -49,6 +49,7 @@ Test(args, reads_options)
               TL_ARGS_OK);
     cr_assert(count == 7 && rate == 0.5 && seed == UINT64_MAX && quiet && !strcmp(out, "a b"));
     cr_assert(PARSE("--count", "7", "--help") == TL_ARGS_HELP && PARSE("-h") == TL_ARGS_HELP);
+    cr_assert(PARSE("--count", "7", "--version") == TL_ARGS_VERSION);
 }
 
 Test(args, refuses)

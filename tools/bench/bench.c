@@ -150,13 +150,15 @@ int main(int argc, char **argv)
     };
     tl_error       why;
     tl_args_result result = tl_args_parse(argc, argv, (tl_option *const[]){options, NULL}, &why);
+    if (result == TL_ARGS_VERSION)
+        puts("bench (Hourglass) " AG_VERSION);
     if (result == TL_ARGS_HELP)
         tl_args_help("bench", "Measures the machine, the workloads and their kernels.",
                      (const tl_option *const[]){options, NULL});
     if (result == TL_ARGS_ERROR)
         fprintf(stderr, "bench: %s\n", why.text);
     if (result != TL_ARGS_OK)
-        return result == TL_ARGS_HELP ? 0 : 2;
+        return result == TL_ARGS_ERROR ? 2 : 0;
     if (!o.workloads && !o.kernels && !o.growth && !o.ops)
         o.workloads = o.kernels = true;
     if (o.csv && o.workloads == o.ops) {
