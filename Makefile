@@ -29,6 +29,10 @@ $(error $(UNSAFE): refused, as the same seed would no longer give the same bits)
 endif
 ARITHMETIC := -fno-associative-math -fno-reciprocal-math -fno-finite-math-only -fsigned-zeros \
 	-fno-math-errno -fno-trapping-math -ffp-contract=off
+# For s390x, gcc computes float expressions in double unless it is told not to.
+ifneq (,$(findstring s390x,$(shell $(CC) -dumpmachine)))
+ARITHMETIC += -fexcess-precision=fast
+endif
 
 WARNINGS   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
 # With -flto alone, gcc warns at each link that it uses one core.
@@ -178,7 +182,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test check sanitize tsan fuzz golden test-aarch64 test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo bench test check sanitize tsan fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -218,15 +222,22 @@ sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:
 tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
 	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')
 
-# The programs that the tests run go through the emulator too, by way of a script each.
-ARM := $(BUILD)/aarch64
-test-aarch64: $(STAMP) ## the tests on emulated 64-bit ARM; needs gcc-aarch64-linux-gnu and qemu-user; takes minutes
-	$(MAKE) BUILD=$(ARM) CC=aarch64-linux-gnu-gcc LDFLAGS=-static CRITERION=no \
-		$(foreach v,f32 f64,$(ARM)/$(v)/tests/run) $(PROGRAM_SRC:%.c=$(ARM)/f32/programs/%)
-	@for p in $(PROGRAM_SRC:%.c=$(ARM)/emulated/%); do mkdir -p $${p%/*}; \
-		printf '#!/bin/sh\nexec qemu-aarch64 %s "$$@"\n' $(ARM)/f32/programs/$${p#$(ARM)/emulated/} > $$p; chmod +x $$p; done
-	$(call run_tests,aarch64/f64,aarch64/emulated,qemu-aarch64)
-	$(call run_tests,aarch64/f32,aarch64/emulated,qemu-aarch64)
+# ---- Other machines, emulated: $(1) Debian's name, $(2) the compiler's prefix, $(3) the emulator. The programs that the tests
+# run go through it too, by way of a script each. ----
+define emulated
+test-$(1): $(STAMP)
+	$$(MAKE) BUILD=$(BUILD)/$(1) CC=$(2)-gcc LDFLAGS=-static CRITERION=no \
+		$(foreach v,f32 f64,$(BUILD)/$(1)/$(v)/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/$(1)/f32/programs/%)
+	@for p in $(PROGRAM_SRC:%.c=%); do e=$(BUILD)/$(1)/emulated/$$$$p; mkdir -p $$$${e%/*}; \
+		printf '#!/bin/sh\nexec $(3) %s "$$$$@"\n' $(BUILD)/$(1)/f32/programs/$$$$p > $$$$e; chmod +x $$$$e; done
+	$$(call run_tests,$(1)/f64,$(1)/emulated,$(3))
+	$$(call run_tests,$(1)/f32,$(1)/emulated,$(3))
+endef
+$(eval $(call emulated,aarch64,aarch64-linux-gnu,qemu-aarch64))
+$(eval $(call emulated,armhf,arm-linux-gnueabihf,qemu-arm))
+$(eval $(call emulated,riscv64,riscv64-linux-gnu,qemu-riscv64))
+$(eval $(call emulated,s390x,s390x-linux-gnu,qemu-s390x))
+test-emulated: test-aarch64 test-armhf test-riscv64 test-s390x ## the tests on four emulated machines, test-aarch64 and so on each; needs qemu-user and gcc-*-linux-gnu; takes hours
 
 # Debian's gcc-multilib, which shuts out cross compilers, has little over gcc-12-multilib but the link /usr/include/asm.
 I686 := $(BUILD)/i686

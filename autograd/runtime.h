@@ -1,7 +1,7 @@
 /* What the process computes with: threads and instruction set. Results do not depend on either, bit for bit.
  * Defaults: as many threads as the process has CPUs (its affinity), and the best instruction set that the CPU has.
  * The environment overrides them: HOURGLASS_THREADS=N, HOURGLASS_ISA=portable|avx2|avx512|neon.
- * A thread that makes passes needs 256 KiB of stack, as matrix products keep up to 128 KiB there. */
+ * A thread that makes passes needs 64 KiB of stack. */
 #ifndef AG_RUNTIME_H
 #define AG_RUNTIME_H
 

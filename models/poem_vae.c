@@ -244,8 +244,8 @@ static bool check(void *context, const train_job *job, tl_error *why)
 static uint64_t hash_couplets(void *self)
 {
     const ds_couplets *c = &((poem_program *)self)->couplets;
-    const uint64_t     hash = tl_hash(TL_HASH, c->character, (size_t)c->characters * sizeof *c->character);
-    return tl_hash(hash, c->token, (size_t)(c->count * c->length) * sizeof *c->token);
+    const uint64_t     hash = tl_hash_numbers(TL_HASH, c->character, c->characters, sizeof *c->character);
+    return tl_hash_numbers(hash, c->token, c->count * c->length, sizeof *c->token);
 }
 
 static bool load_training(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)

@@ -8,6 +8,7 @@
 
 #include "nn/module_internal.h"
 #include "nn/optimizer_internal.h"
+#include "tools/bytes.h"
 #include "tools/memory.h"
 #include "tools/text.h"
 
@@ -334,7 +335,7 @@ static void copy(const entry *e, const nn_stored_tensor *t)
     if (e->slot && e->state < 0)
         e->slot->steps = (int64_t)nn_stored_value(t, 0);
     else if (t->dtype == REAL_DTYPE)
-        memcpy(to, t->data, (size_t)t->count * sizeof *to);
+        tl_file_order(to, t->data, t->count, sizeof *to);
     else
         for (int64_t i = 0; i < t->count; i++)
             to[i] = (ag_real)nn_stored_value(t, i);

@@ -430,8 +430,8 @@ static bool hash_parameter(void *context, const char *name, nn_parameter *p)
     uint64_t        *hash = context;
     const ag_tensor *t = p->tensor;
     *hash = tl_hash(*hash, name, strlen(name));
-    *hash = tl_hash(*hash, t->shape.dim, (size_t)t->shape.rank * sizeof *t->shape.dim);
-    *hash = tl_hash(*hash, t->data, (size_t)ag_numel(&t->shape) * sizeof *t->data);
+    *hash = tl_hash_numbers(*hash, t->shape.dim, t->shape.rank, sizeof *t->shape.dim);
+    *hash = tl_hash_numbers(*hash, t->data, ag_numel(&t->shape), sizeof *t->data);
     return true;
 }
 

@@ -7,13 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/bytes.h"
 #include "tools/file.h"
 #include "tools/memory.h"
 #include "tools/text.h"
-
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "numbers are read and written as they lie in memory, which must be little-endian"
-#endif
 
 static const struct {
     const char *name;
@@ -79,7 +76,7 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
         double   f64;
     } v = {.u64 = 0};
     const int64_t size = nn_dtype_size(t->dtype);
-    memcpy(&v, (const char *)t->data + i * size, (size_t)size);
+    tl_file_order(&v, (const char *)t->data + i * size, 1, size);
     switch (t->dtype) {
     case NN_BOOL:
     case NN_U8: return v.u8;
@@ -222,6 +219,17 @@ static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tenso
     return NULL;
 }
 
+static void write_numbers(FILE *f, const void *data, int64_t count, int64_t size)
+{
+    unsigned char bytes[8];
+    if (!TL_BIG_ENDIAN)
+        fwrite(data, (size_t)size, (size_t)count, f);
+    for (int64_t i = 0; TL_BIG_ENDIAN && i < count; i++) {
+        tl_file_order(bytes, (const char *)data + i * size, 1, size);
+        fwrite(bytes, 1, (size_t)size, f);
+    }
+}
+
 /* The length, the header padded with spaces to a multiple of 8, the data. Errors stay with the stream. */
 static void write_file(FILE *f, const char *header, size_t length, int64_t n_tensors,
                        const nn_stored_tensor *const *tensor)
@@ -234,7 +242,7 @@ static void write_file(FILE *f, const char *header, size_t length, int64_t n_ten
     fwrite(header, 1, length, f);
     fwrite("        ", 1, padding, f);
     for (int64_t i = 0; i < n_tensors; i++)
-        fwrite(tensor[i]->data, (size_t)nn_dtype_size(tensor[i]->dtype), (size_t)tensor[i]->count, f);
+        write_numbers(f, tensor[i]->data, tensor[i]->count, nn_dtype_size(tensor[i]->dtype));
 }
 
 static int by_text(const void *a, const void *b)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nn/safetensors.h"
+#include "tools/bytes.h"
 #include "tools/text.h"
 
 #define MOST_HEADER 100000000 /* bytes: the format's limit */
@@ -381,7 +382,7 @@ bool nn_safetensors_parse(const void *bytes, size_t size, nn_safetensors *s, tl_
         tl_fail(why, "%zu bytes, a safetensors file has at least 8", bytes ? size : 0);
         return false;
     }
-    memcpy(&header, bytes, sizeof header);
+    tl_file_order(&header, bytes, 1, sizeof header);
     if (header > MOST_HEADER || header > size - sizeof header) {
         tl_fail(why, "no safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)header, size);
         return false;

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# Nothing lost: runs in pairs into one folder, single failures of I/O calls in every program, and kills. After each of them what
+# Nothing lost: runs in pairs into one folder, single failures of I/O calls in every program, kills, and runs with little memory.
+# After each of them what
 # is in the folder is valid and of one run, and a program that could not write something said so by its exit status.
 #
-#   tests/hostile.sh [--short] [--pairs N] [--failures N] [--kills N] FOLDER
+#   tests/hostile.sh [--short] [--pairs N] [--failures N] [--kills N] [--memory KIB] FOLDER
 #
 # FOLDER has models/ and tools/ with the programs in it: as make leaves them, ".". Failures need strace.
 set -u
 export LC_ALL=C HOURGLASS_THREADS=1
 
-pairs=300 failures=500 kills=90
+pairs=300 failures=500 kills=90 memory=250
 while [ $# -gt 1 ]; do
     case $1 in
-    --short) pairs=20 failures=60 kills=8 ;;
+    --short) pairs=20 failures=60 kills=8 memory=3000 ;;
     --pairs) pairs=$2; shift ;;
     --failures) failures=$2; shift ;;
     --kills) kills=$2; shift ;;
+    --memory) memory=$2; shift ;;
     *) echo "$1: unknown option" >&2; exit 2 ;;
     esac
     shift
@@ -199,7 +201,35 @@ run_kills() {
     echo "kills: $kills, of which $cut came within a write"
 }
 
+# ---- Little memory. ----
+
+short=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cvae_mnist" "mlp_ae_mnist" "conv_ae_mnist"
+    "denoising_ae_mnist" "mlp_classifier_mnist" "adversarial_ae_mnist" "vae_gan_mnist" "stacked_ae_mnist --pretrain-epochs 1"
+    "poem_vae")
+
+# Every program with as little address space as $memory KiB, twice, three times, ... that, until it has enough: what is too little
+# is said, and nothing dies of it. Where not even --version can be printed it is the system that has too little to start it.
+run_memory() {
+    local run words size status tried=0
+    for run in "${short[@]}"; do
+        read -ra words <<< "$run"
+        [ "${words[0]}" = poem_vae ] && words+=(--data synthetic) || words+=(--data data)
+        for ((size = memory; size < 4000000; size += memory + size / (memory > 1000 ? 8 : 64))); do
+            rm -rf run
+            (ulimit -v $size && exec "$programs/models/${words[0]}" "${words[@]:1}" --batch 20 --steps 2 --quiet --out run) > out 2>&1
+            status=$?
+            [ $status -ne 0 ] || break
+            (ulimit -v $size && exec "$programs/models/${words[0]}" --version) > /dev/null 2>&1 || continue
+            tried=$((tried + 1))
+            [ $status -lt 126 ] && [ -s out ] || complain "$run with $size KiB: exit status $status: $(cat out)"
+        done
+        [ $status -eq 0 ] || complain "$run: never enough memory: $(cat out)"
+    done
+    echo "memory: $tried runs with too little of it"
+}
+
 make_data
+run_memory
 run_pairs
 run_failures
 run_kills

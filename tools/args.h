@@ -38,8 +38,8 @@ typedef struct tl_option {
 typedef enum tl_args_result { TL_ARGS_OK, TL_ARGS_HELP, TL_ARGS_VERSION, TL_ARGS_ERROR } tl_args_result;
 
 /* Reads --name VALUE and --name=VALUE from argv[1 ..] into the options of some tables, a list that NULL ends; a table
- * in it may be empty. --help or -h gives TL_ARGS_HELP, --version TL_ARGS_VERSION, and nothing else is read; anything that is not understood gives
- * TL_ARGS_ERROR with the reason. */
+ * in it may be empty. --help or -h gives TL_ARGS_HELP, --version TL_ARGS_VERSION, and nothing else is read; anything
+ * that is not understood gives TL_ARGS_ERROR with the reason. */
 tl_args_result tl_args_parse(int argc, char **argv, tl_option *const *tables, tl_error *why);
 
 /* Prints how a program is used, with the options' present values as defaults. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/bytes.h"
+
 /* ---- Numbers. ---- */
 
 /* What printf writes is C's but for the locale's decimal point, which is whatever is none of C's own characters. */
@@ -233,6 +235,20 @@ uint64_t tl_hash(uint64_t hash, const void *bytes, size_t n)
         return hash;
     for (const unsigned char *b = bytes, *end = b + n; b < end; b++)
         hash = (hash ^ *b) * 0x100000001b3u;
+    return hash;
+}
+
+uint64_t tl_hash_numbers(uint64_t hash, const void *numbers, int64_t n, size_t size)
+{
+    unsigned char one[8];
+    if (!numbers || n < 1 || size > sizeof one)
+        return hash;
+    if (!TL_BIG_ENDIAN)
+        return tl_hash(hash, numbers, (size_t)n * size);
+    for (int64_t i = 0; i < n; i++) {
+        tl_file_order(one, (const char *)numbers + (size_t)i * size, 1, (int64_t)size);
+        hash = tl_hash(hash, one, size);
+    }
     return hash;
 }
 

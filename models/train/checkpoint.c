@@ -20,7 +20,7 @@ static uint64_t hash_data(const train_plan *plan)
         bool                same = i > 0 && s == plan->phases[i - 1].train;
         if (!same && s->hash) {
             uint64_t of_source = s->hash(s->self);
-            hash = tl_hash(hash, &of_source, sizeof of_source);
+            hash = tl_hash_numbers(hash, &of_source, 1, sizeof of_source);
         }
     }
     return hash;
@@ -33,7 +33,7 @@ static uint64_t hash_batches(const train_plan *plan)
     for (int i = 0; i < plan->n_phases; i++) {
         const train_phase *p = &plan->phases[i];
         const int64_t      counts[] = {p->batch, plan->accumulate > 1 ? plan->accumulate : 1, p->order};
-        hash = tl_hash(hash, counts, sizeof counts);
+        hash = tl_hash_numbers(hash, counts, 3, sizeof *counts);
     }
     return hash;
 }

@@ -30,8 +30,8 @@ static bool load_rows(void *self, ag_tape *tape, const int64_t *index, int64_t n
 static uint64_t hash_rows(void *self)
 {
     const train_rows *r = self;
-    uint64_t          hash = tl_hash(TL_HASH, r->x, (size_t)(r->count * ag_numel(&r->x_shape)) * sizeof *r->x);
-    return r->y ? tl_hash(hash, r->y, (size_t)(r->count * ag_numel(&r->y_shape)) * sizeof *r->y) : hash;
+    uint64_t          hash = tl_hash_numbers(TL_HASH, r->x, r->count * ag_numel(&r->x_shape), sizeof *r->x);
+    return r->y ? tl_hash_numbers(hash, r->y, r->count * ag_numel(&r->y_shape), sizeof *r->y) : hash;
 }
 
 train_source train_rows_source(train_rows *rows)
