@@ -172,6 +172,7 @@ $(eval $(call variant,f64,-DAG_DOUBLE,-f64))
 $(eval $(call variant,f32-asan,$(ASAN),))
 $(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
 $(eval $(call variant,f32-tsan,$(TSAN),))
+$(eval $(call variant,f32-cov,-O1 -g --coverage -fprofile-update=atomic,))
 
 # What two underscores follow (ag__, nn__) is the library's own.
 $(BUILD)/exports.map: Makefile $(STAMP)
@@ -182,7 +183,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test check sanitize tsan fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo bench test check sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -221,6 +222,12 @@ sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:
 
 tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
 	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')
+
+coverage: $(BUILD)/f32-cov/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-cov/programs/%) ## which lines and branches the tests reach, in build/f32-cov/coverage.txt; needs gcovr
+	@find $(BUILD)/f32-cov -name '*.gcda' -delete
+	-$(call run_tests,f32-cov,f32-cov/programs)
+	gcovr --root . --exclude-throw-branches --gcov-ignore-parse-errors --filter '(autograd|nn|datasets|models/train|tools)/' --exclude 'tools/bench/' \
+		--txt $(BUILD)/f32-cov/coverage.txt --print-summary $(BUILD)/f32-cov
 
 # ---- Other machines, emulated: $(1) Debian's name, $(2) the compiler's prefix, $(3) the emulator. The programs that the tests
 # run go through it too, by way of a script each. ----

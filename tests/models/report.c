@@ -24,7 +24,6 @@ static const struct {
     {"denoising_ae_mnist", "", "Second: the same with noise|class=\"frames\""},
     {"cvae_mnist", "--hidden 20", "The rows below are samples|class=\"points\""},
     {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\""},
-    {"vae_gan_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
     {"adversarial_ae_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
 };
 

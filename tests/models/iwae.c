@@ -1,0 +1,193 @@
+/* The importance-weighted autoencoder: its bound where the likelihood is known, and its two gradients. */
+#include "models/iwae.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gradcheck.h"
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+enum { N = 3, INPUT = 6, HIDDEN = 5, LATENT = 2, K = 4 };
+
+/* ---- A linear Gaussian model: z ~ N(0, 1), x ~ N(z, 1), so x ~ N(0, 2), and z given x ~ N(x / 2, 1 / 2). ---- */
+
+static double log_normal(double x, double mean, double variance)
+{
+    return -0.5 * (log(2 * 3.14159265358979323846 * variance) + (x - mean) * (x - mean) / variance);
+}
+
+/* The mean over `rows` draws of L_k for x, with codes from N(mean, variance). */
+static double linear_bound(double x, double mean, double variance, int64_t rows, int64_t k)
+{
+    ag_tape   *tape = ag_tape_new(3);
+    ag_tensor *w = ag_zeros(tape, AG_SHAPE(rows, k)), *eps = ag_randn(tape, AG_SHAPE(rows, k));
+    for (int64_t i = 0; i < rows * k; i++) {
+        const double z = mean + sqrt(variance) * (double)eps->data[i];
+        w->data[i] = (ag_real)(log_normal(z, 0, 1) + log_normal(x, z, 1) - log_normal(z, mean, variance));
+    }
+    const double bound = ag_item(ag_mean(iwae_bound(w), AG_ALL, false));
+    ag_tape_free(tape);
+    return bound;
+}
+
+/* With the posterior itself every weight is p(x). */
+Test(iwae, bound_is_exact_with_the_posterior)
+{
+    for (int64_t k = 1; k < 100; k *= 7)
+        for (double x = -2; x <= 2; x += 0.5)
+            cr_expect(fabs(linear_bound(x, x / 2, 0.5, 10, k) - log_normal(x, 0, 2)) < 2e-6, "x %g, k %d", x, (int)k);
+}
+
+/* With another proposal it is below, rises with k, and comes near. */
+Test(iwae, bound_rises_to_the_likelihood)
+{
+    const double x = 1.3, truth = log_normal(x, 0, 2);
+    double       before = -INFINITY;
+    for (int64_t k = 1; k <= 1000; k *= 10) {
+        const double bound = linear_bound(x, 0, 1, 20000 / k + 200, k);
+        cr_expect(bound > before && bound < truth + 3e-3, "k %d: %g, before %g, truth %g", (int)k, bound, before,
+                  truth);
+        before = bound;
+    }
+    cr_expect(fabs(before - truth) < 3e-3, "%g, expected %g", before, truth);
+}
+
+/* ---- Gradients. ---- */
+
+static iwae *small_model(void)
+{
+    static ag_real mean[INPUT] = {0, 0.2f, 0.5f, 0.7f, 1, 0.9f};
+    iwae          *m = iwae_new((iwae_config){INPUT, HIDDEN, LATENT, mean});
+    nn_reset_parameters(&m->base, 5);
+    return m;
+}
+
+static ag_tensor *ones_and_zeros(ag_tape *tape)
+{
+    ag_tensor *x = ag_zeros(tape, AG_SHAPE(N, INPUT));
+    for (int i = 0; i < N * INPUT; i++)
+        x->data[i] = (ag_real)(i * 5 % 7 > 3);
+    return x;
+}
+
+Test(iwae, first_values)
+{
+    iwae            *m = small_model();
+    const ag_tensor *bias = nn_parameter_named(&m->base, "decoder.4.bias");
+    const double     wanted[INPUT] = {log(0.001 / 0.999), log(0.25), 0, log(0.7 / 0.3), log(0.999 / 0.001), log(9)};
+    check_close("the output's bias", INPUT, bias->data, wanted, 1e-5);
+    const ag_tensor *weight = nn_parameter_named(&m->base, "encoder.0.weight");
+    for (int i = 0; i < HIDDEN * INPUT; i++)
+        cr_expect(fabs((double)weight->data[i]) <= sqrt(6.0 / (HIDDEN + INPUT)));
+    nn_module_free(&m->base);
+}
+
+#ifdef AG_DOUBLE
+/* Against differences: the same noise for every value of a parameter. */
+Test(iwae, gradient_is_that_of_the_bound)
+{
+    iwae       *m = small_model();
+    ag_tape    *tape = ag_tape_new(9);
+    const char *names[] = {"encoder.0.weight", "mu.bias", "logvar.weight", "decoder.0.weight", "decoder.4.bias"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ag_tensor *p = nn_parameter_named(&m->base, names[i]);
+        double     value[3];
+        for (int d = 0; d < 3; d++) {
+            const double h = d == 1 ? 1e-5 : d == 2 ? -1e-5 : 0;
+            ag_tape_reset(tape);
+            *ag_tape_rng(tape) = (ag_rng){9, 0};
+            p->data[1] += h;
+            ag_tensor *loss = iwae_loss(m, ones_and_zeros(tape), K);
+            value[d] = ag_item(loss);
+            if (d == 0) {
+                nn_zero_grad(&m->base);
+                cr_assert(ag_backward(loss), "%s", ag_error(tape));
+            }
+            p->data[1] -= h;
+        }
+        const double difference = (value[1] - value[2]) / 2e-5;
+        cr_expect(fabs(p->grad[1] - difference) < 1e-8 * fmax(1, fabs(difference)), "%s: %g, by differences %g",
+                  names[i], p->grad[1], difference);
+    }
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+#endif
+
+/* Gradients of a parameter by one of the losses, from the same noise. */
+static void gradient_of(iwae *m, ag_tensor *(*loss)(iwae *, ag_tensor *, int64_t), const char *name, ag_real *to)
+{
+    ag_tape *tape = ag_tape_new(9);
+    nn_zero_grad(&m->base);
+    ag_tensor *l = loss(m, ones_and_zeros(tape), K);
+    cr_assert(ag_backward(l), "%s", ag_error(tape));
+    const ag_tensor *p = nn_parameter_named(&m->base, name);
+    memcpy(to, p->grad, (size_t)ag_numel(&p->shape) * sizeof *to);
+    ag_tape_free(tape);
+}
+
+/* The decoder's is the same; the encoder's is -1/N sum_i w_i^2 d log w_i / d z_i dz_i / d mu, put together by hand. */
+Test(iwae, doubly_reparameterised_gradient)
+{
+    iwae   *m = small_model();
+    ag_real decoder[2][HIDDEN * LATENT], mu[LATENT];
+    double  wanted[HIDDEN * LATENT], by_hand[LATENT] = {0};
+    gradient_of(m, iwae_loss, "decoder.0.weight", decoder[0]);
+    gradient_of(m, iwae_dreg_loss, "decoder.0.weight", decoder[1]);
+    for (int i = 0; i < HIDDEN * LATENT; i++)
+        wanted[i] = (double)decoder[0][i];
+    check_close("decoder", HIDDEN * LATENT, decoder[1], wanted, 1e-5);
+    gradient_of(m, iwae_dreg_loss, "mu.bias", mu);
+
+    ag_tape   *tape = ag_tape_new(9);
+    ag_tensor *x = ones_and_zeros(tape);
+    vae_code   q = iwae_encode(m, x), fixed = {ag_detach(q.mu), ag_detach(q.logvar)};
+    ag_tensor *z = ag_detach(iwae_sample(fixed, K));
+    ag_requires_grad(z);
+    ag_tensor *log_w = iwae_log_weights(m, x, fixed, z);
+    ag_tensor *w = ag_softmax(log_w, 1);
+    cr_assert(ag_backward(ag_sum(log_w, AG_ALL, false)), "%s", ag_error(tape));
+    for (int i = 0; i < N * K; i++)
+        for (int j = 0; j < LATENT; j++)
+            by_hand[j] -= (double)(w->data[i] * w->data[i] * z->grad[i * LATENT + j]) / N;
+    check_close("mu", LATENT, mu, by_hand, 1e-5);
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+
+Test(iwae, bad_input)
+{
+    ag_tape *tape = ag_tape_new(1);
+    iwae    *m = small_model();
+    REFUSED("iwae: 0 samples", iwae_loss(m, ones_and_zeros(tape), 0));
+    REFUSED("iwae: -1 samples", iwae_dreg_loss(m, ones_and_zeros(tape), -1));
+    REFUSED("linear", iwae_loss(m, ag_zeros(tape, AG_SHAPE(N, INPUT + 1)), 2));
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+
+#ifndef AG_DOUBLE
+/* Stages, a file with the likelihood, the same bits for other threads, and after a stop within a stage. */
+Test(iwae, program)
+{
+    static const char options[] = "--hidden 16 --latent 3 --k 2 --stages 3 --nll 30";
+    char              whole[64], command[1024];
+    make_data();
+    snprintf(command, sizeof command, "%s --threads 1 --out @/whole", options);
+    cr_assert(run_there("iwae_mnist", command) == 0, "%s", output);
+    cr_expect(strstr(output, "stage 3: epoch  9") && strstr(output, "nats by 30 samples"), "%s", output);
+    snprintf(whole, sizeof whole, "%s", last_line());
+    snprintf(command, sizeof command,
+             "%s --data %s/data --batch 64 %s --threads 2 --save-every 1 --out %s/run > /dev/null & "
+             "while ! [ -s %s/run/checkpoint.safetensors ]; do sleep 0.01; done; kill $!; wait",
+             program("iwae_mnist"), folder, options, folder, folder);
+    run_command(command, output, sizeof output);
+    cr_assert(run_there("iwae_mnist", "--resume @/run/checkpoint.safetensors") == 0, "%s", output);
+    cr_expect(!strcmp(last_line(), whole), "%s, expected %s", last_line(), whole);
+    cr_expect(run_there("iwae_mnist", "--epochs 3") == 2 && strstr(output, "--stages or --steps"), "%s", output);
+    cr_expect(file_is_there("whole/nll.csv") && file_is_there("run/nll.csv"));
+}
+#endif
