@@ -1,5 +1,6 @@
 """The zoo in PyTorch, with the same names of parameters: for the benchmark's peer and for the tests that compare the two. Sizes,
 batch, learning rate and epochs come from models/recipes.def."""
+import math
 import os
 import re
 from collections import namedtuple
@@ -51,6 +52,30 @@ class Vae(Variational):
 
     def decode(self, z):
         return self.fc4(F.relu(self.fc3(z)))
+
+
+class Iwae(nn.Module):
+    def __init__(self, pixels, hidden, latent):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(pixels, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh())
+        self.mu, self.logvar = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(),
+                                     nn.Linear(hidden, pixels))
+
+    def loss(self, x, k, noise=torch.randn_like, dreg=False):
+        """-L_k, a mean over x; with `dreg` the encoder's gradient is the doubly reparameterised one."""
+        h = self.encoder(x)
+        mu, logvar = self.mu(h)[:, None], self.logvar(h)[:, None]
+        z = mu + torch.exp(0.5 * logvar) * noise(mu.expand(-1, k, -1))
+        if dreg:
+            mu, logvar = mu.detach(), logvar.detach()
+        logits = self.decoder(z)
+        likelihood = -F.binary_cross_entropy_with_logits(logits, x[:, None].expand_as(logits), reduction="none").sum(-1)
+        log_w = likelihood + 0.5 * ((z - mu) ** 2 / logvar.exp() + logvar - z ** 2).sum(-1)
+        if dreg:
+            weight = torch.softmax(log_w.detach(), 1)[..., None]
+            z.register_hook(lambda g: weight * g)
+        return -(torch.logsumexp(log_w, 1) - math.log(k)).mean()
 
 
 class ConditionalVae(nn.Module):

@@ -1,4 +1,4 @@
-"""Makes tests/golden/training.txt: the losses of 100 steps of nine models in PyTorch, in double, from the weights, batches and
+"""Makes tests/golden/training.txt: the losses of 100 steps of ten models in PyTorch, in double, from the weights, batches and
 noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
@@ -81,6 +81,14 @@ def couplets(t):
     return (torch.arange(BATCH * 10) * 7919 + 1301 * 104729 * t).remainder(10007).remainder(50).reshape(BATCH, 10)
 
 
+def iwae_loss(m, x, t):
+    return m.loss(x, 3, noise(t))
+
+
+def dreg_loss(m, x, t):
+    return m.loss(x, 3, noise(t), dreg=True)
+
+
 WORKLOADS = [
     ("a", zoo.make("a"), zoo.RECIPES["a"].lr, images, vae_loss),
     ("b", zoo.make("b"), zoo.RECIPES["b"].lr, images, mse_loss),
@@ -88,6 +96,8 @@ WORKLOADS = [
     ("e", zoo.make("e"), zoo.RECIPES["e"].lr, images, conv_loss),
     ("i", zoo.make("i"), zoo.RECIPES["i"].lr, images, vae_loss),
     ("n", zoo.CoupletVae(50, 10, 16, 8), 1e-3, couplets, couplet_loss),
+    ("q", zoo.Iwae(784, 32, 8), 2e-4, images, iwae_loss),
+    ("r", zoo.Iwae(784, 32, 8), 2e-4, images, dreg_loss),
 ]
 
 

@@ -1,4 +1,4 @@
-/* 100 training steps of nine models against PyTorch, from the same weights, batches and noise:
+/* 100 training steps of ten models against PyTorch, from the same weights, batches and noise:
  * tests/golden/training.txt, made by tests/golden/make_training.py. */
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "models/conv_ae.h"
 #include "models/conv_vae.h"
 #include "models/couplet_vae.h"
+#include "models/iwae.h"
 #include "models/mlp_ae.h"
 #include "models/recipes.h"
 #include "models/stacked_ae.h"
@@ -225,6 +226,16 @@ static ag_tensor *loss_n(nn_module *m, ag_tensor *x)
     return ag_scale(couplet_vae_loss(couplet_vae_forward((couplet_vae *)m, x), x, 1).total, 1.0 / BATCH);
 }
 
+static ag_tensor *loss_q(nn_module *m, ag_tensor *x)
+{
+    return iwae_loss((iwae *)m, x, 3);
+}
+
+static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
+{
+    return iwae_dreg_loss((iwae *)m, x, 3);
+}
+
 Test(training, equals_pytorch)
 {
     FILE *f = fopen("tests/golden/training.txt", "r");
@@ -245,6 +256,8 @@ Test(training, equals_pytorch)
     check_workload(f, i, &conv_vae_new(conv)->base, loss_i);
     couplet_vae *couplets = couplet_vae_new((couplet_vae_config){50, 10, 16, 8}, NULL);
     check_training(f, 'n', 1e-3, 10, 50, (nn_module *)couplets, loss_n);
+    check_training(f, 'q', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_q);
+    check_training(f, 'r', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_r);
     check_adversarial(f);
     check_vae_gan(f);
     check_stacked(f);
