@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "models/train/rows_internal.h"
+#include "tools/chart.h"
 #include "tools/file.h"
 #include "tools/memory.h"
 #include "tools/picture.h"
@@ -146,12 +147,15 @@ bool train_draw_interpolations(train_images *m, tl_error *why)
 
 /* ---- Codes. ---- */
 
-enum { PLOT = 560, MARGIN = 12, DOT = 1 };
+enum { PLOT = 560, MARGIN = 26 /* the key is in it */, DOT = 3 };
 
-/* Ten colours that are easy to tell apart: Tableau's. */
-static const uint8_t colours[10][3] = {{31, 119, 180},  {255, 127, 14}, {44, 160, 44},   {214, 39, 40},
-                                       {148, 103, 189}, {140, 86, 75},  {227, 119, 194}, {127, 127, 127},
-                                       {188, 189, 34},  {23, 190, 207}};
+static void colour_of(int label, uint8_t *colour)
+{
+    const unsigned long rgb = strtoul(tl_colour(label) + 1, NULL, 16);
+    colour[0] = (uint8_t)(rgb >> 16);
+    colour[1] = (uint8_t)(rgb >> 8);
+    colour[2] = (uint8_t)rgb;
+}
 
 typedef struct range {
     ag_real low, high;
@@ -174,20 +178,33 @@ static int place(range r, ag_real v)
     return t >= 0 && t <= 1 ? MARGIN + (int)(t * (PLOT - 1 - 2 * MARGIN)) : -1;
 }
 
-static void put_dot(uint8_t *pixels, int x, int y, const uint8_t *colour)
+static void put_square(uint8_t *pixels, int left, int top, int side, const uint8_t *colour)
 {
-    for (int dy = -DOT; dy <= DOT; dy++)
-        for (int dx = -DOT; dx <= DOT; dx++)
-            memcpy(pixels + 3 * ((y + dy) * PLOT + x + dx), colour, 3);
+    for (int y = top; y < top + side; y++)
+        for (int x = left; x < left + side; x++)
+            memcpy(pixels + 3 * (y * PLOT + x), colour, 3);
 }
 
-/* A key in the upper left corner: a square of each digit's colour, from 0 to 9. */
+/* Digits of 3 x 5 squares, a row after the other, the highest bit first. */
+static void put_digit(uint8_t *pixels, int left, int top, int digit)
+{
+    enum { SIDE = 3 };
+    static const uint16_t font[10] = {075557, 026227, 071747, 071717, 055711, 074717, 074757, 071244, 075757, 075717};
+    static const uint8_t  black[3] = {0, 0, 0};
+    for (int i = 0; i < 15; i++)
+        if (font[digit] >> (14 - i) & 1)
+            put_square(pixels, left + i % 3 * SIDE, top + i / 3 * SIDE, SIDE, black);
+}
+
+/* A key in the upper left corner: each digit beside a square of its colour. */
 static void put_key(uint8_t *pixels)
 {
-    for (int digit = 0; digit < 10; digit++)
-        for (int y = 0; y < 8; y++)
-            for (int x = 0; x < 8; x++)
-                memcpy(pixels + 3 * ((2 + y) * PLOT + 2 + 9 * digit + x), colours[digit], 3);
+    for (int digit = 0; digit < 10; digit++) {
+        uint8_t colour[3];
+        colour_of(digit, colour);
+        put_square(pixels, 4 + 40 * digit, 4, 15, colour);
+        put_digit(pixels, 22 + 40 * digit, 4, digit);
+    }
 }
 
 static bool draw_plot(train_images *m, const char *name, const train_table *codes, tl_error *why)
@@ -203,8 +220,10 @@ static bool draw_plot(train_images *m, const char *name, const train_table *code
     for (int64_t i = 0; i < codes->rows; i++) {
         const ag_real *code = codes->at + i * codes->width;
         int            x = place(rx, code[0]), y = place(ry, code[1]);
+        uint8_t        colour[3];
+        colour_of(m->test.labels[i], colour);
         if (x >= 0 && y >= 0)
-            put_dot(pixels, x, PLOT - 1 - y, colours[m->test.labels[i] % 10]);
+            put_square(pixels, x - DOT / 2, PLOT - 1 - y - DOT / 2, DOT, colour);
     }
     put_key(pixels);
     bool ok = write_png(path, pixels, PLOT, PLOT, 3, why);

@@ -117,7 +117,7 @@ static const struct {
     {"denoising_ae_mnist", "--tutorial --noise masking", "denoised.png"},
     {"denoising_ae_mnist", "--tutorial", "denoised.png"},
     {"iwae_mnist", "--hidden 30 --k 3 --nll 10", "metrics.csv reconstructions.png samples.png nll.csv"},
-    {"mlp_classifier_mnist", "", "metrics.csv"},
+    {"mlp_classifier_mnist", "", "metrics.csv confusion.csv"},
     {"mlp_classifier_mnist", "--hidden 0", "metrics.csv"},
 };
 

@@ -23,7 +23,7 @@ static const struct {
     {"conv_ae_mnist", "", "class=\"frames\"|principal component 1|Norm of the weights"},
     {"denoising_ae_mnist", "", "Second: the same with noise|class=\"frames\""},
     {"cvae_mnist", "--hidden 20", "The rows below are samples|class=\"points\""},
-    {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\""},
+    {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\"|Confusion matrix"},
     {"adversarial_ae_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
 };
 
