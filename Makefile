@@ -17,6 +17,8 @@ BUILD    ?= build
 prefix     = $(PREFIX)
 libdir     = $(prefix)/lib
 includedir = $(prefix)/include
+bindir     = $(prefix)/bin
+datadir    = $(prefix)/share
 
 comma := ,
 # A word for the shell, whatever is in it.
@@ -307,13 +309,21 @@ ops-table: ## write the table of ops in autograd/README.md
 # Every name is a word of the shell: a space in it must not make it two.
 INC := $(call quote,$(DESTDIR)$(includedir))/hourglass
 LIB := $(call quote,$(DESTDIR)$(libdir))
+BINDIR    := $(call quote,$(DESTDIR)$(bindir))
+DATA      := $(call quote,$(DESTDIR)$(datadir))
+INSTALLED := $(filter-out %/bench,$(PROGRAMS))
 # What the loader searches; elsewhere, the .pc file carries the path into the program.
 LDCONFIG := PATH=$$PATH:/sbin:/usr/sbin ldconfig
 SEARCHED  = $(shell for dir in /lib /usr/lib $$($(LDCONFIG) -NXv 2>/dev/null | sed -n 's,^\(/[^:]*\):.*,\1,p'); do \
 	[ $$dir = $(call quote,$(libdir)) ] || [ $$dir -ef $(call quote,$(libdir)) ] && echo yes && break; done)
 TELL_LOADER = @$(if $(DESTDIR),,$(if $(SEARCHED),$(LDCONFIG) 2>/dev/null || echo 'to do as root: ldconfig'))
 
-install: $(LIBRARIES) ## headers, libraries, pkg-config files; PREFIX, DESTDIR, libdir, includedir
+install: $(LIBRARIES) $(PROGRAMS) ## headers, libraries, pkg-config files, programs with man pages and completion; PREFIX, DESTDIR, ...
+	@install -d $(BINDIR) $(DATA)/man/man1 $(DATA)/bash-completion/completions $(DATA)/zsh/site-functions
+	@for p in $(INSTALLED); do n=$${p##*/}; install -m 755 $$p $(BINDIR)/$$n || exit 1; \
+		tools/man.sh ./$$p > $(DATA)/man/man1/$$n.1 2>/dev/null || rm -f $(DATA)/man/man1/$$n.1; \
+		install -m 644 tools/completion.bash $(DATA)/bash-completion/completions/$$n || exit 1; done
+	@printf '%s\n' '#compdef $(notdir $(INSTALLED))' _gnu_generic > $(DATA)/zsh/site-functions/_hourglass
 	@for h in $(HEADERS); do install -D -m 644 $$h $(INC)/$$h || exit 1; done
 	@install -d $(LIB)/pkgconfig
 	@for v in f32: f64:-f64; do \
@@ -339,7 +349,8 @@ endif
 uninstall: ## removes what install put there
 	@rm -rf $(INC)
 	@for lib in libhourglass libhourglass-f64; do for end in .a .so .so.$(SOVERSION) .so.$(VERSION); do rm -f $(LIB)/$$lib$$end; done; done
-	@rm -f $(LIB)/pkgconfig/hourglass.pc $(LIB)/pkgconfig/hourglass-f64.pc
+	@rm -f $(LIB)/pkgconfig/hourglass.pc $(LIB)/pkgconfig/hourglass-f64.pc $(DATA)/zsh/site-functions/_hourglass
+	@for n in $(notdir $(INSTALLED)); do rm -f $(BINDIR)/$$n $(DATA)/man/man1/$$n.1 $(DATA)/bash-completion/completions/$$n; done
 	$(TELL_LOADER)
 
 # Outside git, what is there is what was in the tarball.

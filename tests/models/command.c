@@ -1,0 +1,51 @@
+/* The command hourglass, which runs the other programs. */
+#ifndef AG_DOUBLE
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/programs.h"
+#include "tests/test.h"
+
+static int hourglass(const char *words)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "p=$(realpath %s) && cd %s && $p %s", program("../tools/hourglass"), folder,
+             words);
+    return run_command(command, output, sizeof output);
+}
+
+Test(hourglass, trains_and_uses)
+{
+    if (strstr(program(""), "emulated"))
+        cr_skip_test("a program runs another only where no emulator is between them");
+    make_data();
+    cr_assert(hourglass("train vae_mnist --data data --hidden 16 --latent 2 --steps 3 --out run") == 0, "%s", output);
+    cr_expect(hourglass("generate run/model.safetensors 10") == 0 && strstr(output, "generated.png"), "%s", output);
+    cr_expect(hourglass("generate run/model.safetensors --overwrite") == 0, "%s", output);
+    cr_expect(hourglass("reconstruct run/model.safetensors --data data --out out") == 0, "%s", output);
+    cr_expect(hourglass("encode run/model.safetensors data/t10k-images-idx3-ubyte --output c.npy") == 0, "%s", output);
+    cr_expect(hourglass("decode run/model.safetensors c.npy --output d.png") == 0 && file_is_there("d.png"), "%s",
+              output);
+    cr_expect(hourglass("resume run/checkpoint.safetensors --steps 5") == 0 && strstr(output, "at step 3 of 5"), "%s",
+              output);
+    cr_expect(hourglass("inspect run/model.safetensors") == 0 && strstr(output, "program: vae_mnist"), "%s", output);
+}
+
+Test(hourglass, bad_input)
+{
+    make_data();
+    cr_expect(hourglass("--help") == 0 && strstr(output, "usage: hourglass COMMAND"), "%s", output);
+    cr_expect(hourglass("--version") == 0 && strstr(output, "hourglass (Hourglass) "), "%s", output);
+    cr_expect(hourglass("") == 2 && strstr(output, "usage:"), "%s", output);
+    cr_expect(hourglass("paint") == 2 && strstr(output, "paint: unknown command"), "%s", output);
+    cr_expect(hourglass("train") == 2 && strstr(output, "a program is missing"), "%s", output);
+    cr_expect(hourglass("train no_such_program") == 2 && strstr(output, "no such program"), "%s", output);
+    cr_expect(hourglass("train ../models/vae_mnist") == 2, "%s", output);
+    cr_expect(hourglass("generate") == 2 && strstr(output, "a model is missing"), "%s", output);
+    cr_expect(hourglass("generate data/none") == 1 && strstr(output, "data/none"), "%s", output);
+    cr_expect(hourglass("encode data/none") == 2 && strstr(output, "a file is missing"), "%s", output);
+    cr_expect(hourglass("resume data/t10k-labels-idx1-ubyte") == 1 && strstr(output, "no safetensors"), "%s", output);
+}
+#else
+typedef int not_here;
+#endif
