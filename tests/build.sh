@@ -116,7 +116,7 @@ expect 'ag__ is not' not sh -c "nm -D --defined-only '$dir/names.so' | grep ag__
 
 # ---- Targets. ----
 
-expect 'help lists all' says 'make test-aarch64 ' $make help
+expect 'help lists all' says 'make test-emulated ' $make help
 expect 'check is test' says 'tests/run_tests.sh .*f32' $make -n check
 expect 'without Criterion a line names the package' says libcriterion-dev $make -n test CRITERION=no
 expect 'and nothing links with it' not says lcriterion $make -n test CRITERION=no BUILD="$dir/c"
@@ -132,7 +132,7 @@ expect 'and fail' not env STATUS=1 tests/run_tests.sh "$dir/fake"
 
 # ---- A tarball, which builds elsewhere and leaves its folder alone. ----
 
-version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+version=$(sed -n 's|.*define AG_VERSION "\(.*\)"|\1|p' autograd/runtime.h)
 tarball=hourglass-$version.tar.gz
 tree=$dir/hourglass-$version
 expect 'dist' $make dist
