@@ -4,7 +4,7 @@ _hourglass() {
     COMPREPLY=()
     if [ "${COMP_WORDS[0]##*/}" = hourglass ]; then
         [ "$COMP_CWORD" -ne 1 ] || mapfile -t COMPREPLY < <(compgen -W \
-            "train resume inspect generate reconstruct denoise encode decode score edit --help --version" -- "$word")
+            "train resume inspect compare generate reconstruct denoise encode decode score edit --help --version" -- "$word")
         return
     fi
     help=$("${COMP_WORDS[0]}" --help 2> /dev/null) || return
@@ -15,6 +15,6 @@ _hourglass() {
     [[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$(grep -o '^  [-h, ]*--[a-z-]*' <<< "$help" | tr -d ' ,' |
         sed 's/^-h//')" -- "$word")
 }
-complete -o default -F _hourglass hourglass hourglass-inspect \
+complete -o default -F _hourglass hourglass hourglass-compare hourglass-inspect \
     adversarial_ae_mnist augmentation_mnist conv_ae_mnist cvae_mnist denoising_ae_mnist iwae_mnist mlp_ae_mnist \
     mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist

@@ -42,7 +42,8 @@ static void print_usage(FILE *to)
           "options:\n"
           "  train PROGRAM [options]   train a model: vae_mnist, conv_ae_mnist, poem_vae, ...\n"
           "  resume CHECKPOINT         go on with a run that was stopped\n"
-          "  inspect FILE              what is in a safetensors file\n",
+          "  inspect FILE              what is in a safetensors file\n"
+          "  compare RUN RUN ...       a page with several runs side by side\n",
           to);
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         fprintf(to, "  %s %-*s %s\n", uses[i].command, 24 - (int)strlen(uses[i].command), uses[i].what, uses[i].help);
@@ -157,6 +158,8 @@ static int command(int n, char **words)
         return resume(n - 1, words + 1);
     if (!strcmp(words[0], "inspect"))
         return run("hourglass-inspect", n - 1, (const char *const *)words + 1);
+    if (!strcmp(words[0], "compare"))
+        return run("hourglass-compare", n - 1, (const char *const *)words + 1);
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (!strcmp(words[0], uses[i].command))
             return use(i, n - 1, words + 1);

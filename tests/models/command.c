@@ -31,6 +31,32 @@ Test(hourglass, trains_and_uses)
     cr_expect(hourglass("inspect run/model.safetensors") == 0 && strstr(output, "program: vae_mnist"), "%s", output);
 }
 
+/* Two sets of two seeds. */
+Test(hourglass, compares_runs)
+{
+    if (strstr(program(""), "emulated"))
+        cr_skip_test("a program runs another only where no emulator is between them");
+    make_data();
+    for (int i = 0; i < 4; i++) {
+        char words[256];
+        snprintf(words, sizeof words, "train vae_mnist --data data --hidden %d --steps 20 --seed %d --out run%d",
+                 i < 2 ? 4 : 200, i, i);
+        cr_assert(hourglass(words) == 0, "%s", output);
+    }
+    cr_assert(hourglass("compare run0 run1 run2 run3 --out c.html") == 0, "%s", output);
+    cr_expect(strstr(output, "test_loss: set 1") && strstr(output, "more than noise (t = ") &&
+                  strstr(output, "2 seeds"),
+              "%s", output);
+    char command[512];
+    snprintf(command, sizeof command,
+             "cd %s && grep -c 'test_loss' c.html && grep -q 'hidden</th><td>4 | 4 | 200 | 200' c.html", folder);
+    cr_expect(run_command(command, output, sizeof output) == 0, "%s", output);
+    cr_expect(hourglass("compare run0 run1 --out c.html") == 1 && strstr(output, "is there already"), "%s", output);
+    cr_expect(hourglass("compare run0 none --out d.html") == 1 && strstr(output, "none/metrics.csv"), "%s", output);
+    cr_expect(hourglass("compare run0") == 2 && strstr(output, "usage:"), "%s", output);
+    cr_expect(!file_is_there("d.html"));
+}
+
 Test(hourglass, bad_input)
 {
     make_data();
