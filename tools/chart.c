@@ -225,10 +225,10 @@ static tl_axes axes_of(const tl_chart *c)
 }
 
 /* Dashes tell lines apart that colours do not. */
-static void style_line(FILE *f, int k)
+static void style_line(FILE *f, int k, int width)
 {
     static const char *const dashes[] = {"", "6 3", "2 3", "8 3 2 3"};
-    fprintf(f, "class=\"c%d\" stroke=\"%s\" fill=\"none\" stroke-width=\"2\"", k % CLASSES, tl_colour(k));
+    fprintf(f, "class=\"c%d\" stroke=\"%s\" fill=\"none\" stroke-width=\"%d\"", k % CLASSES, tl_colour(k), width);
     if (*dashes[k % 4])
         fprintf(f, " stroke-dasharray=\"%s\"", dashes[k % 4]);
 }
@@ -238,7 +238,7 @@ static void draw_line(FILE *f, const tl_chart *c, const tl_axes *a, int k)
     const tl_line *l = &c->lines[k];
     bool           joined = false;
     fputs("<path ", f);
-    style_line(f, k);
+    style_line(f, k, l->n == 1 ? 6 : 2);
     fputs(" stroke-linejoin=\"round\" stroke-linecap=\"round\" d=\"", f);
     for (int64_t i = 0; i < l->n; i++) {
         const double y = on_axis(c, l->y[i]);
@@ -264,7 +264,7 @@ static void draw_legend(FILE *f, const tl_chart *c)
         int    row;
         legend_place(c, k, &x, &row);
         fprintf(f, "<path d=\"M%d %dh18\" ", (int)x, 37 + ROW * row);
-        style_line(f, k);
+        style_line(f, k, 2);
         fputs("/>", f);
         text_at(f, x + 23, 41 + ROW * row, "", c->lines[k].name);
     }
