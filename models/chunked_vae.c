@@ -58,11 +58,11 @@ static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
     return (vae_losses){l.total, l.mse, l.kld};
 }
 
-static ag_tensor *encode(nn_module *m, ag_tensor *x)
+static vae_code encode(nn_module *m, ag_tensor *x)
 {
     ag_tensor *half[2];
     ag_chunk(nn_forward(((chunked_vae *)m)->encoder, x), 2, 1, half);
-    return half[0];
+    return (vae_code){half[0], ag_log(ag_shift(ag_square(half[1]), 1e-8))};
 }
 
 static ag_tensor *decode(nn_module *m, ag_tensor *z)

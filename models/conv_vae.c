@@ -61,9 +61,9 @@ static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
     return vae_loss(conv_vae_forward((conv_vae *)m, x), x, beta);
 }
 
-static ag_tensor *encode(nn_module *m, ag_tensor *x)
+static vae_code encode(nn_module *m, ag_tensor *x)
 {
-    return conv_vae_encode((conv_vae *)m, x).mu;
+    return conv_vae_encode((conv_vae *)m, x);
 }
 
 static ag_tensor *decode(nn_module *m, ag_tensor *z)

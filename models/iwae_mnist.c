@@ -51,6 +51,11 @@ static ag_tensor *encode(void *context, const train_batch *b)
     return iwae_encode(((iwae_program *)context)->model, b->x).mu;
 }
 
+static ag_tensor *divergence(void *context, const train_batch *b)
+{
+    return vae_divergence(iwae_encode(((iwae_program *)context)->model, b->x));
+}
+
 static ag_tensor *decode(void *context, ag_tensor *z)
 {
     return ag_sigmoid(iwae_decode(((iwae_program *)context)->model, z));
@@ -229,6 +234,7 @@ int main(int argc, char **argv)
             .step = step,
             .draw = draw,
             .encode = encode,
+            .divergence = divergence,
             .decode = decode,
             .edits = true,
             .sample = sample,

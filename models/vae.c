@@ -19,6 +19,12 @@ vae_code vae_encode(vae *m, ag_tensor *x)
     return (vae_code){mu, logvar};
 }
 
+ag_tensor *vae_divergence(vae_code c)
+{
+    ag_tensor *squares = ag_add(ag_square(c.mu), ag_exp(c.logvar));
+    return ag_scale(ag_shift(ag_sub(squares, c.logvar), -1), 0.5);
+}
+
 vae_output vae_forward(vae *m, ag_tensor *x)
 {
     vae_code   code = vae_encode(m, x);
@@ -66,9 +72,9 @@ static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
     return vae_loss(vae_forward((vae *)m, x), x, beta);
 }
 
-static ag_tensor *encode(nn_module *m, ag_tensor *x)
+static vae_code encode(nn_module *m, ag_tensor *x)
 {
-    return vae_encode((vae *)m, x).mu;
+    return vae_encode((vae *)m, x);
 }
 
 static ag_tensor *decode(nn_module *m, ag_tensor *z)

@@ -38,7 +38,7 @@ typedef struct vae_kind {
     vae_losses (*loss)(nn_module *m, ag_tensor *x,
                        double beta);                  /* of images x (N, pixels); bce is the reconstruction's error */
     bool is_mean;                                     /* the losses are means over the batch, not sums */
-    ag_tensor *(*encode)(nn_module *m, ag_tensor *x); /* mu (N, latent) */
+    vae_code (*encode)(nn_module *m, ag_tensor *x);   /* each (N, latent) */
     ag_tensor *(*decode)(nn_module *m, ag_tensor *z); /* images (N, pixels), 0..1 */
 } vae_kind;
 
@@ -49,6 +49,9 @@ extern const vae_kind vae_standard; /* and in chunked_vae.h, conv_vae.h */
 vae *vae_new(vae_config config);
 
 vae_code vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
+
+/* The KL divergence from N(0, 1) of each number of the code, in nats: (N, latent). Kingma, Welling, appendix B. */
+ag_tensor *vae_divergence(vae_code code);
 
 /* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
 ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);

@@ -36,7 +36,13 @@ static bool step(void *context, train_step *s)
 static ag_tensor *encode(void *context, const train_batch *b)
 {
     vae_program *p = context;
-    return p->kind->encode(p->model, b->x);
+    return p->kind->encode(p->model, b->x).mu;
+}
+
+static ag_tensor *divergence(void *context, const train_batch *b)
+{
+    vae_program *p = context;
+    return vae_divergence(p->kind->encode(p->model, b->x));
 }
 
 static ag_tensor *decode(void *context, ag_tensor *z)
@@ -126,6 +132,7 @@ int main(int argc, char **argv)
             .step = step,
             .draw = draw,
             .encode = encode,
+            .divergence = divergence,
             .decode = decode,
             .edits = true,
             .sample = sample,

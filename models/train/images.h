@@ -63,6 +63,9 @@ struct train_image_program {
      * is NULL for images without labels. */
     ag_tensor *(*encode)(void *context, const train_batch *b);
     ag_tensor *(*decode)(void *context, ag_tensor *code);
+    /* The KL divergence of each number of the images' codes from the prior (N, code), for report.html. NULL for none.
+     */
+    ag_tensor *(*divergence)(void *context, const train_batch *b);
     bool edits; /* sums and differences of codes are codes: --edit works along directions */
     /* n codes drawn from the model's prior, for new images; NULL if it has none. */
     ag_tensor *(*sample)(void *context, ag_tape *tape, int64_t n);

@@ -188,19 +188,44 @@ static void tell_dead(const centred *c, tl_page *page)
     tl_page_text(page, text);
 }
 
-static bool show_spread(const centred *c, tl_page *page)
+/* Means of a table's columns, to be freed; NULL when memory runs out. */
+static double *column_means(const train_table *t)
 {
-    double *k = tl_array(c->width, 1, sizeof *k);
-    if (!k)
+    double *mean = tl_array(t->width, 1, sizeof *mean);
+    for (int64_t k = 0; mean && k < t->width; k++) {
+        mean[k] = 0;
+        for (int64_t i = 0; i < t->rows; i++)
+            mean[k] += (double)t->at[i * t->width + k] / (double)t->rows;
+    }
+    return mean;
+}
+
+static ag_tensor *divergence_rows(void *program, const train_batch *b)
+{
+    const train_image_program *p = program;
+    return p->divergence(p->context, b);
+}
+
+/* By number of the code: deviation and mean over the images, and the divergence from the prior where there is one. */
+static bool show_spread(train_images *m, const centred *c, const train_table *images, tl_page *page, tl_error *why)
+{
+    train_table kl = {0};
+    if (m->program->divergence && !train__map_rows(m, divergence_rows, (void *)m->program, images, &kl, why))
         return false;
-    for (int64_t i = 0; i < c->width; i++)
+    double *mean_kl = kl.at ? column_means(&kl) : NULL, *k = tl_array(c->width, 1, sizeof *k);
+    for (int64_t i = 0; k && i < c->width; i++)
         k[i] = (double)(i + 1);
-    const tl_line lines[] = {{"deviation", c->width, k, c->deviation}, {"mean", c->width, k, c->mean}};
-    if (c->width > 1)
+    const tl_line lines[] = {{"deviation", c->width, k, c->deviation},
+                             {"mean", c->width, k, c->mean},
+                             {"KL divergence, nats", c->width, k, mean_kl}};
+    if (k && c->width > 1)
         tl_page_chart(page, &(tl_chart){"The numbers of the code over test images", "number of the code", "value",
-                                        false, 2, lines});
+                                        false, mean_kl ? 3 : 2, lines});
+    const bool ok = k && (mean_kl || !kl.at);
+    free(kl.at);
+    free(mean_kl);
     free(k);
-    return true;
+    return ok || tl_fail(why, "out of memory");
 }
 
 /* ---- The decoder. ---- */
@@ -311,7 +336,7 @@ bool train__show_codes(train_images *m, tl_page *page, tl_error *why)
     }
     if (ok && !m->encodes_only)
         show_decoder(m, &codes, page);
-    ok = ok && (show_spread(&c, page) || tl_fail(why, "out of memory"));
+    ok = ok && show_spread(m, &c, &images, page, why);
     centred_free(&c);
     free(images.at);
     free(codes.at);

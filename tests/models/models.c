@@ -244,3 +244,15 @@ Test(models, classifier)
     nn_module_free(&m->base), nn_module_free(&plain->base);
     ag_tape_free(tape);
 }
+
+/* Number by number, the KL term of the loss. */
+Test(models, divergence_of_a_code)
+{
+    ag_tape   *tape = ag_tape_new(1);
+    vae_code   code = {ag_randn(tape, AG_SHAPE(3, 4)), ag_randn(tape, AG_SHAPE(3, 4))};
+    ag_tensor *each = vae_divergence(code);
+    cr_assert(each->shape.rank == 2 && each->shape.dim[1] == 4, "%s", ag_error(tape));
+    const double whole = ag_item(ag_gaussian_kl_loss(code.mu, code.logvar, AG_SUM));
+    cr_expect(fabs(ag_item(ag_sum(each, AG_ALL, false)) - whole) < 1e-5 * whole);
+    ag_tape_free(tape);
+}
