@@ -249,7 +249,9 @@ Test(models, classifier)
 Test(models, divergence_of_a_code)
 {
     ag_tape   *tape = ag_tape_new(1);
-    vae_code   code = {ag_randn(tape, AG_SHAPE(3, 4)), ag_randn(tape, AG_SHAPE(3, 4))};
+    ag_tensor *mu = ag_randn(tape, AG_SHAPE(3, 4));
+    ag_tensor *logvar = ag_randn(tape, AG_SHAPE(3, 4));
+    vae_code   code = {mu, logvar};
     ag_tensor *each = vae_divergence(code);
     cr_assert(each->shape.rank == 2 && each->shape.dim[1] == 4, "%s", ag_error(tape));
     const double whole = ag_item(ag_gaussian_kl_loss(code.mu, code.logvar, AG_SUM));
