@@ -5,7 +5,6 @@
 
 #include "tools/memory.h"
 
-#define GAP  2  /* pixels between images */
 #define GREY 48 /* of the gaps */
 
 bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width,
@@ -18,8 +17,8 @@ bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image
     for (int i = 0; i < 5; i++)
         if (sizes[i] < 1 || sizes[i] > most)
             return false;
-    p->height = rows * (image_height * scale + GAP) + GAP;
-    p->width = columns * (image_width * scale + GAP) + GAP;
+    p->height = rows * (image_height * scale + TL_PICTURE_GAP) + TL_PICTURE_GAP;
+    p->width = columns * (image_width * scale + TL_PICTURE_GAP) + TL_PICTURE_GAP;
     p->pixels = tl_array(p->height, p->width, 1);
     if (p->pixels)
         memset(p->pixels, GREY, (size_t)(p->height * p->width));
@@ -38,8 +37,8 @@ void tl_picture_put(tl_picture *p, int64_t row, int64_t column, const float *ima
 {
     if (!p || !p->pixels || !image || row < 0 || row >= p->rows || column < 0 || column >= p->columns)
         return;
-    int64_t top = GAP + row * (p->image_height * p->scale + GAP),
-            left = GAP + column * (p->image_width * p->scale + GAP);
+    int64_t top = TL_PICTURE_GAP + row * (p->image_height * p->scale + TL_PICTURE_GAP),
+            left = TL_PICTURE_GAP + column * (p->image_width * p->scale + TL_PICTURE_GAP);
     for (int64_t y = 0; y < p->image_height * p->scale; y++)
         for (int64_t x = 0; x < p->image_width * p->scale; x++) {
             float   v = image[y / p->scale * p->image_width + x / p->scale];

@@ -9,6 +9,8 @@
 extern "C" {
 #endif
 
+enum { TL_PICTURE_GAP = 2 }; /* pixels between images */
+
 typedef struct tl_picture {
     int64_t  rows, columns, image_height, image_width, scale; /* each pixel of an image is scale x scale */
     int64_t  height, width;

@@ -1,11 +1,12 @@
-#define _DEFAULT_SOURCE /* struct winsize */
+#define _POSIX_C_SOURCE 200809L
 #include "tools/progress.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tools/terminal.h"
 
 #define INTERVAL 0.1 /* seconds between two drawings */
 
@@ -23,13 +24,6 @@ void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
     if (!p)
         return;
     *p = (tl_progress){.shown = !quiet && isatty(STDERR_FILENO), .started = tl_progress_now(), .total = total};
-}
-
-/* The window's width, asked for each time as it can change. */
-static int columns(void)
-{
-    struct winsize w;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
 }
 
 /* Fills line[0 .. width-1]: what is being done, a bar, then the numbers; in a narrow window only as much of this as it
@@ -61,7 +55,8 @@ static void draw(const tl_progress *p, const char *label, double loss, double im
     snprintf(left_text, sizeof left_text, "%ld:%02ld left", left / 60, left % 60);
     snprintf(speed, sizeof speed, "%.0f images/s", images_per_second);
     const char *const numbers[] = {loss_text, left_text, speed, NULL};
-    const int         width = columns() - 1; /* in the last column some terminals go to the next line */
+    const int         width = tl_terminal_columns(STDERR_FILENO) -
+                      1; /* in the last column some terminals go to the next line */
     compose(line, width < WIDEST ? width : WIDEST, (double)p->done / (double)(p->total > 0 ? p->total : 1), label,
             numbers);
     fprintf(stderr, "\r%s\033[K", line);

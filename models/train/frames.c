@@ -1,12 +1,15 @@
+#define _POSIX_C_SOURCE 200809L
 #include "models/train/frames_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/train/rows_internal.h"
 #include "tools/memory.h"
 #include "tools/picture.h"
 #include "tools/png.h"
+#include "tools/terminal.h"
 
 enum { COLUMNS = 16, KINDS = 3, SAMPLES = 2 * COLUMNS, MOST = 48 };
 
@@ -83,6 +86,35 @@ static void put_row(tl_picture *p, int64_t row, const train_table *t, int64_t fi
     }
 }
 
+void train__frame_options(train_images *m, tl_option *table)
+{
+    while (table->name)
+        table++;
+    if (m->program->encode && m->program->decode)
+        *table++ = (tl_option){
+            "preview", TL_FLAG, &m->preview, 0, 0, NULL, "draw reconstructions in the terminal after each epoch",
+            false};
+    *table = (tl_option)TL_OPTIONS_END;
+}
+
+/* On a terminal, as many of the test images as its window is wide, with what is made of them. */
+static void preview(const train_images *m, const tl_picture *p, int kinds)
+{
+    const int64_t across = p->image_width * p->scale + TL_PICTURE_GAP,
+                  down = p->image_height * p->scale + TL_PICTURE_GAP;
+    const int64_t fit = (tl_terminal_columns(STDOUT_FILENO) - TL_PICTURE_GAP) / across;
+    if (!m->preview || m->job->options.quiet || !isatty(STDOUT_FILENO))
+        return;
+    tl_preview(stdout, p->pixels,
+               (fit < 1         ? 1
+                : fit < COLUMNS ? fit
+                                : COLUMNS) *
+                       across +
+                   TL_PICTURE_GAP,
+               kinds * down + TL_PICTURE_GAP, p->width, tl_terminal_shades());
+    fflush(stdout);
+}
+
 static bool draw_frame(train_images *m, tl_picture *p, struct train_frames *f, tl_error *why)
 {
     train_table t[KINDS] = {{0}}, samples = {0};
@@ -118,6 +150,7 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
         tl_picture_free(&p);
         return false;
     }
+    preview(m, &p, f->kinds);
     const int i = f->n++;
     snprintf(f->caption[i], sizeof f->caption[i], "epoch %lld", (long long)record->epoch);
     f->png[i] = (tl_png){.caption = f->caption[i]};

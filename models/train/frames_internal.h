@@ -4,6 +4,9 @@
 
 #include "models/train/images.h"
 
+/* Adds --preview to a table. */
+void train__frame_options(train_images *m, tl_option *table);
+
 /* Keeps a picture of the epoch: test images, noisy ones for a denoiser, their reconstructions, and samples of codes
  * that stay the same. */
 bool train__collect_frame(train_images *m, const train_record *record, tl_error *why);

@@ -119,6 +119,7 @@ int train_image_main(int argc, char **argv, const train_image_program *p)
     m.data_options[1] = (tl_option)TL_OPTIONS_END;
     train__score_options(&m, m.extras);
     train__edit_options(&m, m.extras);
+    train__frame_options(&m, m.extras);
     train__use_options(&m, m.uses);
     return train_main(argc, argv,
                       &(train_program){

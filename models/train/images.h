@@ -37,10 +37,10 @@ typedef struct train_images {
     /* ---- Private. ---- */
     const char          *data, *encode, *decode, *reconstruct, *denoise, *output, *classifier;
     int64_t              generate;
-    bool                 add_noise, score, edit;
+    bool                 add_noise, score, edit, preview;
     ag_real             *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
     train_source         training, testing;
-    tl_option            data_options[2], extras[4], uses[8];
+    tl_option            data_options[2], extras[5], uses[8];
     struct train_frames *frames;
     tl_png              *sprite;
 } train_images;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/file.h"
+#include "tools/terminal.h"
 #include "tools/text.h"
 
 /* ---- metrics.csv. ---- */
@@ -75,16 +76,6 @@ static bool show_step(void *self, train_run *run)
     return true;
 }
 
-/* Whether what reads standard output is a terminal that shows UTF-8. */
-static bool shows_utf8(void)
-{
-    const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    const char       *locale = NULL;
-    for (int i = 0; i < 3 && !(locale && *locale); i++)
-        locale = getenv(names[i]);
-    return isatty(STDOUT_FILENO) && locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8"));
-}
-
 /* The course of the leading metric over the phase's last epochs, as a row of blocks. */
 static void print_course(const train_run *run)
 {
@@ -121,7 +112,7 @@ static bool print_epoch(void *self, train_run *run, const train_record *r)
     for (int i = 0; i < r->test.n; i++)
         printf("  %s%s %-8s", i ? "" : "test", i ? r->test.at[i].name : "", TL_NUMBER(r->test.at[i].value, 4));
     printf("  %.1f s", r->seconds);
-    if (shows_utf8())
+    if (isatty(STDOUT_FILENO) && tl_terminal_utf8())
         print_course(run);
     putchar('\n');
     fflush(stdout); /* an error stays with the stream, for the program to tell at its end; the run goes on and saves */

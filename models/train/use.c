@@ -69,7 +69,8 @@ bool train__check_uses(const train_images *m, tl_error *why)
     char       names[160] = "";
     for (int i = 0; i < 2; i++)
         for (const tl_option *o = i ? m->extras : m->uses; o->name && asked != 1; o++)
-            if (strcmp(o->name, "output") && strcmp(o->name, "add-noise") && strcmp(o->name, "classifier"))
+            if (strcmp(o->name, "output") && strcmp(o->name, "add-noise") && strcmp(o->name, "classifier") &&
+                strcmp(o->name, "preview"))
                 snprintf(names + strlen(names), sizeof names - strlen(names), "%s--%s", *names ? ", " : "", o->name);
     if (asked != 1)
         return tl_fail(why, "--load: expected one of %s with it", names);
