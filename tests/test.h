@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #endif
 
+#include <math.h> /* FP_FAST_FMAF */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,13 @@
 #define SANITIZED 1
 #else
 #define SANITIZED 0
+#endif
+
+/* So does it where fma is a function of the C library. */
+#if SANITIZED || !(defined __x86_64__ || defined FP_FAST_FMAF)
+#define SLOW 1
+#else
+#define SLOW 0
 #endif
 
 /* |got - wanted| <= tolerance * max(1, |wanted|) for each element; fails the test with the first that is not. */

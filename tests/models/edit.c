@@ -6,7 +6,7 @@
 #include "tests/support/programs.h"
 #include "tests/test.h"
 
-#if !defined AG_DOUBLE && (defined __x86_64__ || defined FP_FAST_FMAF) && !SANITIZED /* elsewhere it takes minutes */
+#if !defined AG_DOUBLE && !SLOW
 
 /* A model that has learnt a little; both properties rise at every step, and --load gives the same numbers. */
 Test(edit, properties_rise_along_the_rows)

@@ -125,7 +125,7 @@ static const struct {
 Test(programs, files_and_bits)
 {
     static const char *const settings[] = {"HOURGLASS_THREADS=3", "HOURGLASS_THREADS=1", "HOURGLASS_ISA=portable"};
-    const size_t             n_settings = SANITIZED ? 1 : sizeof settings / sizeof *settings;
+    const size_t             n_settings = SLOW ? 1 : sizeof settings / sizeof *settings;
     char                     options[512], weights[64] = "", command[512], metrics[1024];
     make_data();
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)

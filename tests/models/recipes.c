@@ -11,7 +11,7 @@
 
 /* Where fma is a function of the C library, and under sanitizers, which find nothing here that runs on made digits do
  * not show, this takes minutes. */
-#if (defined __x86_64__ || defined FP_FAST_FMAF) && !SANITIZED
+#if !SLOW
 static const struct {
     char        id;
     const char *options, *weights;
