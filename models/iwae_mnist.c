@@ -28,7 +28,7 @@ typedef struct iwae_program {
 static ag_tensor *binarise(ag_tensor *x)
 {
     ag_tensor *u = ag_rand_like(x);
-    return ag_detach(ag_lt(u, x));
+    return ag_lt(u, x);
 }
 
 static bool step(void *context, train_step *s)

@@ -276,11 +276,10 @@ static void show_pictures(const runs *all, tl_page *page)
             tl_error none;
             snprintf(path, sizeof path, "%s/%s", all->at[i].folder, names[k]);
             uint8_t *bytes = tl_read_file(path, &size, &none);
-            if (bytes && size > 24) {
+            if (bytes) {
                 if (!shown++)
                     tl_page_section(page, names[k]);
-                tl_page_picture(page, &(tl_png){all->at[i].folder, bytes, size}, bytes[18] << 8 | bytes[19],
-                                bytes[22] << 8 | bytes[23], 1);
+                tl_page_picture(page, &(tl_png){all->at[i].folder, bytes, size}, 1);
             }
             free(bytes);
         }

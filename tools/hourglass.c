@@ -74,7 +74,9 @@ static int run(const char *program, int n, const char *const *words)
     static const char *const places[] = {"", "/../models", "/../tools"};
     char                     folder[PATH], path[PATH + 300];
     const char              *argv[MOST_WORDS + 2];
-    if (strchr(program, '/') || n > MOST_WORDS || !own_folder(folder, sizeof folder))
+    if (n > MOST_WORDS)
+        return fail(program, ": too many words");
+    if (strchr(program, '/') || !own_folder(folder, sizeof folder))
         return fail(program, ": no such program");
     argv[0] = path;
     for (int i = 0; i < n; i++)
@@ -117,8 +119,10 @@ static int use(size_t which, int n, char **words)
     const char *asked[MOST_WORDS + 4], *value = uses[which].value;
     char        program[200];
     int         k = 0, at = 1;
-    if (n < 1 || n > MOST_WORDS || is_option(words[0]))
+    if (n < 1 || is_option(words[0]))
         return fail(uses[which].command, ": a model is missing");
+    if (n > MOST_WORDS)
+        return fail(uses[which].command, ": too many words");
     if (n > 1 && !is_option(words[1]) && !(value && !*value))
         value = words[at++];
     if (!value)
@@ -130,7 +134,7 @@ static int use(size_t which, int n, char **words)
     asked[k++] = uses[which].option;
     if (*value)
         asked[k++] = value;
-    while (at < n && k < MOST_WORDS)
+    while (at < n)
         asked[k++] = words[at++];
     return run(program, k, asked);
 }
@@ -140,12 +144,14 @@ static int resume(int n, char **words)
     const char *asked[MOST_WORDS + 4];
     char        program[200];
     int         k = 0;
-    if (n < 1 || n > MOST_WORDS || is_option(words[0]))
+    if (n < 1 || is_option(words[0]))
         return fail("resume", ": a checkpoint is missing");
+    if (n > MOST_WORDS)
+        return fail("resume", ": too many words");
     if (!program_of(words[0], program, sizeof program))
         return 1;
     asked[k++] = "--resume";
-    for (int i = 0; i < n && k < MOST_WORDS; i++)
+    for (int i = 0; i < n; i++)
         asked[k++] = words[i];
     return run(program, k, asked);
 }

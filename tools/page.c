@@ -170,8 +170,11 @@ static void put_png(FILE *f, const tl_png *png)
     put_base64(f, png->bytes, png->size);
 }
 
-static void put_image(FILE *f, const tl_png *png, int width, int height, int scale, const char *more)
+/* The sides are the first numbers in the file, at bytes 16 and 20; those of pictures fit two bytes. */
+static void put_image(FILE *f, const tl_png *png, int scale, const char *more)
 {
+    const int width = png->size > 24 ? png->bytes[18] << 8 | png->bytes[19] : 0;
+    const int height = png->size > 24 ? png->bytes[22] << 8 | png->bytes[23] : 0;
     fprintf(f, "<img %swidth=\"%d\" height=\"%d\" alt=\"", more, width * scale, height * scale);
     tl_print_markup(f, png->caption);
     fputs("\" src=\"", f);
@@ -179,17 +182,17 @@ static void put_image(FILE *f, const tl_png *png, int width, int height, int sca
     fputs("\">\n", f);
 }
 
-void tl_page_picture(tl_page *p, const tl_png *picture, int width, int height, int scale)
+void tl_page_picture(tl_page *p, const tl_png *picture, int scale)
 {
     FILE *f = stream(p);
     if (!f || !picture || !picture->bytes)
         return;
     fputs("<figure>", f);
-    put_image(f, picture, width, height, scale, "");
+    put_image(f, picture, scale, "");
     put_element(p, "<figcaption>", picture->caption, "</figcaption></figure>\n");
 }
 
-void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, int width, int height, int scale)
+void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, int scale)
 {
     FILE *f = stream(p);
     if (!f || !frames || n < 1)
@@ -197,7 +200,7 @@ void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, 
     const int id = ++p->figures;
     fputs("<figure class=\"frames\">", f);
     for (int i = 0; i < n; i++)
-        put_image(f, &frames[i], width, height, scale, i + 1 < n ? "hidden " : "");
+        put_image(f, &frames[i], scale, i + 1 < n ? "hidden " : "");
     if (n > 1)
         fprintf(f,
                 "<div class=\"controls\"><button type=\"button\">Play</button><label for=\"frame%d\">Epoch</label>"

@@ -57,10 +57,10 @@ void tl_page_facts(tl_page *p, int n, const tl_fact *facts); /* a table of names
 void tl_page_chart(tl_page *p, const tl_chart *chart);
 
 /* A picture, `scale` times as large as its file. */
-void tl_page_picture(tl_page *p, const tl_png *picture, int width, int height, int scale);
+void tl_page_picture(tl_page *p, const tl_png *picture, int scale);
 
 /* Pictures of one size, one at a time: a slider and a button that plays them. The captions say which is shown. */
-void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, int width, int height, int scale);
+void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, int scale);
 
 /* Points whose classes can be switched off. `images`, unless NULL, holds image i of width x height pixels of point i in
  * rows of `columns`: it is shown beside the pointer. */

@@ -11,21 +11,6 @@
 
 /* ---- What is compared. ---- */
 
-/* Of the training examples of all phases. */
-static uint64_t hash_data(const train_plan *plan)
-{
-    uint64_t hash = TL_HASH;
-    for (int i = 0; i < plan->n_phases; i++) {
-        const train_source *s = plan->phases[i].train;
-        bool                same = i > 0 && s == plan->phases[i - 1].train;
-        if (!same && s->hash) {
-            uint64_t of_source = s->hash(s->self);
-            hash = tl_hash_numbers(hash, &of_source, 1, sizeof of_source);
-        }
-    }
-    return hash;
-}
-
 /* Of what the position in a phase is counted in. */
 static uint64_t hash_batches(const train_plan *plan)
 {
@@ -79,15 +64,11 @@ static bool describe_state(const train_run *run, uint64_t data, state_texts *t)
 
 static bool write_checkpoint(train_checkpoint *c, train_run *run)
 {
-    const train_plan *plan = run->plan;
-    state_texts       state = {.history = NULL};
-    if (!c->hashed) {
-        c->data = hash_data(plan);
-        c->hashed = true;
-    }
+    const train_plan   *plan = run->plan;
+    state_texts         state = {.history = NULL};
     nn_named_optimizer *optimizers = named_optimizers(plan);
     nn_stored_text     *texts = malloc((size_t)(STATE_TEXTS + c->n_texts) * sizeof *texts);
-    bool                ok = (describe_state(run, c->data, &state) && optimizers && texts) ||
+    bool                ok = (describe_state(run, train_data_hash(run), &state) && optimizers && texts) ||
               tl_fail_at(&run->error, c->path, "out of memory");
     if (ok) {
         memcpy(texts, state.at, sizeof state.at);
@@ -164,7 +145,7 @@ static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why
     if (phases != (uint64_t)run->plan->n_phases || phase >= run->plan->n_phases)
         return tl_fail(why, "is of a run with %llu phase%s, expected %d", (unsigned long long)phases,
                        phases == 1 ? "" : "s", run->plan->n_phases);
-    if (data != hash_data(run->plan))
+    if (data != train_data_hash(run))
         return tl_fail(why, "was made with other training examples; --data names theirs");
     if (batches != hash_batches(run->plan))
         return tl_fail(why, "was made with other batches; their size, their order and how many make a step must stay");

@@ -14,8 +14,6 @@ typedef struct train_checkpoint {
     int64_t               every;
     int64_t               n_texts; /* of the caller's, kept in the file */
     const nn_stored_text *texts;
-    uint64_t              data; /* hash of the examples; worked out once */
-    bool                  hashed;
 } train_checkpoint;
 
 train_observer train_checkpoint_observer(train_checkpoint *c);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/images_internal.h"
 #include "models/train/rows_internal.h"
 #include "tools/chart.h"
 #include "tools/file.h"
@@ -258,13 +259,9 @@ static bool write_sprite(train_images *m, int64_t n, tl_error *why)
     const int64_t width = side * m->width, height = side * m->height;
     if (width > WIDEST_SPRITE || height > WIDEST_SPRITE)
         return true;
-    uint8_t *pixels = calloc((size_t)height, (size_t)width);
+    uint8_t *pixels = train__sprite(m, n, side, side);
     if (!pixels)
         return tl_fail(why, "out of memory");
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t y = 0; y < m->height; y++)
-            memcpy(pixels + (i / side * m->height + y) * width + i % side * m->width,
-                   m->test.pixels + (i * m->height + y) * m->width, (size_t)m->width);
     const bool ok = file_path(m, "sprite.png", path, sizeof path, why) &&
                     write_png(path, pixels, width, height, 1, why);
     free(pixels);

@@ -196,6 +196,6 @@ bool train__show_frames(train_images *m, tl_page *page, tl_error *why)
                                     : "First row: test images. Second: their reconstructions.");
     if (f->has_samples)
         tl_page_text(page, "The rows below are samples: the same codes after every epoch.");
-    tl_page_frames(page, "After", f->n, f->png, f->width, f->height, 2);
+    tl_page_frames(page, "After", f->n, f->png, 2);
     return write_births(m, f, why);
 }

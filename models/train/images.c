@@ -211,6 +211,17 @@ void train__close_images(train_images *m)
     free(m->deviation);
 }
 
+uint8_t *train__sprite(const train_images *m, int64_t n, int64_t rows, int64_t columns)
+{
+    const int64_t h = m->height, w = m->width;
+    uint8_t      *pixels = calloc((size_t)(rows * h), (size_t)(columns * w));
+    for (int64_t i = 0; pixels && i < n; i++)
+        for (int64_t y = 0; y < h; y++)
+            memcpy(pixels + ((i / columns * h + y) * columns + i % columns) * w, m->test.pixels + (i * h + y) * w,
+                   (size_t)w);
+    return pixels;
+}
+
 bool train__beside_model(const train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
     const char *load = m->job->options.load, *slash = strrchr(load, '/');

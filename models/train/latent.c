@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/op.h"
+#include "models/train/images_internal.h"
 #include "models/train/rows_internal.h"
 #include "tools/memory.h"
 #include "tools/picture.h"
@@ -94,28 +95,16 @@ static bool find_directions(centred *c, const int *axes)
 
 /* ---- The plane. ---- */
 
-static void put_images(const train_images *m, int64_t n, uint8_t *sprite)
-{
-    const int64_t h = m->height, w = m->width;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t y = 0; y < h; y++)
-            memcpy(sprite + ((i / COLUMNS * h + y) * COLUMNS + i % COLUMNS) * w, m->test.pixels + (i * h + y) * w,
-                   (size_t)w);
-}
-
 /* The images side by side, as one picture, which is made once. */
 static bool make_sprite(train_images *m, int64_t n)
 {
     const int64_t rows = (n + COLUMNS - 1) / COLUMNS;
     if (m->sprite)
         return true;
-    uint8_t *pixels = calloc((size_t)(rows * m->height), (size_t)(COLUMNS * m->width));
-    tl_png  *png = m->sprite = calloc(1, sizeof *png);
-    bool     ok = pixels && png;
-    if (ok) {
-        put_images(m, n, pixels);
-        ok = tl_png_bytes(pixels, COLUMNS * m->width, rows * m->height, 1, &png->bytes, &png->size);
-    }
+    uint8_t   *pixels = train__sprite(m, n, rows, COLUMNS);
+    tl_png    *png = m->sprite = calloc(1, sizeof *png);
+    const bool ok = pixels && png &&
+                    tl_png_bytes(pixels, COLUMNS * m->width, rows * m->height, 1, &png->bytes, &png->size);
     free(pixels);
     return ok;
 }

@@ -200,7 +200,7 @@ static int train(train_job *job, tl_error *why)
 {
     const train_program *p = job->program;
     if (!train_folder_open(&job->folder, job->options.overwrite, why) || !train__keep_options(job, why) ||
-        !set_observers(job, why) || !train_run_init(&job->run, &job->plan, why) || !give_values(job, why))
+        !train_run_init(&job->run, &job->plan, why) || !set_observers(job, why) || !give_values(job, why))
         return TRAIN_FAILED;
     if (!job->options.quiet && job->input.rank >= 0)
         nn_summary(stdout, job->plan.model, job->input);

@@ -69,18 +69,11 @@ static void put_machine_facts(struct train_job_report *r, const train_job *job)
     snprintf(add_fact(r, "Numbers"), TEXT, "%d-bit floating point", (int)(8 * sizeof(ag_real)));
 }
 
-static void put_data(struct train_job_report *r, const train_job *job)
+static void put_data(struct train_job_report *r, train_job *job)
 {
-    for (int i = 0; i < job->plan.n_phases; i++) {
-        const train_phase  *p = &job->plan.phases[i];
-        const train_source *s = p->train;
-        if (i > 0 && s->self == job->plan.phases[i - 1].train->self)
-            continue;
-        char *text = add_fact(r, job->plan.n_phases > 1 ? p->name : "Training data");
-        snprintf(text, TEXT, "%" PRId64 " examples", s->count);
-        if (s->hash)
-            snprintf(text + strlen(text), TEXT - strlen(text), ", hash %016" PRIx64, s->hash(s->self));
-    }
+    char *text = add_fact(r, "Training data");
+    snprintf(text, TEXT, "%" PRId64 " examples, hash %016" PRIx64, job->plan.phases[0].train->count,
+             train_data_hash(&job->run));
 }
 
 static void put_options(struct train_job_report *r, const train_job *job)
@@ -104,10 +97,7 @@ static bool show_picture(tl_page *page, const char *path, const char *name, tl_e
     uint8_t *bytes = tl_read_file(path, &n, why);
     if (!bytes)
         return false;
-    if (n > 24) { /* the sides are the first thing in a PNG */
-        const int width = bytes[18] << 8 | bytes[19], height = bytes[22] << 8 | bytes[23];
-        tl_page_picture(page, &(tl_png){name, bytes, n}, width, height, 1);
-    }
+    tl_page_picture(page, &(tl_png){name, bytes, n}, 1);
     free(bytes);
     return true;
 }

@@ -22,9 +22,8 @@ static double norm(const ag_real *x, int64_t n)
 }
 
 typedef struct visit {
-    train_report_page *page;
-    double            *row;
-    int                n;
+    double *row;
+    int     n;
     char (*names)[64];
 } visit;
 
@@ -71,7 +70,7 @@ static void measure(train_report_page *r, train_run *run)
     const size_t row = 1 + 2 * (size_t)r->n_norms;
     if (run->history.n % r->every)
         return;
-    visit v = {.page = r, .row = r->norms + (size_t)r->n_epochs * row};
+    visit v = {.row = r->norms + (size_t)r->n_epochs * row};
     v.row[0] = (double)run->history.n;
     nn_visit(run->plan->model, measure_one, &v);
     if (++r->n_epochs == MOST_POINTS)

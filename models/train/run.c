@@ -8,6 +8,7 @@
 
 #include "models/train/run_internal.h"
 #include "tools/progress.h"
+#include "tools/text.h"
 
 #define EVALUATION 0x70696374u /* sets the random numbers of tests and pictures apart from those of training */
 
@@ -32,6 +33,23 @@ ag_tape *train_evaluate(train_run *run)
     ag_set_grad_enabled(run->tape, false);
     *ag_tape_rng(run->tape) = (ag_rng){run->plan->seed ^ EVALUATION, 0};
     return run->tape;
+}
+
+uint64_t train_data_hash(train_run *run)
+{
+    if (!run || !run->plan || run->hashed)
+        return run ? run->data : 0;
+    run->data = TL_HASH;
+    for (int i = 0; i < run->plan->n_phases; i++) {
+        const train_source *s = run->plan->phases[i].train;
+        const bool          same = i > 0 && s == run->plan->phases[i - 1].train;
+        if (same || !s->hash)
+            continue;
+        const uint64_t of_source = s->hash(s->self);
+        run->data = tl_hash_numbers(run->data, &of_source, 1, sizeof of_source);
+    }
+    run->hashed = true;
+    return run->data;
 }
 
 /* ---- What must not change when a run is looked at. ---- */

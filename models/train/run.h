@@ -123,6 +123,8 @@ struct train_run {
     double    *lr;      /* of each optimizer when the run began */
     int64_t    ordered; /* the epoch whose order train_batches has; -1 for none */
     bool       made;    /* a step, since the run began or was resumed */
+    uint64_t   data;    /* train_data_hash, once it is known */
+    bool       hashed;
 };
 
 /* Makes a run ready: train_run_go then makes it. False with the reason; free it in either case. The model must have its
@@ -140,6 +142,9 @@ ag_tape *train_evaluate(train_run *run);
 /* Batches of an epoch of a phase, and steps of the whole phase. */
 int64_t train_phase_batches(const train_phase *phase);
 int64_t train_phase_steps(const train_plan *plan, const train_phase *phase);
+
+/* A hash of the training examples of all phases, worked out once a run. */
+uint64_t train_data_hash(train_run *run);
 
 /* Mean or sum, as the phase reports it. */
 double train_measure(const train_run *run, double sum, int64_t examples);

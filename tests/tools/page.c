@@ -106,8 +106,8 @@ static void fill(tl_page *p)
     tl_page_verbatim(p, "  as it\n is");
     tl_page_facts(p, 1, &(tl_fact){"name", "\"value\""});
     tl_page_chart(p, &(tl_chart){"loss", "epoch", "loss", false, 1, &line});
-    tl_page_picture(p, &png, 2, 2, 3);
-    tl_page_frames(p, "after", 2, two, 2, 2, 1);
+    tl_page_picture(p, &png, 3);
+    tl_page_frames(p, "after", 2, two, 1);
     tl_page_points(p, &points, &png, 1, 1, 2);
     tl_page_explorer(p, "decoder", &(tl_network){2, 2, 2, 1, layers, low, high, low, 0, 1});
     free(png.bytes);
@@ -166,7 +166,7 @@ Test(page, bad_input)
     cr_expect(!tl_page_open(NULL, "page.html", "", 0, &why) && !tl_page_close(NULL, &why));
     tl_page_section(NULL, "x");
     tl_page_chart(NULL, NULL);
-    tl_page_frames(NULL, "x", 1, NULL, 1, 1, 1);
+    tl_page_frames(NULL, "x", 1, NULL, 1);
     tl_page_explorer(NULL, "x", NULL);
     tl_page_abandon(NULL);
 }
