@@ -196,7 +196,7 @@ static ag_tensor *add_entry(nn_module *m, const char *name, nn_parameter kind)
 
 static ag_tensor *add_tensor(nn_module *m, const char *name, ag_shape shape, bool is_buffer, bool is_count)
 {
-    if (!m || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
+    if (!m || m->error[0] || is_fixed(m) || !name_fits(m, name) || !depth_fits(m, 0))
         return NULL;
     if (ag_numel(&shape) < 0) {
         set_error(m, "%s.%s: %s is no shape: expected dimensions of at least 1", m->type->name, name, AG_STR(&shape));

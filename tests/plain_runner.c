@@ -53,33 +53,67 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Each test runs in a process of its own, as Criterion's do: what one leaves behind, or its crash, does not reach the
- * next. */
 enum { PASSED, FAILED, SKIPPED };
-static int result_of(const plain_test *test)
+
+/* Each test runs in a process of its own, as Criterion's do: what one leaves behind, or its crash, does not reach the
+ * next. And as many at once as there are CPUs. */
+static struct running {
+    pid_t             pid; /* 0: none */
+    const plain_test *test;
+    double            start;
+} running[16];
+
+static FILE *tap;
+static int   tally[3];
+
+static void start(const plain_test *test)
 {
-    int status = 0;
+    struct running *r = running;
+    while (r->pid)
+        r++;
     fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
+    *r = (struct running){fork(), test, now()};
+    if (r->pid == 0) {
         int left = setjmp(out);
         if (left == 0)
             test->f();
         exit(failures > 0 ? FAILED : left == 2 ? SKIPPED : PASSED);
     }
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        return perror(test->name), FAILED;
+    if (r->pid < 0) {
+        perror(test->name);
+        exit(2);
+    }
+}
+
+static void finish_one(void)
+{
+    int             status = 0;
+    pid_t           pid = wait(&status);
+    struct running *r = running;
+    while (r->pid != pid)
+        r++;
+    const plain_test *test = r->test;
+    const int         result = !WIFEXITED(status) || WEXITSTATUS(status) > SKIPPED ? FAILED : WEXITSTATUS(status);
     if (WIFSIGNALED(status))
         fprintf(stderr, "signal %d: ", WTERMSIG(status));
-    return !WIFEXITED(status) || WEXITSTATUS(status) > SKIPPED ? FAILED : WEXITSTATUS(status);
+    if (result == FAILED)
+        fprintf(stderr, "failed: %s %s\n", test->suite, test->name);
+    if (tap && result == SKIPPED)
+        fprintf(tap, "ok - %s::%s  # SKIP\n", test->suite, test->name);
+    else if (tap)
+        fprintf(tap, "%sok - %s::%s  (%.2fs)\n", result == FAILED ? "not " : "", test->suite, test->name,
+                now() - r->start);
+    tally[result]++;
+    r->pid = 0;
 }
 
 /* With a name, only the tests of that suite; --tap=FILE writes results and times as Criterion's option does. */
 int main(int argc, char **argv)
 {
     const char *suite = NULL;
-    FILE       *tap = NULL;
-    int         tally[3] = {0};
+    const long  cpus = sysconf(_SC_NPROCESSORS_ONLN), most = (long)(sizeof running / sizeof *running);
+    const long  at_once = cpus < 1 ? 1 : cpus < most ? cpus : most;
+    long        started = 0;
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--tap=", 6))
             suite = argv[i];
@@ -87,20 +121,14 @@ int main(int argc, char **argv)
             return perror(argv[i]), 2;
     }
     for (int i = 0; i < count; i++) {
-        const plain_test *test = &tests[i];
-        if (suite && strcmp(suite, test->suite))
+        if (suite && strcmp(suite, tests[i].suite))
             continue;
-        double start = now();
-        int    result = result_of(test);
-        tally[result]++;
-        if (result == FAILED)
-            fprintf(stderr, "failed: %s %s\n", test->suite, test->name);
-        if (tap && result == SKIPPED)
-            fprintf(tap, "ok - %s::%s  # SKIP\n", test->suite, test->name);
-        else if (tap)
-            fprintf(tap, "%sok - %s::%s  (%.2fs)\n", result == FAILED ? "not " : "", test->suite, test->name,
-                    now() - start);
+        if (started++ >= at_once)
+            finish_one();
+        start(&tests[i]);
     }
+    for (long left = started < at_once ? started : at_once; left > 0; left--)
+        finish_one();
     if (tap)
         fclose(tap);
     printf("%d passed, %d failed, %d skipped\n", tally[PASSED], tally[FAILED], tally[SKIPPED]);

@@ -53,9 +53,10 @@ static void go_on(const char *name, const char *environment)
 /* Killed after so many milliseconds, and gone on with another number of threads. */
 Test(resume, killed_at_twenty_moments)
 {
+    const int                moments = SLOW ? 4 : 20;
     static const char *const threads[] = {"HOURGLASS_THREADS=1", "HOURGLASS_THREADS=3"};
     make_reference();
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < moments; i++) {
         char command[2048], name[16];
         snprintf(name, sizeof name, "run%d", i);
         snprintf(command, sizeof command,
@@ -72,16 +73,17 @@ Test(resume, killed_at_twenty_moments)
  * batches. */
 Test(resume, in_the_middle_of_an_epoch)
 {
-    static const char *const runs[][2] = {{"vae_mnist", "--variant conv"},
+    static const char *const runs[][2] = {{"denoising_ae_mnist", "--tutorial"},
                                           {"mlp_ae_mnist", "--variant tanh3 --dropout 0.2"},
+                                          {"vae_mnist", "--variant conv"},
                                           {"mlp_ae_mnist", "--variant relu2"},
                                           {"conv_ae_mnist", ""},
-                                          {"denoising_ae_mnist", "--tutorial"},
                                           {"mlp_classifier_mnist", ""},
                                           {"cvae_mnist", ""}};
+    const size_t             n = SLOW ? 2 : sizeof runs / sizeof *runs;
     char                     options[512], whole[64];
     make_data();
-    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    for (size_t i = 0; i < n; i++) {
         snprintf(options, sizeof options, "%s --quiet --batch 16 --steps 7 --out %s/whole", runs[i][1], folder);
         cr_assert(run_program(runs[i][0], "", options) == 0, "%s", output);
         snprintf(whole, sizeof whole, "%s", last_line());

@@ -24,6 +24,23 @@
 
 enum { STEPS = 100, BATCH = 16, SEED = 7 };
 
+/* How many of the steps are compared. */
+#define COMPARED (SLOW ? 20 : STEPS)
+
+/* The golden values from those of workload `name` on. */
+static FILE *golden_of(char name)
+{
+    char  line[256], wanted[16];
+    FILE *f = fopen("tests/golden/training.txt", "r");
+    cr_assert(f);
+    snprintf(wanted, sizeof wanted, "workload %c\n", name);
+    while (fgets(line, sizeof line, f))
+        if (!strcmp(line, wanted))
+            return f;
+    cr_assert(false, "training.txt has no workload %c", name);
+    return NULL;
+}
+
 /* Numbers in -1..1 that both sides make. */
 static double value(int64_t i, int64_t k)
 {
@@ -56,17 +73,16 @@ static ag_tensor *examples(ag_tape *tape, int64_t width, int64_t tokens, int64_t
     return x;
 }
 
-static void check_training(FILE *f, char name, double lr, int64_t width, int64_t tokens, nn_module *m, loss_fn *loss)
+static void check_training(char name, double lr, int64_t width, int64_t tokens, nn_module *m, loss_fn *loss)
 {
-    char    found[16];
     int64_t k = 0;
-    cr_assert(fscanf(f, " workload %15s", found) == 1 && found[0] == name, "expected workload %c", name);
+    FILE   *f = golden_of(name);
     cr_assert(m && !nn_error(m) && nn_visit(m, set_parameter, &k));
     nn_set_ready(m);
     nn_optimizer *adam = nn_adam(m, nn_adam_defaults(lr));
     ag_tape      *tape = ag_tape_new(SEED);
     double        worst = 0;
-    for (int64_t t = 0; t < STEPS; t++) {
+    for (int64_t t = 0; t < COMPARED; t++) {
         double wanted;
         ag_tape_reset(tape);
         ag_tensor *l = loss(m, examples(tape, width, tokens, t));
@@ -82,11 +98,12 @@ static void check_training(FILE *f, char name, double lr, int64_t width, int64_t
     nn_optimizer_free(adam);
     ag_tape_free(tape);
     nn_module_free(m);
+    fclose(f);
 }
 
-static void check_workload(FILE *f, const recipe *r, nn_module *m, loss_fn *loss)
+static void check_workload(const recipe *r, nn_module *m, loss_fn *loss)
 {
-    check_training(f, r->id, r->lr, r->size[0] == 28 ? 28 * 28 : r->size[0], 0, m, loss);
+    check_training(r->id, r->lr, r->size[0] == 28 ? 28 * 28 : r->size[0], 0, m, loss);
 }
 
 static ag_tensor *loss_a(nn_module *m, ag_tensor *x)
@@ -112,13 +129,12 @@ static ag_tensor *loss_i(nn_module *m, ag_tensor *x)
 
 /* ---- Three losses and three optimizers a step. ---- */
 
-static void begin_workload(FILE *f, char name, nn_module *m)
+static FILE *begin_workload(char name, nn_module *m)
 {
-    char    found[16];
     int64_t k = 0;
-    cr_assert(fscanf(f, " workload %15s", found) == 1 && found[0] == name, "expected workload %c", name);
     cr_assert(m && !nn_error(m) && nn_visit(m, set_parameter, &k));
     nn_set_ready(m);
+    return golden_of(name);
 }
 
 /* Adversaries amplify the rounding of float: there, only their first steps are compared. */
@@ -142,7 +158,7 @@ static ag_tensor *labels(ag_tape *tape, int64_t t)
     return y;
 }
 
-static void check_adversarial(FILE *f)
+Test(training, adversarial_ae_equals_pytorch)
 {
     adversarial_ae  *m = adversarial_ae_new((adversarial_ae_config){784, 32, 8, 10});
     ag_tape         *tape = ag_tape_new(SEED);
@@ -150,10 +166,10 @@ static void check_adversarial(FILE *f)
     nn_module *const parts[] = {m->autoencoder, m->discriminator, m->encoder};
     nn_optimizer    *adam[3];
     options.beta1 = 0.5;
-    begin_workload(f, 'j', &m->base);
+    FILE *f = begin_workload('j', &m->base);
     for (int i = 0; i < 3; i++)
         adam[i] = nn_adam(parts[i], options);
-    for (int64_t t = 0; t < STEPS; t++) {
+    for (int64_t t = 0; t < COMPARED; t++) {
         for (int i = 0; i < 3; i++) {
             ag_tape_reset(tape);
             ag_tensor *x = examples(tape, 784, 0, t), *y = labels(tape, t);
@@ -167,18 +183,19 @@ static void check_adversarial(FILE *f)
         nn_optimizer_free(adam[i]);
     ag_tape_free(tape);
     nn_module_free(&m->base);
+    fclose(f);
 }
 
-static void check_vae_gan(FILE *f)
+Test(training, vae_gan_equals_pytorch)
 {
     vae_gan         *m = vae_gan_new((vae_gan_config){784, 32, 8});
     ag_tape         *tape = ag_tape_new(SEED);
     nn_module *const parts[] = {m->encoder, m->discriminator, m->decoder};
     nn_optimizer    *rule[3];
-    begin_workload(f, 'k', &m->base);
+    FILE            *f = begin_workload('k', &m->base);
     for (int i = 0; i < 3; i++)
         rule[i] = nn_rmsprop(parts[i], nn_rmsprop_defaults(1e-3));
-    for (int64_t t = 0; t < STEPS; t++) {
+    for (int64_t t = 0; t < COMPARED; t++) {
         for (int i = 0; i < 3; i++) {
             ag_tape_reset(tape);
             ag_tensor *x = examples(tape, 784, 0, t);
@@ -192,18 +209,19 @@ static void check_vae_gan(FILE *f)
         nn_optimizer_free(rule[i]);
     ag_tape_free(tape);
     nn_module_free(&m->base);
+    fclose(f);
 }
 
 /* ---- A quarter of the steps for each layer, then for all of them as a classifier. ---- */
 
-static void check_stacked(FILE *f)
+Test(training, stacked_ae_equals_pytorch)
 {
     stacked_ae_config c = {
         .input = 784, .classes = 10, .layers = 3, .width = {40, 30, 20}, .corruption = {0.1, 0.2, 0.3}};
     stacked_ae   *m = stacked_ae_new(&c);
     ag_tape      *tape = ag_tape_new(SEED);
     nn_optimizer *sgd[4];
-    begin_workload(f, 'm', &m->base);
+    FILE         *f = begin_workload('m', &m->base);
     for (int i = 0; i < 3; i++)
         sgd[i] = nn_sgd(nn_child_at(m->layers, i), nn_sgd_defaults(0.01));
     sgd[3] = nn_sgd(&m->base, nn_sgd_defaults(0.1));
@@ -219,6 +237,7 @@ static void check_stacked(FILE *f)
         nn_optimizer_free(sgd[i]);
     ag_tape_free(tape);
     nn_module_free(&m->base);
+    fclose(f);
 }
 
 static ag_tensor *loss_n(nn_module *m, ag_tensor *x)
@@ -236,30 +255,56 @@ static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
     return iwae_dreg_loss((iwae *)m, x, 3);
 }
 
-Test(training, equals_pytorch)
+Test(training, vae_equals_pytorch)
 {
-    FILE *f = fopen("tests/golden/training.txt", "r");
-    cr_assert(f);
-    const recipe *a = recipe_of('a'), *b = recipe_of('b'), *d = recipe_of('d'), *e = recipe_of('e'),
-                 *i = recipe_of('i');
-    mlp_ae_config relu20 = {
-        .widths = recipe_sizes(b), .activation = nn_relu, .activate_code = true, .output = nn_sigmoid};
-    mlp_ae_config tanh3 = {.widths = recipe_sizes(d), .activation = nn_tanh, .output = nn_sigmoid};
-    memcpy(relu20.width, b->size, sizeof b->size);
-    memcpy(tanh3.width, d->size, sizeof d->size);
-    check_workload(f, a, &vae_new((vae_config){a->size[0], a->size[1], a->size[2]})->base, loss_a);
-    check_workload(f, b, &mlp_ae_new(&relu20)->base, loss_bd);
-    check_workload(f, d, &mlp_ae_new(&tanh3)->base, loss_bd);
-    check_workload(f, e, &conv_ae_new((conv_ae_config){1, e->size[0], e->size[0], e->size[1], e->size[2]})->base,
-                   loss_e);
-    conv_vae_config conv = {1, i->size[0], i->size[0], i->size[1], i->size[2], i->size[3]};
-    check_workload(f, i, &conv_vae_new(conv)->base, loss_i);
-    couplet_vae *couplets = couplet_vae_new((couplet_vae_config){50, 10, 16, 8}, NULL);
-    check_training(f, 'n', 1e-3, 10, 50, (nn_module *)couplets, loss_n);
-    check_training(f, 'q', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_q);
-    check_training(f, 'r', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_r);
-    check_adversarial(f);
-    check_vae_gan(f);
-    check_stacked(f);
-    fclose(f);
+    const recipe *r = recipe_of('a');
+    check_workload(r, &vae_new((vae_config){r->size[0], r->size[1], r->size[2]})->base, loss_a);
+}
+
+static void check_mlp_ae(char name, nn_module *(*activation)(void), bool activate_code)
+{
+    const recipe *r = recipe_of(name);
+    mlp_ae_config c = {
+        .widths = recipe_sizes(r), .activation = activation, .activate_code = activate_code, .output = nn_sigmoid};
+    memcpy(c.width, r->size, sizeof r->size);
+    check_workload(r, &mlp_ae_new(&c)->base, loss_bd);
+}
+
+Test(training, mlp_ae_relu_equals_pytorch)
+{
+    check_mlp_ae('b', nn_relu, true);
+}
+
+Test(training, mlp_ae_tanh_equals_pytorch)
+{
+    check_mlp_ae('d', nn_tanh, false);
+}
+
+Test(training, conv_ae_equals_pytorch)
+{
+    const recipe *r = recipe_of('e');
+    check_workload(r, &conv_ae_new((conv_ae_config){1, r->size[0], r->size[0], r->size[1], r->size[2]})->base, loss_e);
+}
+
+Test(training, conv_vae_equals_pytorch)
+{
+    const recipe   *r = recipe_of('i');
+    conv_vae_config c = {1, r->size[0], r->size[0], r->size[1], r->size[2], r->size[3]};
+    check_workload(r, &conv_vae_new(c)->base, loss_i);
+}
+
+Test(training, couplet_vae_equals_pytorch)
+{
+    couplet_vae *m = couplet_vae_new((couplet_vae_config){50, 10, 16, 8}, NULL);
+    check_training('n', 1e-3, 10, 50, (nn_module *)m, loss_n);
+}
+
+Test(training, iwae_equals_pytorch)
+{
+    check_training('q', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_q);
+}
+
+Test(training, iwae_by_dreg_equals_pytorch)
+{
+    check_training('r', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_r);
 }
