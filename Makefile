@@ -116,13 +116,22 @@ endif
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_FLAGS_avx2   := -mavx2 -mfma
 
+# The library as one file, of which the variants *-one are made.
+ONE_FILE := $(BUILD)/amalgamation/hourglass.c
+$(ONE_FILE): tools/amalgamate.py $(STAMP) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
+	@python3 tools/amalgamate.py $(VERSION) $(@D) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
+
+# Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
+ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/models/,command.c edit.c folders.c poems.c report.c score.c terminal.c)
+
 # ---- One variant of everything: $(1) its name and folder, $(2) its flags, $(3) the suffix of its library. ----
 # The programs, and so what only they use, are float only.
 
 define variant
-$(1)_LIB     := $(LIB_SRC:%.c=$(BUILD)/$(1)/%.o) $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/$(1)/%.$(i).o))
+$(1)_LIB     := $(if $(findstring -one,$(1)),$(BUILD)/$(1)/hourglass.o,$(LIB_SRC:%.c=$(BUILD)/$(1)/%.o) \
+	$(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/$(1)/%.$(i).o)))
 $(1)_SUPPORT := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(if $(findstring DOUBLE,$(2)),tools/bench/%),$(SUPPORT_SRC)))
-$(1)_TEST    := $(TEST_SRC:%.c=$(BUILD)/$(1)/%.o)
+$(1)_TEST    := $(patsubst %.c,$(BUILD)/$(1)/%.o,$(if $(findstring thread,$(2)),$(filter-out $(ONE_THREAD),$(TEST_SRC)),$(TEST_SRC)))
 $(1)_MAIN    := $(HAS_MAIN:%.c=$(BUILD)/$(1)/%.o)
 $(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_RUNNER)
 
@@ -155,6 +164,10 @@ $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) $$($(1)_RUNNER) -MMD -MP -c -o $$@ $$<
 
+$(BUILD)/$(1)/hourglass.o: $(ONE_FILE)
+	@mkdir -p $$(@D)
+	$$(call say,CC)$$(CC) -O3 $$(CPPFLAGS) $(2) -c -o $$@ $$<
+
 $(foreach i,$(ISAS),$(call isa_rule,$(1),$(2),$(i)))
 endef
 
@@ -174,6 +187,8 @@ $(eval $(call variant,f64,-DAG_DOUBLE,-f64))
 $(eval $(call variant,f32-asan,$(ASAN),))
 $(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
 $(eval $(call variant,f32-tsan,$(TSAN),))
+$(eval $(call variant,f32-one,,))
+$(eval $(call variant,f64-one,-DAG_DOUBLE,-f64))
 $(eval $(call variant,f32-cov,-O1 -g --coverage -fprofile-update=atomic,))
 
 # What two underscores follow (ag__, nn__) is the library's own.
@@ -185,7 +200,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test check sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -217,6 +232,13 @@ test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers che
 	$(call run_tests,f64,f32/programs)
 	$(call run_tests,f32,f32/programs)
 check: test ## test, as others call it
+
+amalgamation: $(ONE_FILE) ## the library as one file, build/amalgamation/hourglass.c with hourglass.h; needs python3
+
+test-amalgamation: $(foreach v,f32 f64,$(BUILD)/$(v)-one/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-one/programs/%) ## the tests, with the library compiled from its one file
+	$(call run_tests,f64-one,f32-one/programs)
+	$(call run_tests,f32-one,f32-one/programs)
+	tests/one_file.sh $(dir $(ONE_FILE))
 
 sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
 	$(call run_tests,f64-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)

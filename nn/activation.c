@@ -30,27 +30,27 @@ static void describe_number(const nn_module *m, char *text, size_t size)
 
 /* A layer that is one op: its type, its forward, its constructor. */
 #define LAYER(name, type_name)                                                                                         \
-    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                                       \
+    static ag_tensor *forward_##name(nn_module *m, ag_tensor *x)                                                       \
     {                                                                                                                  \
         (void)m;                                                                                                       \
         return ag_##name(x);                                                                                           \
     }                                                                                                                  \
-    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, NULL};                         \
+    static const nn_type type_of_##name = {type_name, sizeof(plain), forward_##name, NULL, NULL};                      \
     nn_module           *nn_##name(void)                                                                               \
     {                                                                                                                  \
-        return plain_new(&name##_type, 0);                                                                             \
+        return plain_new(&type_of_##name, 0);                                                                          \
     }
 
 /* The same with a number, of type `number`. */
 #define LAYER_P(name, type_name, number)                                                                               \
-    static ag_tensor *name##_forward(nn_module *m, ag_tensor *x)                                                       \
+    static ag_tensor *forward_##name(nn_module *m, ag_tensor *x)                                                       \
     {                                                                                                                  \
         return ag_##name(x, (number)number_of(m));                                                                     \
     }                                                                                                                  \
-    static const nn_type name##_type = {type_name, sizeof(plain), name##_forward, NULL, describe_number};              \
+    static const nn_type type_of_##name = {type_name, sizeof(plain), forward_##name, NULL, describe_number};           \
     nn_module           *nn_##name(number p)                                                                           \
     {                                                                                                                  \
-        return plain_new(&name##_type, (double)p);                                                                     \
+        return plain_new(&type_of_##name, (double)p);                                                                  \
     }
 
 LAYER(relu, "ReLU")

@@ -107,7 +107,7 @@ INLINE float power_of_two(int32_t k)
     return bits_float(((uint32_t)k + 127u) << 23);
 }
 
-#define r_sqrt __builtin_sqrtf
+#define r_sqrt sqrtf
 
 /* x = k ln 2 + r with |r| <= ln(2) / 2; returns e^r - 1. Adding 1.5 * 2^23 rounds to an integer. */
 INLINE float exp_reduce(float x, int32_t *k)

@@ -13,9 +13,9 @@ typedef uint32_t halves __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4)
 /* The products of the lower halves. Intrinsics, as no compiler sees that one instruction does it; the last branch is their twin. */
 INLINE words product(words x, uint32_t y)
 {
-#if defined(__AVX512F__)
+#if VECTOR_BYTES == 64
     return (words)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(y));
-#elif defined(__AVX2__)
+#elif VECTOR_BYTES == 32
     return (words)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(y));
 #elif defined(__aarch64__)
     return (words)vmull_u32(vmovn_u64((uint64x2_t)x), vdup_n_u32(y));

@@ -5,9 +5,9 @@
 #include "autograd/kernels/simd/vector.h"
 
 #define NV 2
-#if defined(__AVX512F__)
+#if VECTOR_BYTES == 64
 #define MR 12
-#elif defined(__FMA__)
+#elif VECTOR_BYTES == 32
 #define MR 6
 #elif defined(__aarch64__)
 #define MR 12

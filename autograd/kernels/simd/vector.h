@@ -4,16 +4,20 @@
 
 #include "autograd/kernels/simd/isa.h"
 
-#if defined(__AVX512F__)
+#if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+/* Given by who compiles several instruction sets in one go (tools/amalgamate.py). */
+#ifndef VECTOR_BYTES
+#if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__FMA__)
-#include <immintrin.h>
 #define VECTOR_BYTES 32
 #else
 #define VECTOR_BYTES 16
-#if defined(__aarch64__)
-#include <arm_neon.h>
 #endif
 #endif
 #define VL ((int)(VECTOR_BYTES / sizeof(ag_real))) /* reals per vector */
@@ -46,7 +50,7 @@ INLINE vec vec_splat(ag_real x)
 /* x, loaded once into a register. Left alone, gcc reads memory again at each use, and loads become what a tile waits for. */
 INLINE vec vec_once(vec x)
 {
-#if defined(__AVX512F__)
+#if VECTOR_BYTES == 64
     __asm__("" : "+v"(x));
 #elif defined(__x86_64__)
     __asm__("" : "+x"(x));
@@ -59,13 +63,13 @@ INLINE vec vec_once(vec x)
 /* x * y + z, each element rounded once. With intrinsics; the last branch is their portable twin. */
 INLINE vec vec_fma(vec x, vec y, vec z)
 {
-#if defined(__AVX512F__) && defined(AG_DOUBLE)
+#if VECTOR_BYTES == 64 && defined(AG_DOUBLE)
     return (vec)_mm512_fmadd_pd((__m512d)x, (__m512d)y, (__m512d)z);
-#elif defined(__AVX512F__)
+#elif VECTOR_BYTES == 64
     return (vec)_mm512_fmadd_ps((__m512)x, (__m512)y, (__m512)z);
-#elif defined(__FMA__) && defined(AG_DOUBLE)
+#elif VECTOR_BYTES == 32 && defined(AG_DOUBLE)
     return (vec)_mm256_fmadd_pd((__m256d)x, (__m256d)y, (__m256d)z);
-#elif defined(__FMA__)
+#elif VECTOR_BYTES == 32
     return (vec)_mm256_fmadd_ps((__m256)x, (__m256)y, (__m256)z);
 #elif defined(__aarch64__) && defined(AG_DOUBLE)
     return (vec)vfmaq_f64((float64x2_t)z, (float64x2_t)x, (float64x2_t)y);
