@@ -39,7 +39,7 @@ endif
 WARNINGS   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR)
 # With -flto alone, gcc warns at each link that it uses one core.
 OPTIMIZE   := $(patsubst -flto,-flto=auto,$(CFLAGS)) $(ARITHMETIC)
-ALL_CFLAGS := -std=c11 $(WARNINGS) -I. -fPIC -pthread $(CPPFLAGS) $(OPTIMIZE)
+ALL_CFLAGS := -std=c11 $(WARNINGS) -I. -I$(BUILD) -fPIC -pthread $(CPPFLAGS) $(OPTIMIZE)
 LIBS       := -lm -pthread
 
 ifeq (0,$(MAKELEVEL))
@@ -116,10 +116,16 @@ endif
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_FLAGS_avx2   := -mavx2 -mfma
 
+# The functions of simd/math.h as text, for autograd/export.c.
+MATH_TEXT := $(BUILD)/generated/math_text.h
+$(MATH_TEXT): autograd/kernels/simd/math.h $(STAMP)
+	@mkdir -p $(@D)
+	@sed -e '/^#include/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' $< > $@
+
 # The library as one file, of which the variants *-one are made.
 ONE_FILE := $(BUILD)/amalgamation/hourglass.c
-$(ONE_FILE): tools/amalgamate.py $(STAMP) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
-	@python3 tools/amalgamate.py $(VERSION) $(@D) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
+$(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
+	@python3 tools/amalgamate.py $(VERSION) $(@D) --build $(BUILD) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
 
 # Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
 ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/models/,command.c edit.c folders.c poems.c report.c score.c terminal.c)
@@ -137,6 +143,7 @@ $(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_
 
 $$($(1)_LIB) $$($(1)_SUPPORT) $$($(1)_MAIN): $(STAMP)
 $$($(1)_TEST): $(BUILD)/.criterion-$(CRITERION)
+$(BUILD)/$(1)/autograd/export.o: $(MATH_TEXT)
 
 $(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB)
 	@rm -f $$@

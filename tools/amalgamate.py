@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the library as one file: FOLDER/hourglass.c and FOLDER/hourglass.h.
 
-    tools/amalgamate.py VERSION FOLDER --headers H ... --sources C ... --simd C ... --isas NAME ...
+    tools/amalgamate.py VERSION FOLDER --build BUILD --headers H ... --sources C ... --simd C ... --isas NAME ...
 
 The public headers follow each other in hourglass.h, in the order in which they include each other; hourglass.c has the internal
 headers where they are first included, the sources, and the sources of the kernels once per instruction set, between pragmas that
@@ -209,10 +209,14 @@ def with_linkage(text):
 
 
 class Amalgamation:
-    def __init__(self, public):
+    def __init__(self, public, build=''):
         self.public = set(public)
+        self.build = build  # where generated files are
         self.seen = set()
         self.system = []  # <headers>
+
+    def place_of(self, path):
+        return path if os.path.exists(path) else os.path.join(self.build, path)
 
     def expand(self, path, stop=()):
         """The file, with the project's headers where it includes them first; those in `stop` are left out."""
@@ -231,7 +235,7 @@ class Amalgamation:
                 out.append(re.sub(r'/\*.*?\*/\n?', '', read(m.group(1)), flags=re.S))
             elif m.group(1) not in self.seen and m.group(1) not in stop:
                 self.seen.add(m.group(1))
-                out.append(self.expand(m.group(1), stop))
+                out.append(self.expand(self.place_of(m.group(1)), stop))
         return re.sub(r'^#define _\w+_SOURCE\b.*\n', '', '\n'.join(out), flags=re.M)
 
 
@@ -306,6 +310,7 @@ def main():
     p = argparse.ArgumentParser(description='the library as one file')
     p.add_argument('version')
     p.add_argument('folder')
+    p.add_argument('--build', default='build')
     for option in ('--headers', '--sources', '--simd', '--isas'):
         p.add_argument(option, nargs='+', required=True)
     a = p.parse_args()
@@ -333,7 +338,7 @@ def main():
 #endif
 ''' + with_linkage(''.join(body)) + '\n#endif\n')
 
-    c = Amalgamation(public)
+    c = Amalgamation(public, a.build)
     c.seen = set(header.seen)
     pieces = []
     for path in a.sources:

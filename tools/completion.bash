@@ -4,7 +4,7 @@ _hourglass() {
     COMPREPLY=()
     if [ "${COMP_WORDS[0]##*/}" = hourglass ]; then
         [ "$COMP_CWORD" -ne 1 ] || mapfile -t COMPREPLY < <(compgen -W \
-            "train resume inspect compare generate reconstruct denoise encode decode score edit --help --version" -- "$word")
+            "train resume inspect compare generate reconstruct denoise encode decode score edit export --help --version" -- "$word")
         return
     fi
     help=$("${COMP_WORDS[0]}" --help 2> /dev/null) || return

@@ -24,6 +24,7 @@ static const struct {
     {"encode", "--encode", NULL, "MODEL FILE", "the codes of images"},
     {"decode", "--decode", NULL, "MODEL FILE", "the images of codes"},
     {"score", "--score", "", "MODEL", "how near new images are to the test images"},
+    {"export", "--export", "decoder", "MODEL [PART]", "the encoder or decoder as a C file without a library"},
     {"edit", "--edit", "", "MODEL", "change properties of digits by their codes"},
 };
 

@@ -4,12 +4,7 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
-
-typedef struct slice_plan {
-    int     axis;
-    int64_t begin, end;
-    int64_t blocks, block, piece, offset; /* of each `block` elements of x, `piece` from `offset` on are taken */
-} slice_plan;
+#include "autograd/ops/slice_internal.h"
 
 /* As Python counts: from the end if negative, and clipped to what is there. */
 static int64_t position(int64_t at, int64_t size)
@@ -21,7 +16,7 @@ static int64_t position(int64_t at, int64_t size)
 static bool slice_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    slice_plan     *p = node->attr;
+    ag__slice_plan *p = node->attr;
     int             axis = ag_axis_index(x, p->axis);
     if (axis < 0)
         return ag_op_fail(node, "%s has no axis %d", AG_STR(x), p->axis);
@@ -43,15 +38,15 @@ static bool slice_shape(ag_node *node)
 
 static void slice_forward(ag_node *node)
 {
-    const slice_plan *p = node->attr;
+    const ag__slice_plan *p = node->attr;
     agk()->copy_rows(p->blocks, p->piece, node->in[0]->data + p->offset, p->block, false, node->out->data, p->piece);
 }
 
 /* Around the piece the gradient is zero. */
 static void slice_backward(const ag_node *node)
 {
-    const slice_plan *p = node->attr;
-    ag_grad_target    dx = ag_grad_open(node->in[0]);
+    const ag__slice_plan *p = node->attr;
+    ag_grad_target        dx = ag_grad_open(node->in[0]);
     if (!dx.data)
         return;
     const size_t before = (size_t)p->offset * sizeof *dx.data,
@@ -67,7 +62,7 @@ static const ag_op slice_op = {"slice", slice_shape, slice_forward, slice_backwa
 
 ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end)
 {
-    slice_plan p = {.axis = axis, .begin = begin, .end = end};
+    ag__slice_plan p = {.axis = axis, .begin = begin, .end = end};
     return ag_apply(&slice_op, 1, &x, &p, sizeof p);
 }
 

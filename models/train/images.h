@@ -35,12 +35,12 @@ typedef struct train_images {
     int64_t                    columns;      /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
-    const char          *data, *encode, *decode, *reconstruct, *denoise, *output, *classifier;
+    const char          *data, *encode, *decode, *reconstruct, *denoise, *export, *output, *classifier;
     int64_t              generate;
     bool                 add_noise, score, edit, preview;
     ag_real             *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */
     train_source         training, testing;
-    tl_option            data_options[2], extras[5], uses[8];
+    tl_option            data_options[2], extras[5], uses[9];
     struct train_frames *frames;
     tl_png              *sprite;
 } train_images;

@@ -10,6 +10,7 @@
 #include "datasets/picture.h"
 #include "models/train/draw.h"
 #include "models/train/edit_internal.h"
+#include "models/train/export_internal.h"
 #include "models/train/images_internal.h"
 #include "models/train/rows_internal.h"
 #include "models/train/score_internal.h"
@@ -49,6 +50,15 @@ void train__use_options(train_images *m, tl_option *table)
         table[n++] = (tl_option){
             "add-noise", TL_FLAG, &m->add_noise, 0, 0, NULL, "  with --denoise: adds the model's noise first", false};
     }
+    if (train__exports(m))
+        table[n++] = (tl_option){"export",
+                                 TL_TEXT,
+                                 &m->export,
+                                 0,
+                                 0,
+                                 train__exports(m),
+                                 "  that part of the model as a C function that needs no library",
+                                 false};
     if (p->encode || p->decode)
         table[n++] = (tl_option){"output",
                                  TL_TEXT,
@@ -56,15 +66,16 @@ void train__use_options(train_images *m, tl_option *table)
                                  0,
                                  0,
                                  "FILE",
-                                 "  where that goes: .npy, or .png for images; else beside the model",
+                                 "  where that goes: .npy, .png for images, .c; else beside the model",
                                  false};
     table[n] = (tl_option)TL_OPTIONS_END;
 }
 
 bool train__check_uses(const train_images *m, tl_error *why)
 {
+    const train_image_program *p = m->program;
     const int asked = m->score + m->edit + (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct +
-                      !!m->denoise;
+                      !!m->denoise + !!m->export;
     const bool images = m->generate > 0 || m->decode || m->reconstruct || m->denoise;
     char       names[160] = "";
     for (int i = 0; i < 2; i++)
@@ -78,6 +89,11 @@ bool train__check_uses(const train_images *m, tl_error *why)
         return tl_fail(why, "--output: not with --score and --edit; --out names the folder that they write to");
     if (m->add_noise && !m->denoise)
         return tl_fail(why, "--add-noise: expected --denoise with it");
+    if (m->export && !(p->encode && !strcmp(m->export, "encoder")) && !(p->decode && !strcmp(m->export, "decoder")))
+        return tl_fail(why, "--export %s: expected %s", m->export, train__exports(m));
+    if (m->export)
+        return !m->output || tl_ends_with(m->output, ".c") ||
+               tl_fail(why, "--output %s: expected a name that ends in .c", m->output);
     if (!m->output || tl_ends_with(m->output, ".npy") || (images && tl_ends_with(m->output, ".png")))
         return true;
     return tl_fail(why, "--output %s: expected a name that ends in .npy%s", m->output, images ? " or .png" : "");
@@ -275,8 +291,17 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
     return ok;
 }
 
+static bool export(train_images *m, tl_error *why)
+{
+    char path[4200];
+    return output_path(m, !strcmp(m->export, "encoder") ? "encoder.c" : "decoder.c", path, sizeof path, why) &&
+           tell(m, train__export(m, path, why), path);
+}
+
 bool train__use_model(train_images *m, tl_error *why)
 {
+    if (m->export)
+        return export(m, why);
     if (m->score)
         return train__score(m, why);
     if (m->edit)
