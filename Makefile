@@ -208,7 +208,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 
 .DEFAULT_GOAL := all
 .PHONY: all demo zoo bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
-	check-examples ops-table install uninstall clean dist help
+	check-examples ops-table install uninstall clean dist deb help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
 all: $(LIBRARIES) $(PROGRAMS) ## the libraries, static and shared, in float and in double, and the programs
@@ -231,6 +231,11 @@ bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their k
 # and io.c.
 TEST_WRAPS := $(foreach f,malloc calloc aligned_alloc realloc open open64 close fsync fileno rename write fdopen,-Wl$(comma)--wrap=$(f))
 
+define newline
+
+
+endef
+
 # $(1) is the variant of the tests, $(2) that of the programs they run, $(3) environment and emulator.
 run_tests = $(if $(filter 1,$(V)),,@)HOURGLASS_PROGRAMS=$(BUILD)/$(2)/models tests/run_tests.sh $(BUILD)/$(1)/tests $(3)
 
@@ -242,9 +247,9 @@ check: test ## test, as others call it
 
 amalgamation: $(ONE_FILE) ## the library as one file, build/amalgamation/hourglass.c with hourglass.h; needs python3
 
-test-amalgamation: $(foreach v,f32 f64,$(BUILD)/$(v)-one/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-one/programs/%) ## the tests, with the library compiled from its one file
-	$(call run_tests,f64-one,f32-one/programs)
-	$(call run_tests,f32-one,f32-one/programs)
+ONE_TESTS ?= f64 f32
+test-amalgamation: $(ONE_TESTS:%=$(BUILD)/%-one/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-one/programs/%) ## the tests, with the library compiled from its one file; ONE_TESTS=f32: in float only
+	$(foreach v,$(ONE_TESTS),$(call run_tests,$(v)-one,f32-one/programs)$(newline))
 	tests/one_file.sh $(dir $(ONE_FILE))
 
 sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
@@ -369,6 +374,9 @@ install: $(LIBRARIES) $(PROGRAMS) ## headers, libraries, pkg-config files, progr
 	@sed -e 's/^Name: .*/Name: hourglass-f64/' -e 's/^Description:.*/& (double precision)/' \
 		-e 's/^Cflags:.*/& -DAG_DOUBLE/' -e 's/-lhourglass/&-f64/' \
 		$(LIB)/pkgconfig/hourglass.pc > $(LIB)/pkgconfig/hourglass-f64.pc
+	@install -d $(LIB)/cmake/hourglass
+	@for f in hourglass-config hourglass-config-version; do sed -e $(call quote,s|@includedir@|$(includedir)|) -e $(call quote,s|@libdir@|$(libdir)|) \
+		-e 's/@version@/$(VERSION)/' -e 's/@soversion@/$(SOVERSION)/' tools/packaging/$$f.cmake > $(LIB)/cmake/hourglass/$$f.cmake || exit 1; done
 ifeq (,$(DESTDIR))
 	$(TELL_LOADER)
 	@case :$$(pkg-config --variable pc_path pkg-config 2>/dev/null): in (*:$(LIB)/pkgconfig:*) ;; (*) \
@@ -376,7 +384,7 @@ ifeq (,$(DESTDIR))
 endif
 
 uninstall: ## removes what install put there
-	@rm -rf $(INC)
+	@rm -rf $(INC) $(LIB)/cmake/hourglass
 	@for lib in libhourglass libhourglass-f64; do for end in .a .so .so.$(SOVERSION) .so.$(VERSION); do rm -f $(LIB)/$$lib$$end; done; done
 	@rm -f $(LIB)/pkgconfig/hourglass.pc $(LIB)/pkgconfig/hourglass-f64.pc $(DATA)/zsh/site-functions/_hourglass
 	@for n in $(notdir $(INSTALLED)); do rm -f $(BINDIR)/$$n $(DATA)/man/man1/$$n.1 $(DATA)/bash-completion/completions/$$n; done
@@ -384,11 +392,22 @@ uninstall: ## removes what install put there
 
 # Outside git, what is there is what was in the tarball.
 DIST := hourglass-$(VERSION)
-dist: ## a tarball of the sources
+ONE  := hourglass-amalgamation-$(VERSION)
+dist: $(ONE_FILE) ## two tarballs: of the sources, and of the library as one file
 	@if [ -e .git ]; then git archive --prefix=$(DIST)/ -o $(DIST).tar.gz HEAD; else \
 		tar -czf $(DIST).tar.gz --sort=name --owner=0 --group=0 --transform 's,^,$(DIST)/,S' $(PROGRAMS:%=--exclude=%) \
 			Makefile README.md LICENSE .ci .clang-format .gitignore autograd nn models datasets tests tools; fi
-	@$(if $(SILENT),,echo '  DIST    $(DIST).tar.gz')
+	@tar -czf $(ONE).tar.gz --sort=name --owner=0 --group=0 --transform 's,.*/,,;s,^,$(ONE)/,' README.md LICENSE \
+		models/examples/xor.c $(ONE_FILE) $(ONE_FILE:.c=.h)
+	@$(if $(SILENT),,printf '  DIST    %s\n' $(DIST).tar.gz $(ONE).tar.gz)
+
+# Built from the tarball of the sources, as Debian would.
+deb: dist ## Debian packages, in BUILD/deb; needs debhelper, and lintian to check them
+	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb && tar -xzf $(DIST).tar.gz -C $(BUILD)/deb
+	@mv $(DIST).tar.gz $(BUILD)/deb/hourglass_$(VERSION).orig.tar.gz && rm $(ONE).tar.gz
+	@cp -r tools/packaging/debian $(BUILD)/deb/$(DIST) && sed -i '1s/(.*)/($(VERSION)-1)/' $(BUILD)/deb/$(DIST)/debian/changelog
+	cd $(BUILD)/deb/$(DIST) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage --no-sign
+	@if command -v lintian > /dev/null; then lintian --fail-on error $(BUILD)/deb/*.changes; else echo 'lintian is not installed'; fi
 
 clean: ## removes all that make made
 	@if [ $(BUILD) = build ] || [ -e $(STAMP) ]; then rm -rf $(BUILD); elif [ -e $(BUILD) ]; then \

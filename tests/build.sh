@@ -134,9 +134,12 @@ expect 'and fail' not env STATUS=1 tests/run_tests.sh "$dir/fake"
 
 version=$(sed -n 's|.*define AG_VERSION "\(.*\)"|\1|p' autograd/runtime.h)
 tarball=hourglass-$version.tar.gz
+one_file=hourglass-amalgamation-$version.tar.gz
 tree=$dir/hourglass-$version
 expect 'dist' $make dist
 tar -xzf "$tarball" -C "$dir" && rm -f "$tarball"
+expect 'with the one file' says '/hourglass\.c$' tar -tzf "$one_file"
+rm -f "$one_file"
 files() {
     tar -tzf "$1" | grep -v '/$' | sort
 }
@@ -145,7 +148,8 @@ expect 'all from a read-only folder' $make -C "$tree" BUILD="$dir/elsewhere" CFL
 expect 'programs are in BUILD' "$dir/elsewhere/f32/programs/models/vae_mnist" --help
 (cd "$tree" && find . -type f | sort > "$dir/after" && chmod -R u+w .)
 expect 'the folder is as before' cmp "$dir/before" "$dir/after"
-expect 'dist outside git' $make -C "$tree" dist
+expect 'dist outside git' $make -C "$tree" dist BUILD="$dir/elsewhere"
+rm -f "$tree/$one_file"
 (cd "$tree" && files "$tarball" | sed 's|^hourglass-[^/]*|.|' > "$dir/after")
 expect 'has the same files' cmp "$dir/before" "$dir/after"
 (cd "$tree" && $make clean BUILD=. > /dev/null 2>&1)

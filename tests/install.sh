@@ -17,7 +17,7 @@ cp models/examples/xor.c "$dir"
     echo 'cd "$HOME" && exec > out'
     readme_line 'cc xor\.c'
 } > "$dir/typed"
-env -i HOME="$dir" PATH="$PATH" sh "$dir/typed" > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+env -i HOME="$dir" PATH="$PATH" WERROR="${WERROR:-}" CCACHE_DIR="${CCACHE_DIR:-$dir/ccache}" sh "$dir/typed" > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 while read -r line; do # what the README says it prints
     grep -qF "    $line" README.md || { echo "README.md does not have: $line"; exit 1; }
 done < "$dir/out"
@@ -42,6 +42,35 @@ mixed() { # LIBRARY FLAG WORD
 }
 mixed hourglass -DAG_DOUBLE with
 mixed hourglass-f64 -UAG_DOUBLE without
+
+# CMake and Meson find it.
+cat > "$dir/CMakeLists.txt" <<'EOF'
+cmake_minimum_required(VERSION 3.13)
+project(consumer C)
+find_package(hourglass 0.1 REQUIRED)
+add_executable(xor xor.c)
+target_link_libraries(xor hourglass::hourglass)
+add_executable(xor64 xor.c)
+target_link_libraries(xor64 hourglass::f64)
+EOF
+cat > "$dir/meson.build" <<'EOF'
+project('consumer', 'c')
+executable('xor', 'xor.c', dependencies: dependency('hourglass', version: '>= 0.1'))
+EOF
+if command -v cmake > /dev/null; then
+    { cmake -S "$dir" -B "$dir/cmake" -DCMAKE_PREFIX_PATH="$dir/.local" && cmake --build "$dir/cmake"; } > "$dir/log" 2>&1 ||
+        { cat "$dir/log"; exit 1; }
+    "$dir/cmake/xor" | cmp - "$dir/out"
+    "$dir/cmake/xor64" > "$dir/log"
+else
+    echo 'install: cmake is not installed'
+fi
+if command -v meson > /dev/null; then
+    { meson setup "$dir/meson" "$dir" && ninja -C "$dir/meson"; } > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+    "$dir/meson/xor" | cmp - "$dir/out"
+else
+    echo 'install: meson is not installed'
+fi
 
 # Each header stands alone, in C and in C++.
 (cd "$dir/.local/include/hourglass" && find . -name '*.h' -printf '%P\n') > "$dir/headers"

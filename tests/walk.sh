@@ -61,7 +61,8 @@ fi
 # ---- What the README says, in the version that is walked. ----
 
 make -s dist
-tarball=$(ls hourglass-*.tar.gz)
+tarball=$(ls hourglass-[0-9]*.tar.gz)
+rm -f hourglass-amalgamation-*.tar.gz
 mv "$tarball" "$dir/"
 name=${tarball%.tar.gz}
 tar -xzf "$dir/$tarball" -C "$dir"

@@ -37,7 +37,7 @@ static ag_tensor *decode(const train_images *m, ag_tensor *z)
 
 bool train__export(train_images *m, const char *path, tl_error *why)
 {
-    const bool encoder = !strcmp(m->export, "encoder");
+    const bool encoder = !strcmp(m->exported, "encoder");
     ag_tape   *tape = train_image_tape(m);
     char       name[200], reason[300];
     tl_output  f;
@@ -45,12 +45,12 @@ bool train__export(train_images *m, const char *path, tl_error *why)
     ag_tensor *in = ag_requires_grad(ag_zeros(tape, AG_SHAPE(1, encoder ? m->height * m->width : m->code)));
     ag_tensor *out = encoder ? encode(m, in) : decode(m, in);
     ag_set_grad_enabled(tape, false);
-    snprintf(name, sizeof name, "%s_%s", m->program->name, m->export);
+    snprintf(name, sizeof name, "%s_%s", m->program->name, m->exported);
     if (!tl_output_open(&f, path, why))
         return false;
     if (!ag_export_c(f.stream, name, in, out, reason, sizeof reason)) {
         tl_output_abandon(&f);
-        return tl_fail(why, "--export %s: %s", m->export, reason);
+        return tl_fail(why, "--export %s: %s", m->exported, reason);
     }
     return tl_output_close(&f, why);
 }

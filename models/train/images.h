@@ -35,7 +35,7 @@ typedef struct train_images {
     int64_t                    columns;      /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
-    const char          *data, *encode, *decode, *reconstruct, *denoise, *export, *output, *classifier;
+    const char          *data, *encode, *decode, *reconstruct, *denoise, *exported, *output, *classifier;
     int64_t              generate;
     bool                 add_noise, score, edit, preview;
     ag_real             *mean, *deviation; /* of each pixel: x = (byte / 255 - mean) / deviation */

@@ -53,7 +53,7 @@ void train__use_options(train_images *m, tl_option *table)
     if (train__exports(m))
         table[n++] = (tl_option){"export",
                                  TL_TEXT,
-                                 &m->export,
+                                 &m->exported,
                                  0,
                                  0,
                                  train__exports(m),
@@ -75,7 +75,7 @@ bool train__check_uses(const train_images *m, tl_error *why)
 {
     const train_image_program *p = m->program;
     const int asked = m->score + m->edit + (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct +
-                      !!m->denoise + !!m->export;
+                      !!m->denoise + !!m->exported;
     const bool images = m->generate > 0 || m->decode || m->reconstruct || m->denoise;
     char       names[160] = "";
     for (int i = 0; i < 2; i++)
@@ -89,9 +89,10 @@ bool train__check_uses(const train_images *m, tl_error *why)
         return tl_fail(why, "--output: not with --score and --edit; --out names the folder that they write to");
     if (m->add_noise && !m->denoise)
         return tl_fail(why, "--add-noise: expected --denoise with it");
-    if (m->export && !(p->encode && !strcmp(m->export, "encoder")) && !(p->decode && !strcmp(m->export, "decoder")))
-        return tl_fail(why, "--export %s: expected %s", m->export, train__exports(m));
-    if (m->export)
+    if (m->exported && !(p->encode && !strcmp(m->exported, "encoder")) &&
+        !(p->decode && !strcmp(m->exported, "decoder")))
+        return tl_fail(why, "--export %s: expected %s", m->exported, train__exports(m));
+    if (m->exported)
         return !m->output || tl_ends_with(m->output, ".c") ||
                tl_fail(why, "--output %s: expected a name that ends in .c", m->output);
     if (!m->output || tl_ends_with(m->output, ".npy") || (images && tl_ends_with(m->output, ".png")))
@@ -294,13 +295,13 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
 static bool export(train_images *m, tl_error *why)
 {
     char path[4200];
-    return output_path(m, !strcmp(m->export, "encoder") ? "encoder.c" : "decoder.c", path, sizeof path, why) &&
+    return output_path(m, !strcmp(m->exported, "encoder") ? "encoder.c" : "decoder.c", path, sizeof path, why) &&
            tell(m, train__export(m, path, why), path);
 }
 
 bool train__use_model(train_images *m, tl_error *why)
 {
-    if (m->export)
+    if (m->exported)
         return export(m, why);
     if (m->score)
         return train__score(m, why);

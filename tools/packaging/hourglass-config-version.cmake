@@ -1,0 +1,12 @@
+set(PACKAGE_VERSION @version@)
+if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+    set(PACKAGE_VERSION_EXACT TRUE)
+endif()
+# Before 1.0, a minor version may change the interface.
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" have "@version@")
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" wanted "${PACKAGE_FIND_VERSION}.0")
+if(have STREQUAL wanted AND NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+    set(PACKAGE_VERSION_COMPATIBLE TRUE)
+else()
+    set(PACKAGE_VERSION_COMPATIBLE FALSE)
+endif()
