@@ -124,7 +124,7 @@ static const struct {
 /* Each leaves its files, and the same weights for any number of threads and kernels. */
 Test(programs, files_and_bits)
 {
-    static const char *const settings[] = {"HOURGLASS_THREADS=3", "HOURGLASS_THREADS=1", "HOURGLASS_ISA=portable"};
+    static const char *const settings[] = {"HOURGLASS_THREADS=3", "HOURGLASS_THREADS=1 HOURGLASS_ISA=portable"};
     const size_t             n_settings = SLOW ? 1 : sizeof settings / sizeof *settings;
     char                     options[512], weights[64] = "", command[512], metrics[1024];
     make_data();
