@@ -122,9 +122,20 @@ $(MATH_TEXT): autograd/kernels/simd/math.h $(STAMP)
 	@mkdir -p $(@D)
 	@sed -e '/^#include/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' $< > $@
 
+# The commit that is built, for reports; nothing outside git.
+COMMIT   := $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
+COMMIT_H := $(BUILD)/generated/commit.h
+COMMIT_LINE := \#define HOURGLASS_COMMIT "$(COMMIT)"
+ifneq ($(COMMIT_LINE),$(strip $(file < $(COMMIT_H))))
+$(COMMIT_H): FORCE
+endif
+$(COMMIT_H): $(STAMP)
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(COMMIT_LINE)) > $@
+
 # The library as one file, of which the variants *-one are made.
 ONE_FILE := $(BUILD)/amalgamation/hourglass.c
-$(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
+$(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(COMMIT_H) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
 	@python3 tools/amalgamate.py $(VERSION) $(@D) --build $(BUILD) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
 
 # Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
@@ -144,6 +155,7 @@ $(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_
 $$($(1)_LIB) $$($(1)_SUPPORT) $$($(1)_MAIN): $(STAMP)
 $$($(1)_TEST): $(BUILD)/.criterion-$(CRITERION)
 $(BUILD)/$(1)/autograd/export.o: $(MATH_TEXT)
+$(BUILD)/$(1)/models/train/program_report.o: $(COMMIT_H)
 
 $(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB)
 	@rm -f $$@
@@ -207,7 +219,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo gallery check-gallery bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist deb help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -223,6 +235,12 @@ demo: $(BIN)models/vae_mnist ## train the variational autoencoder and draw what 
 
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
 	tools/zoo.sh
+
+gallery: $(PROGRAMS) ## draw the pictures of models/gallery anew, from data/mnist and synthetic digits
+	tools/gallery.sh
+
+check-gallery: $(PROGRAMS) ## the programs draw what they drew when the gallery was drawn
+	@tools/gallery.sh --check
 
 bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their kernels
 	$(BIN)tools/bench/bench

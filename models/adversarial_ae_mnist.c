@@ -168,7 +168,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
 {
     aae_program *p = context;
     return train_draw_reconstructions(m, why) &&
-           train_draw_grid(m, "samples.png", decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
+           train_draw_grid(m, "samples.png", "decoded from codes drawn from the prior",
+                           decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
            (p->latent != 2 || train_draw_manifold(m, why)) && compare_with_prior(p, m, why);
 }
 

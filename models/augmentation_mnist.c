@@ -150,7 +150,10 @@ static bool draw(void *context, train_images *m, tl_error *why)
     ag_tensor            *y = ag_zeros(train_image_tape(m), AG_SHAPE(10 * CLASSES));
     for (int64_t i = 0; i < 10 * CLASSES && !ag_error(y->tape); i++)
         y->data[i] = (ag_real)(i % CLASSES);
-    return train_draw_grid(m, "samples.png", new_images(p, y), CLASSES, why) && write_accuracy(p, m, why);
+    ag_tensor *images = new_images(p, y);
+    return train_draw_rows(m, "samples.png", &(tl_labels){"new images of each digit", 0, CLASSES, NULL, train_digits},
+                           1, &images, CLASSES, why) &&
+           write_accuracy(p, m, why);
 }
 
 static ag_tensor *encode(void *context, const train_batch *b)

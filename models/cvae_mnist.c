@@ -61,7 +61,9 @@ static bool draw(void *context, train_images *m, tl_error *why)
 {
     cvae_program *p = context;
     ag_tensor    *codes = sample(p, train_image_tape(m), 10 * p->classes), *digits = decode(p, codes);
-    return train_draw_grid(m, "samples.png", digits, p->classes, why) && train_draw_reconstructions(m, why);
+    return train_draw_rows(m, "samples.png", &(tl_labels){"new images of each digit", 0, 10, NULL, train_digits}, 1,
+                           &digits, p->classes, why) &&
+           train_draw_reconstructions(m, why);
 }
 
 /* ---- Options and model. ---- */

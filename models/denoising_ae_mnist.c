@@ -75,7 +75,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
     denoising_program *p = context;
     ag_tensor         *x = train_test_images(m, 0, SHOWN).x, *noisy = denoising_ae_corrupt(p->model, x);
     ag_tensor         *rows[] = {noisy, denoising_ae_forward(p->model, noisy), x};
-    return train_draw_rows(m, "denoised.png", 3, rows, COLUMNS, why) && report_errors(p, m, why);
+    const tl_labels    labels = {"test images", 3, 0, (const char *const[]){"noisy", "denoised", "clean"}, NULL};
+    return train_draw_rows(m, "denoised.png", &labels, 3, rows, COLUMNS, why) && report_errors(p, m, why);
 }
 
 /* ---- Options and model. ---- */

@@ -140,7 +140,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
 {
     iwae_program *p = context;
     return train_draw_reconstructions(m, why) &&
-           train_draw_grid(m, "samples.png", decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
+           train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
+                           decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
            (p->nll == 0 || estimate_all(p, m, why));
 }
 

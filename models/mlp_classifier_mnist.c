@@ -96,7 +96,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
                                    : tl_fail(why, "out of memory");
     ok = ok && write_confusion(p, m, why);
     if (ok && n > 0)
-        ok = train_draw_grid(m, "mistakes.png", ag_input(train_image_tape(m), AG_SHAPE(n, size), wrong), 16, why);
+        ok = train_draw_grid(m, "mistakes.png", "test images that are not recognised",
+                             ag_input(train_image_tape(m), AG_SHAPE(n, size), wrong), 16, why);
     free(wrong);
     return ok;
 }

@@ -150,7 +150,7 @@ static bool draw_filters(const stacked_program *p, train_images *m, tl_error *wh
         for (int64_t k = 0; k < pixels; k++)
             w[k] = high > low ? (w[k] - low) / (high - low) : 0;
     }
-    return train_draw_grid(m, "filters.png", filters, COLUMNS, why);
+    return train_draw_grid(m, "filters.png", "what units of the first layer weigh", filters, COLUMNS, why);
 }
 
 static bool draw(void *context, train_images *m, tl_error *why)

@@ -56,7 +56,8 @@ static ag_tensor *sample(void *context, ag_tape *tape, int64_t n)
 static bool draw(void *context, train_images *m, tl_error *why)
 {
     return train_draw_reconstructions(m, why) &&
-           train_draw_grid(m, "samples.png", decode(context, sample(context, train_image_tape(m), 128)), 16, why) &&
+           train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
+                           decode(context, sample(context, train_image_tape(m), 128)), 16, why) &&
            train_draw_interpolations(m, why);
 }
 

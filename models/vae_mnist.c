@@ -61,7 +61,8 @@ static bool draw(void *context, train_images *m, tl_error *why)
     vae_program *p = context;
     if (!train_draw_reconstructions(m, why))
         return false;
-    return train_draw_grid(m, "samples.png", decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
+    return train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
+                           decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
            (p->latent != 2 || train_draw_manifold(m, why)) && (!p->interpolate || train_draw_interpolations(m, why));
 }
 

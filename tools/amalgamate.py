@@ -188,7 +188,7 @@ def with_linkage(text):
         piece = text[at:end]
         piece = PROTOTYPE.sub('HOURGLASS_API ', piece)
         piece = re.sub(r'^extern (?!")', 'HOURGLASS_EXTERN ', piece, flags=re.M)
-        piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
+        piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\d*\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
         piece = re.sub(r'^(#define \w+\([\w, ]*\) +)(ag_tensor \*ag_##)', r'\1HOURGLASS_API \2', piece, flags=re.M)
         piece = re.sub(r'^(#define KERNEL\([\w, ]*\) )(result AGK)', r'\1HOURGLASS_API \2', piece, flags=re.M)
         out.append(piece)

@@ -17,7 +17,7 @@ const char *tl_colour(int i)
 
 void tl_print_markup(FILE *f, const char *text)
 {
-    for (const char *c = text ? text : ""; *c; c++)
+    for (const char *c = f && text ? text : ""; *c; c++)
         switch (*c) {
         case '<': fputs("&lt;", f); break;
         case '>': fputs("&gt;", f); break;
@@ -35,7 +35,7 @@ void tl_print_markup(FILE *f, const char *text)
 /* ---- Axes. ---- */
 
 /* The greatest of 1, 2, 5 times a power of ten that is at most a fifth of the range. */
-static double tick_step(double range)
+double tl_tick_step(double range)
 {
     const double power = pow(10, floor(log10(range / 4)));
     const double times = range / 4 / power;
@@ -96,7 +96,7 @@ static void text_at(FILE *f, double x, double y, const char *more, const char *t
 /* Between whole numbers, such as epochs, there is nothing. */
 static void x_ticks(FILE *f, const tl_axes *a, bool whole)
 {
-    const double fine = tick_step(a->x_high - a->x_low), step = whole && fine < 1 ? 1 : fine;
+    const double fine = tl_tick_step(a->x_high - a->x_low), step = whole && fine < 1 ? 1 : fine;
     const double bottom = a->top + a->height;
     for (double i = ceil(a->x_low / step); i * step <= a->x_high; i++) {
         line(f, place_x(a, i * step), a->top, place_x(a, i * step), bottom, 0.15);
@@ -118,7 +118,7 @@ static void y_ticks(FILE *f, const tl_axes *a, bool logarithmic)
     if (!logarithmic || range < 0.5) {
         const double low = logarithmic ? pow(10, a->y_low) : a->y_low,
                      high = logarithmic ? pow(10, a->y_high) : a->y_high;
-        const double step = tick_step(high - low);
+        const double step = tl_tick_step(high - low);
         for (double i = ceil(low / step); i * step <= high; i++)
             y_tick(f, a, logarithmic ? log10(i * step) : i * step, i * step);
         return;

@@ -53,6 +53,9 @@ void tl_print_markup(FILE *f, const char *text);
 /* The colour of class or line i, "#cc6677". */
 const char *tl_colour(int i);
 
+/* The distance of round numbers, some five to nine of them, for an axis over `range`, which is above 0. */
+double tl_tick_step(double range);
+
 #ifdef __cplusplus
 }
 #endif

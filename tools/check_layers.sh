@@ -25,10 +25,10 @@ allowed tools/hourglass.c 'nn/safetensors\.h|autograd/runtime\.h|tools/'
 allowed tools/hourglass-compare.c 'nn/safetensors\.h|autograd/runtime\.h|tools/'
 allowed tools/hourglass-inspect.c 'nn/safetensors\.h|autograd/runtime\.h|tools/'
 allowed tools/bench      'tools/|models/|nn/|autograd/|datasets/'
-allowed models           'models/|nn/|autograd/[a-z]*\.h|datasets/|tools/'
+allowed models           'generated/commit\.h|models/|nn/|autograd/[a-z]*\.h|datasets/|tools/'
 
 # The harness: each part includes only itself and parts before it.
-parts='source history run step checkpoint observers report folder program program_options program_report images rows draw frames latent kid classifier score edit export use image_program'
+parts='source history run step checkpoint observers report folder program program_options program_report images rows draw codes frames latent kid classifier score edit export use image_program'
 before=
 for part in $parts; do
     before="$before${before:+|}$part"

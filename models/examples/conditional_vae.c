@@ -97,7 +97,9 @@ static bool draw(void *context, train_images *images, tl_error *why)
     for (int i = 0; i < CLASSES * COLUMNS && !ag_error(tape); i++)
         y->data[i] = (ag_real)(i / COLUMNS);
     ag_tensor *z = ag_randn(tape, AG_SHAPE(CLASSES * COLUMNS, LATENT));
-    return train_draw_grid(images, "digits.png", ag_sigmoid(decode(p->model, z, y)), COLUMNS, why);
+    ag_tensor *digits = ag_sigmoid(decode(p->model, z, y));
+    return train_draw_rows(images, "digits.png", &(tl_labels){"new images of each digit", 10, 0, train_digits, NULL}, 1,
+                           &digits, COLUMNS, why);
 }
 
 int main(int argc, char **argv)

@@ -5,22 +5,27 @@
 #define TRAIN_DRAW_H
 
 #include "models/train/images.h"
+#include "tools/picture.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* Rows of `columns` images, taken in turn from kinds[0 .. n-1], each (count, pixels): input above output, and the like.
- */
-bool train_draw_rows(train_images *images, const char *name, int n, ag_tensor *const *kinds, int64_t columns,
+ * What the labels say stands around them; NULL for none. */
+bool train_draw_rows(train_images *images, const char *name, const tl_labels *labels, int n, ag_tensor *const *kinds,
+                     int64_t columns, tl_error *why);
+
+/* images (count, pixels) as a grid, row by row, with a caption, or NULL. */
+bool train_draw_grid(train_images *images, const char *name, const char *caption, ag_tensor *grid, int64_t columns,
                      tl_error *why);
 
-/* images (count, pixels) as a grid, row by row. */
-bool train_draw_grid(train_images *images, const char *name, ag_tensor *grid, int64_t columns, tl_error *why);
-
 /* Plain arrays of `count` images with values 0..1, into the file `path`. */
-bool train_draw_arrays(train_images *images, const char *path, int n, const ag_real *const *kinds, int64_t count,
-                       int64_t columns, tl_error *why);
+bool train_draw_arrays(train_images *images, const char *path, const tl_labels *labels, int n,
+                       const ag_real *const *kinds, int64_t count, int64_t columns, tl_error *why);
+
+/* "0" to "9", for rows or columns of digits. */
+extern const char *const train_digits[10];
 
 /* reconstructions.png: the first test images above what the program's encode and decode make of them. */
 bool train_draw_reconstructions(train_images *images, tl_error *why);
@@ -31,9 +36,9 @@ bool train_draw_manifold(train_images *images, tl_error *why);
 /* interpolations.png: each row goes in a straight line of the space of codes from one test image to another. */
 bool train_draw_interpolations(train_images *images, tl_error *why);
 
-/* codes.png: the first two numbers of the first 5,000 test images' codes as a scatter plot coloured by digit, if the
- * codes have two or three; codes.tsv, labels.tsv and sprite.png, as the TensorFlow embedding projector loads them, for
- * codes of any length. train_image_main calls it for every program that encodes and decodes. */
+/* codes.png: the first 5,000 test images' codes, if they have two or three numbers, as a scatter plot (or all three
+ * planes) coloured by digit; codes.tsv, labels.tsv and sprite.png, as the TensorFlow embedding projector loads them,
+ * for codes of any length. train_image_main calls it for every program that encodes and decodes. */
 bool train_draw_codes(train_images *images, tl_error *why);
 
 #ifdef __cplusplus

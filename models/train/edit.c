@@ -237,12 +237,19 @@ static bool draw_rows(editing *e, const train_table *codes, double mean[PROPERTI
     const int64_t drawn = (codes->rows < DRAWN ? codes->rows : DRAWN) * PROPERTIES * STEPS;
     ag_real      *picture = tl_array(drawn, m->height * m->width, sizeof *picture);
     char          path[4200];
-    bool          ok = picture || tl_fail(why, "out of memory");
+    tl_text       text[STEPS];
+    const char   *columns[STEPS];
+    for (int i = 0; i < STEPS; i++) {
+        text[i] = tl_number_text(2.0 * i / (STEPS - 1) - 1, 2);
+        columns[i] = text[i].s;
+    }
+    const tl_labels labels = {"codes of test images, moved along two directions", PROPERTIES, STEPS, names, columns};
+    bool            ok = picture || tl_fail(why, "out of memory");
     for (int p = 0; ok && p < PROPERTIES; p++)
         for (int i = 0; ok && i < STEPS; i++)
             ok = step_along(e, p, codes, i, picture, &mean[p][i], why);
     ok = ok && train_result_path(m, "edits.png", path, sizeof path, why) &&
-         train_draw_arrays(m, path, 1, (const ag_real *const[]){picture}, drawn, STEPS, why);
+         train_draw_arrays(m, path, &labels, 1, (const ag_real *const[]){picture}, drawn, STEPS, why);
     free(picture);
     return ok;
 }
@@ -254,6 +261,8 @@ static bool draw_sums(editing *e, double mean[PROPERTIES][2], tl_error *why)
     const train_table codes = {CLASSES, e->codes.width, e->mean[0], NULL};
     train_table       there = {0}, images[1 + PROPERTIES] = {{0}};
     const ag_real    *kinds[1 + PROPERTIES];
+    const tl_labels   labels = {"the mean code of each digit, and with more of a property", 1 + PROPERTIES, CLASSES,
+                                (const char *const[]){"mean", names[0], names[1]}, train_digits};
     char              path[4200];
     bool              ok = images_of(e, &codes, &images[0], why);
     for (int p = 0; ok && p < PROPERTIES; p++) {
@@ -267,7 +276,7 @@ static bool draw_sums(editing *e, double mean[PROPERTIES][2], tl_error *why)
     for (int i = 0; i <= PROPERTIES; i++)
         kinds[i] = images[i].at;
     ok = ok && train_result_path(e->images, "arithmetic.png", path, sizeof path, why) &&
-         train_draw_arrays(e->images, path, 1 + PROPERTIES, kinds, CLASSES, CLASSES, why);
+         train_draw_arrays(e->images, path, &labels, 1 + PROPERTIES, kinds, CLASSES, CLASSES, why);
     for (int i = 0; i <= PROPERTIES; i++)
         free(images[i].at);
     return ok;

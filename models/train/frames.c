@@ -122,7 +122,7 @@ static bool draw_frame(train_images *m, tl_picture *p, struct train_frames *f, t
     float      *image = tl_array(m->height, m->width, sizeof *image);
     f->has_samples = samples.at != NULL;
     const int64_t rows = f->kinds + (f->has_samples ? SAMPLES / COLUMNS : 0);
-    if (ok && !(image && tl_picture_init(p, rows, COLUMNS, m->height, m->width, 1)))
+    if (ok && !(image && tl_picture_init(p, rows, COLUMNS, m->height, m->width, 1, NULL)))
         ok = tl_fail(why, "out of memory");
     for (int k = 0; ok && k < f->kinds; k++)
         put_row(p, k, &t[k], 0, image);

@@ -107,6 +107,8 @@ static void close_images(void *context)
 int train_image_main(int argc, char **argv, const train_image_program *p)
 {
     train_images m = {.program = p, .columns = 16};
+    if (!p || !p->name)
+        return train_main(argc, argv, NULL);
     m.data_options[0] = (tl_option){"data",
                                     TL_TEXT,
                                     &m.data,

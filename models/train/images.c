@@ -75,16 +75,16 @@ static bool set_range(train_images *m, tl_error *why)
 
 void train_to_range(const train_images *m, int64_t rows, ag_real *x)
 {
-    const int64_t image = m->height * m->width;
-    for (int64_t i = 0; i < rows && m->use.pixels != TRAIN_UNIT; i++)
+    const int64_t image = m && x ? m->height * m->width : 0;
+    for (int64_t i = 0; image > 0 && i < rows && m->use.pixels != TRAIN_UNIT; i++)
         for (int64_t k = 0; k < image; k++)
             x[i * image + k] = (x[i * image + k] - m->mean[k]) / m->deviation[k];
 }
 
 void train_to_unit(const train_images *m, int64_t rows, ag_real *x)
 {
-    const int64_t image = m->height * m->width;
-    for (int64_t i = 0; i < rows; i++)
+    const int64_t image = m && x ? m->height * m->width : 0;
+    for (int64_t i = 0; image > 0 && i < rows; i++)
         for (int64_t k = 0; k < image; k++)
             x[i * image + k] = x[i * image + k] * m->deviation[k] + m->mean[k];
 }
@@ -132,13 +132,17 @@ static uint64_t hash_train(void *self)
 
 ag_tape *train_image_tape(train_images *m)
 {
-    return train_evaluate(&m->job->run);
+    return m ? train_evaluate(&m->job->run) : NULL;
 }
 
 train_batch train_test_images(train_images *m, int64_t first, int64_t n)
 {
     ag_tape    *tape = train_image_tape(m);
     train_batch b = {.x = NULL};
+    if (!m) {
+        b.x = b.y = ag_fail(NULL, "train_test_images: no images");
+        return b;
+    }
     n = n < m->test.count - first ? n : m->test.count - first;
     int64_t *index = first >= 0 && n > 0 ? ag_tape_alloc(tape, (size_t)n * sizeof *index) : NULL;
     for (int64_t i = 0; index && i < n; i++)
@@ -231,8 +235,10 @@ bool train__beside_model(const train_images *m, const char *name, char *path, si
 
 bool train_result_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
+    struct stat st;
+    if (!m || !name || !path)
+        return tl_fail(why, "train_result_path: no images, no name, or no place for the path");
     const train_options *o = &m->job->options;
-    struct stat          st;
     if (!o->load)
         return train_folder_file(&m->job->folder, name, path, size, why);
     if (!o->out && !train__beside_model(m, name, path, size, why))

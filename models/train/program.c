@@ -91,6 +91,8 @@ static void print_resume(const train_job *job)
 
 void train_set_model(train_job *job, nn_module *model, train_optimizer *o, const char *name, nn_optimizer *optimizer)
 {
+    if (!job || !o)
+        return;
     *o = (train_optimizer){name, model, optimizer};
     job->plan.model = model;
     job->plan.optimizers = o;
@@ -296,6 +298,8 @@ int train_main(int argc, char **argv, const train_program *program)
 {
     tl_error  why = {""};
     train_job job = {.program = program, .argc = argc, .argv = argv, .folder.lock = -1, .input = {-1, {0}}};
+    if (!program || !program->name || !argv)
+        return TRAIN_USAGE;
     tl_keep_standard_streams();
     train__shared_options(&job);
     int status = train__read_command(&job, &why);

@@ -54,7 +54,7 @@ void train__shared_options(train_job *job)
 
 bool train_given(const train_job *job, const char *option)
 {
-    const tl_option *o = tl_option_named(job->tables, option);
+    const tl_option *o = job ? tl_option_named(job->tables, option) : NULL;
     return o && o->given;
 }
 
@@ -182,6 +182,8 @@ bool train__check_options(train_job *job, tl_error *why)
 
 bool train_keep_text(train_job *job, const char *key, const char *value, tl_error *why)
 {
+    if (!job || !key || !value)
+        return tl_fail(why, "train_keep_text: no job, key or value");
     const size_t n = (size_t)job->n_texts + 1;
     char(*text)[2][512] = realloc(job->text, n * sizeof *text);
     job->text = text ? text : job->text;

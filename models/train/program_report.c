@@ -1,5 +1,6 @@
 /* The report of a program's run: what was run, and the pictures and texts that it left in its folder. */
 #define _POSIX_C_SOURCE 200809L
+#include "generated/commit.h"
 #include "models/train/program_internal.h"
 
 #include <inttypes.h>
@@ -61,7 +62,8 @@ static void put_machine_facts(struct train_job_report *r, const train_job *job)
 {
     const time_t now = time(NULL);
     struct tm    utc;
-    snprintf(add_fact(r, "Program"), TEXT, "%s, Hourglass " AG_VERSION, job->program->name);
+    snprintf(add_fact(r, "Program"), TEXT, "%s, Hourglass " AG_VERSION "%s%s", job->program->name,
+             *HOURGLASS_COMMIT ? ", commit " : "", HOURGLASS_COMMIT);
     strftime(add_fact(r, "Begun"), TEXT, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&now, &utc));
     put_machine(add_fact(r, "Machine"));
     snprintf(add_fact(r, "Instruction set"), TEXT, "%s", ag_isa());

@@ -302,7 +302,9 @@ static bool write_chart(const train_report_page *r, train_run *run)
 
 bool train_report_write(train_report_page *r, train_run *run, const char *state)
 {
-    tl_page      page;
+    tl_page page;
+    if (!r || !run || !state)
+        return run && tl_fail(&run->error, "train_report_write: no page or no state");
     const double started = tl_progress_now();
     const bool   live = !strcmp(state, "running");
     const double each = run->history.n > 0 ? run->history.at[run->history.n - 1].seconds : 0;

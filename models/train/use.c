@@ -216,7 +216,8 @@ static bool tell(const train_images *m, bool ok, const char *path)
 }
 
 /* Images (0..1), the second kind below the first in a picture; as numbers, only the last kind. */
-static bool write_images(train_images *m, const char *name, int kinds, const train_table *t, tl_error *why)
+static bool write_images(train_images *m, const char *name, const tl_labels *labels, int kinds, const train_table *t,
+                         tl_error *why)
 {
     char path[4200];
     if (!output_path(m, name, path, sizeof path, why))
@@ -224,7 +225,8 @@ static bool write_images(train_images *m, const char *name, int kinds, const tra
     if (tl_ends_with(path, ".npy"))
         return tell(m, write_npy(m, path, &t[kinds - 1], true, why), path);
     const ag_real *at[] = {t[0].at, kinds > 1 ? t[1].at : NULL};
-    return tell(m, train_draw_arrays(m, path, kinds, at, t[0].rows, m->generate > 0 ? m->columns : COLUMNS, why), path);
+    return tell(
+        m, train_draw_arrays(m, path, labels, kinds, at, t[0].rows, m->generate > 0 ? m->columns : COLUMNS, why), path);
 }
 
 /* ---- What is asked. ---- */
@@ -235,7 +237,7 @@ static bool decode_to(train_images *m, const train_table *codes, const char *nam
     bool        ok = train__decode(m, codes, &images, why);
     if (ok)
         train_to_unit(m, images.rows, images.at);
-    ok = ok && write_images(m, name, 1, &images, why);
+    ok = ok && write_images(m, name, NULL, 1, &images, why);
     free(images.at);
     return ok;
 }
@@ -284,7 +286,9 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
     if (ok) {
         train_to_unit(m, t[0].rows, t[0].at);
         train_to_unit(m, t[1].rows, t[1].at);
-        ok = write_images(m, name, 2, t, why);
+        const tl_labels labels = {NULL, 2, 0, (const char *const[]){"image", m->denoise ? "denoised" : "decoded"},
+                                  NULL};
+        ok = write_images(m, name, &labels, 2, t, why);
     }
     free(t[0].at);
     free(codes.at);

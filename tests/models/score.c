@@ -69,7 +69,8 @@ Test(score, refuses)
     snprintf(options, sizeof options, "--hidden 24 --steps 1 --out %s/run", folder);
     cr_assert(run_program("vae_mnist", "", options) == 0);
     snprintf(options, sizeof options, "--load %s/run/model.safetensors", folder);
-    cr_expect(run_program("vae_mnist", "", options) == 2 && strstr(output, "--reconstruct, --export, --score, --edit with it"),
+    cr_expect(run_program("vae_mnist", "", options) == 2 &&
+                  strstr(output, "--reconstruct, --export, --score, --edit with it"),
               "%s", output);
     strcat(options, " --edit --output x.npy");
     cr_expect(run_program("vae_mnist", "", options) == 2 && strstr(output, "--output: not with --score and --edit"),

@@ -15,6 +15,7 @@
 #include "tests/test.h"
 #include "tools/file.h"
 #include "tools/args.h"
+#include "tools/font.h"
 #include "tools/picture.h"
 #include "tools/png.h"
 
@@ -203,7 +204,7 @@ Test(png, a_full_disk_leaves_the_old_file)
 Test(picture, puts_images_into_a_grid)
 {
     tl_picture p;
-    cr_assert(tl_picture_init(&p, 2, 3, 4, 5, 2));
+    cr_assert(tl_picture_init(&p, 2, 3, 4, 5, 2, NULL));
     cr_assert(p.height == 2 * (8 + 2) + 2 && p.width == 3 * (10 + 2) + 2);
     const float image[20] = {[0] = 2, [1] = -1, [19] = 0.5f};
     tl_picture_put(&p, 1, 2, image);
@@ -211,6 +212,52 @@ Test(picture, puts_images_into_a_grid)
     cr_assert(p.pixels[top * p.width + left] == 255 && p.pixels[(top + 1) * p.width + left + 2] == 0);
     cr_assert(p.pixels[(top + 7) * p.width + left + 9] == 128);
     tl_picture_free(&p);
+}
+
+Test(picture, has_words_around_it)
+{
+    static const char *const rows[] = {"in", "out"}, *const columns[] = {"0", NULL, "long label"};
+    const tl_labels labels = {"a caption that is wider than the picture", 2, 3, rows, columns};
+    tl_picture      p;
+    cr_assert(tl_picture_init(&p, 3, 4, 10, 20, 2, &labels));
+    cr_assert(p.left > 0 && p.top > 0 && p.width == p.left + 4 * (40 + 2) + 2 && p.height == p.top + 3 * (20 + 2) + 2);
+    int64_t beside = 0, above = 0, inside = 0;
+    for (int64_t y = 0; y < p.height; y++)
+        for (int64_t x = 0; x < p.width; x++)
+            if (p.pixels[y * p.width + x] == 225)
+                ++*(y < p.top ? &above : x < p.left ? &beside : &inside);
+    cr_assert(beside > 0 && above > 0 && inside == 0, "%d beside, %d above, %d inside", (int)beside, (int)above,
+              (int)inside);
+    const float white[200] = {[0] = 1};
+    tl_picture_put(&p, 0, 0, white);
+    cr_assert(p.pixels[(p.top + 2) * p.width + p.left + 2] == 255);
+    tl_picture_free(&p);
+    cr_assert(tl_picture_init(&p, 1, 1, 1, 1, 1, &labels), "nothing fits");
+    tl_picture_free(&p);
+    cr_assert(tl_picture_init(&p, 1, 1, 4, 4, 1, &(tl_labels){0}) && p.left == 0 && p.top == 0);
+    tl_picture_free(&p);
+}
+
+/* A letter as its rows of bits; at every border the rest of it is cut off. */
+Test(font, writes_and_cuts_off)
+{
+    uint8_t         pixels[12 * 12] = {0};
+    const uint8_t   white = 255;
+    const tl_canvas c = {pixels, 12, 12, 1};
+    tl_font_write(&c, 1, 2, 1, &white, "L");
+    for (int y = 0; y < 12; y++)
+        for (int x = 0; x < 12; x++) {
+            const bool set = (x == 1 && y >= 2 && y < 9) || (y == 8 && x >= 1 && x < 6);
+            cr_expect((pixels[12 * y + x] == 255) == set, "(%d, %d)", x, y);
+        }
+    for (int64_t x = -200; x < 40; x += 7)
+        for (int64_t y = -40; y < 40; y += 7)
+            tl_font_write(&c, x, y, 3, &white, "cut off \xff\n");
+    cr_assert(tl_font_width("abc", 2) == 34 && tl_font_width("", 2) == 0 && tl_font_width(NULL, 1) == 0);
+    tl_font_write(NULL, 0, 0, 1, &white, "x"), tl_font_write(&c, 0, 0, 1, NULL, "x");
+    tl_font_write(&c, 0, 0, 0, &white, "x"), tl_font_write(&c, 0, 0, 1, &white, NULL);
+    tl_font_write(&(tl_canvas){NULL, 12, 12, 1}, 0, 0, 1, &white, "x");
+    tl_font_write(&(tl_canvas){pixels, 12, 12, 2}, 0, 0, 1, &white, "x");
 }
 
 /* ---- The fetch script, against a server on the loopback address. ---- */
