@@ -1,18 +1,16 @@
 /* Trains an importance-weighted autoencoder on binary images, with the schedule of Burda, Grosse, Salakhutdinov:
  * "Importance weighted autoencoders", 2016, and estimates the likelihood of the test images. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "models/iwae.h"
 #include "models/train/draw.h"
 #include "models/train/image_program.h"
-#include "tools/file.h"
+#include "models/train/likelihood.h"
 #include "tools/memory.h"
-#include "tools/text.h"
 
-enum { STAGES = 8, NLL_BATCH = 100 /* samples at a time */ };
+enum { STAGES = 8 };
 
 typedef struct iwae_program {
     int64_t         k, hidden, latent, stages, nll;
@@ -24,20 +22,13 @@ typedef struct iwae_program {
     train_optimizer adam;
 } iwae_program;
 
-/* Each time it is used, a pixel is 1 with its grey value as probability; those of fixed images are 0 or 1 already. */
-static ag_tensor *binarise(ag_tensor *x)
-{
-    ag_tensor *u = ag_rand_like(x);
-    return ag_lt(u, x);
-}
-
 static bool step(void *context, train_step *s)
 {
     iwae_program *p = context;
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    ag_tensor *x = binarise(b.x);
+    ag_tensor *x = train_binarise(b.x);
     const bool dreg = !strcmp(p->estimator, "dreg") && !train_is_test(s);
     ag_tensor *loss = dreg ? iwae_dreg_loss(p->model, x, p->k) : iwae_loss(p->model, x, p->k);
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
@@ -66,74 +57,14 @@ static ag_tensor *sample(void *context, ag_tape *tape, int64_t n)
     return ag_randn(tape, AG_SHAPE(n, ((iwae_program *)context)->latent));
 }
 
-/* ---- The likelihood of the test images. ---- */
+/* ---- Pictures and the likelihood of the test images. ---- */
 
-/* Test images on the job's tape, whose random numbers go on. */
-static ag_tensor *load_test(train_images *m, int64_t first, int64_t n)
+static ag_tensor *log_weights(void *context, ag_tensor *x, int64_t k)
 {
-    const ag_rng rng = *ag_tape_rng(m->job->run.tape);
-    ag_tensor   *x = train_test_images(m, first, n).x;
-    *ag_tape_rng(m->job->run.tape) = rng;
-    return x;
-}
-
-/* -log p(x) of n images from the weights of so many samples: the bound L_k, whose distance from log p(x) falls as 1 /
- * k. `best` and `sum` (n) are room for a log-sum-exp that grows chunk by chunk. False when the pass fails. */
-static bool estimate(const iwae_program *p, train_images *m, int64_t first, int64_t n, double *best, double *sum)
-{
-    const int64_t size = m->height * m->width;
-    ag_tape      *tape = m->job->run.tape;
-    ag_tensor    *drawn = binarise(load_test(m, first, n));
-    ag_real      *x = ag_tensor_error(drawn) ? NULL : malloc((size_t)(n * size) * sizeof *x);
-    if (!x)
-        return false;
-    memcpy(x, drawn->data, (size_t)(n * size) * sizeof *x);
-    for (int64_t i = 0; i < n; i++) {
-        best[i] = -INFINITY;
-        sum[i] = 0;
-    }
-    for (int64_t done = 0; done < p->nll && !ag_error(tape); done += NLL_BATCH) {
-        const int64_t k = p->nll - done < NLL_BATCH ? p->nll - done : NLL_BATCH;
-        ag_tape_reset(tape);
-        ag_tensor *images = ag_input(tape, AG_SHAPE(n, size), x);
-        vae_code   q = iwae_encode(p->model, images);
-        ag_tensor *w = iwae_log_weights(p->model, images, q, iwae_sample(q, k));
-        for (int64_t i = 0; i < n * k && !ag_error(tape); i++) {
-            const double log_w = (double)w->data[i], most = fmax(best[i / k], log_w);
-            sum[i / k] = sum[i / k] * exp(best[i / k] - most) + exp(log_w - most);
-            best[i / k] = most;
-        }
-    }
-    free(x);
-    return !ag_error(tape);
-}
-
-static bool write_nll(train_images *m, const iwae_program *p, double nll, tl_error *why)
-{
-    char      path[4200];
-    tl_output f;
-    if (!train_folder_file(&m->job->folder, "nll.csv", path, sizeof path, why) || !tl_output_open(&f, path, why))
-        return false;
-    fprintf(f.stream, "images,samples,nll\n%lld,%lld,%s\n", (long long)m->test.count, (long long)p->nll,
-            TL_NUMBER(nll, 7));
-    if (!m->job->options.quiet)
-        printf("test images: %s nats by %lld samples each\n", TL_NUMBER(nll, 6), (long long)p->nll);
-    return tl_output_close(&f, why);
-}
-
-static bool estimate_all(const iwae_program *p, train_images *m, tl_error *why)
-{
-    enum { IMAGES = 20 };
-    double best[IMAGES], sum[IMAGES], total = 0;
-    train_image_tape(m);
-    for (int64_t first = 0; first < m->test.count; first += IMAGES) {
-        const int64_t n = m->test.count - first < IMAGES ? m->test.count - first : IMAGES;
-        if (!estimate(p, m, first, n, best, sum))
-            return tl_fail(why, "%s", ag_error(m->job->run.tape) ? ag_error(m->job->run.tape) : "out of memory");
-        for (int64_t i = 0; i < n; i++)
-            total -= best[i] + log(sum[i]) - log((double)p->nll);
-    }
-    return write_nll(m, p, total / (double)m->test.count, why);
+    iwae      *m = ((iwae_program *)context)->model;
+    vae_code   q = iwae_encode(m, x);
+    ag_tensor *z = iwae_sample(q, k);
+    return iwae_log_weights(m, x, q, z);
 }
 
 static bool draw(void *context, train_images *m, tl_error *why)
@@ -142,7 +73,7 @@ static bool draw(void *context, train_images *m, tl_error *why)
     return train_draw_reconstructions(m, why) &&
            train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
                            decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
-           (p->nll == 0 || estimate_all(p, m, why));
+           (p->nll == 0 || train_draw_likelihood(m, p->nll, log_weights, p, why));
 }
 
 /* ---- Options and model. ---- */

@@ -78,6 +78,62 @@ class Iwae(nn.Module):
         return -(torch.logsumexp(log_w, 1) - math.log(k)).mean()
 
 
+class MaskedLinear(nn.Linear):
+    """MADE: weights between units of the wrong degrees are zero."""
+
+    def __init__(self, degrees_in, degrees_out, strictly):
+        super().__init__(len(degrees_in), len(degrees_out))
+        self.register_buffer("mask", (degrees_out[:, None] > degrees_in if strictly else degrees_out[:, None] >= degrees_in)
+                             .to(self.weight.dtype))
+
+    def forward(self, x):
+        return F.linear(x, self.weight * self.mask, self.bias)
+
+
+class MaskedAutoregressive(nn.Module):
+    def __init__(self, size, hidden, context, backwards):
+        super().__init__()
+        order = torch.arange(1, size + 1).flip(0) if backwards else torch.arange(1, size + 1)
+        units = torch.arange(hidden) % (size - 1) + 1
+        self.input, self.context = MaskedLinear(order, units, False), nn.Linear(context, hidden, bias=False)
+        self.hidden = MaskedLinear(units, units, False)
+        self.mean, self.gate = MaskedLinear(units, order, True), MaskedLinear(units, order, True)
+
+    def forward(self, z, context):
+        h = F.relu(self.hidden(F.relu(self.input(z) + self.context(context))))
+        return self.mean(h), self.gate(h)
+
+
+class FlowVae(nn.Module):
+    def __init__(self, pixels, hidden, layers, latent, flows):
+        super().__init__()
+
+        def stack(n):
+            parts = [nn.Linear(n, hidden), nn.ReLU()]
+            for _ in range(layers - 1):
+                parts += [nn.Linear(hidden, hidden), nn.ReLU()]
+            return parts
+        self.flows = flows
+        self.encoder = nn.Sequential(*stack(pixels))
+        self.mu, self.deviation = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        for i in range(flows):
+            setattr(self, f"flow{i}", MaskedAutoregressive(latent, hidden, hidden, i % 2 == 1))
+        self.decoder = nn.Sequential(*stack(latent), nn.Linear(hidden, pixels))
+
+    def loss(self, x, noise=torch.randn_like):
+        """-(log p(x, z) - log q(z | x)), a mean over x."""
+        h = self.encoder(x)
+        mu, deviation = self.mu(h), F.softplus(self.deviation(h))
+        eps = noise(mu)
+        z, log_q = mu + deviation * eps, -(eps ** 2 / 2 + deviation.log()).sum(-1)
+        for i in range(self.flows):
+            mean, gate = getattr(self, f"flow{i}")(z, h)
+            z = mean + torch.sigmoid(gate + 2) * (z - mean)
+            log_q = log_q - F.logsigmoid(gate + 2).sum(-1)
+        log_p = -F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none").sum(-1) - (z ** 2 / 2).sum(-1)
+        return (log_q - log_p).mean()
+
+
 class ConditionalVae(nn.Module):
     """A Vae with one-hot labels c beside x and z."""
 

@@ -85,6 +85,10 @@ def iwae_loss(m, x, t):
     return m.loss(x, 3, noise(t))
 
 
+def flow_loss(m, x, t):
+    return m.loss(x, noise(t))
+
+
 def dreg_loss(m, x, t):
     return m.loss(x, 3, noise(t), dreg=True)
 
@@ -98,6 +102,7 @@ WORKLOADS = [
     ("n", zoo.CoupletVae(50, 10, 16, 8), 1e-3, couplets, couplet_loss),
     ("q", zoo.Iwae(784, 32, 8), 2e-4, images, iwae_loss),
     ("r", zoo.Iwae(784, 32, 8), 2e-4, images, dreg_loss),
+    ("s", zoo.FlowVae(784, 32, 2, 6, 2), 2e-4, images, flow_loss),
 ]
 
 

@@ -117,6 +117,9 @@ static const struct {
     {"denoising_ae_mnist", "--tutorial --noise masking", "denoised.png"},
     {"denoising_ae_mnist", "--tutorial", "denoised.png"},
     {"iwae_mnist", "--hidden 30 --k 3 --nll 10", "metrics.csv reconstructions.png samples.png nll.csv"},
+    {"flow_vae_mnist", "--hidden 20 --latent 4 --nll 10", "reconstructions.png samples.png nll.csv"},
+    {"flow_vae_mnist", "--recipe mean-field --hidden 20 --latent 4", "samples.png codes.tsv"},
+    {"flow_vae_mnist", "--recipe iaf --hidden 20 --latent 4 --nll 3", "samples.png nll.csv"},
     {"mlp_classifier_mnist", "", "metrics.csv confusion.csv"},
     {"mlp_classifier_mnist", "--hidden 0", "metrics.csv"},
 };
@@ -167,6 +170,7 @@ Test(programs, refuse)
         const char *name, *options, *part;
     } bad[] = {
         {"vae_mnist", "--variant none", "vae_mnist: --variant none: expected standard|chunked|conv"},
+        {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|mean-field|iaf"},
         {"mlp_ae_mnist", "--variant none", "--variant none: expected relu20|tanh3|relu2"},
         {"denoising_ae_mnist", "--noise pink", "--noise pink: expected gaussian|masking|saltpepper"},
         {"mlp_ae_mnist", "--dropout 2", "--dropout 2: expected a number from 0 to 1"},

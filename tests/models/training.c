@@ -8,6 +8,7 @@
 #include "models/conv_ae.h"
 #include "models/conv_vae.h"
 #include "models/couplet_vae.h"
+#include "models/flow_vae.h"
 #include "models/iwae.h"
 #include "models/mlp_ae.h"
 #include "models/recipes.h"
@@ -253,6 +254,18 @@ static ag_tensor *loss_q(nn_module *m, ag_tensor *x)
 static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
 {
     return iwae_dreg_loss((iwae *)m, x, 3);
+}
+
+static ag_tensor *loss_s(nn_module *m, ag_tensor *x)
+{
+    return flow_vae_loss((flow_vae *)m, x);
+}
+
+Test(training, flow_vae_equals_pytorch)
+{
+    flow_vae *m = flow_vae_new((flow_vae_config){784, 32, 2, 6, 2});
+    nn_reset_parameters(&m->base, 1); /* the masks */
+    check_training('s', 2e-4, 784, 0, &m->base, loss_s);
 }
 
 Test(training, vae_equals_pytorch)
