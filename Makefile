@@ -219,7 +219,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo gallery check-gallery bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo papers papers-quick gallery check-gallery bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist deb help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -235,6 +235,12 @@ demo: $(BIN)models/vae_mnist ## train the variational autoencoder and draw what 
 
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
 	tools/zoo.sh
+
+papers: $(PROGRAMS) ## train what published tables say (hours), and print their values beside ours; goes on where it was cut off
+	tools/papers.sh
+
+papers-quick: $(PROGRAMS) ## some hundred steps of each of them, whose results must lie in a band
+	@tools/papers.sh --quick
 
 gallery: $(PROGRAMS) ## draw the pictures of models/gallery anew, from data/mnist and synthetic digits
 	tools/gallery.sh

@@ -55,7 +55,7 @@ static nn_module *make(int64_t height, int64_t width, const int64_t *size)
 static vae_losses loss(nn_module *m, ag_tensor *x, double beta)
 {
     chunked_vae_losses l = chunked_vae_loss(chunked_vae_forward((chunked_vae *)m, x), x, beta);
-    return (vae_losses){l.total, l.mse, l.kld};
+    return (vae_losses){l.total, l.mse, l.kld, {NULL, NULL}};
 }
 
 static vae_code encode(nn_module *m, ag_tensor *x)

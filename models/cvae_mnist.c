@@ -5,8 +5,8 @@
 #include "models/train/image_program.h"
 
 typedef struct cvae_program {
-    int64_t         hidden, latent, classes, digit;
-    double          beta;
+    int64_t         hidden, latent, classes, digit, kl_warmup;
+    double          beta, free_bits;
     cvae           *model;
     train_optimizer adam;
 } cvae_program;
@@ -17,7 +17,10 @@ static bool step(void *context, train_step *s)
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    vae_losses l = vae_loss(cvae_forward(p->model, b.x, ag_one_hot(b.y, p->classes)), b.x, p->beta);
+    const double beta = p->beta * train_rise(s, p->kl_warmup);
+    vae_losses   l = vae_loss(cvae_forward(p->model, b.x, ag_one_hot(b.y, p->classes)), b.x, beta);
+    if (p->free_bits > 0 && !train_is_test(s))
+        l.total = ag_add(l.total, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
     train_report(s, "loss", l.total);
     train_report(s, "bce", l.bce);
     train_report(s, "kld", l.kld);
@@ -98,6 +101,9 @@ int main(int argc, char **argv)
            {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the hidden layers", false},
            {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in z", false},
            {"beta", TL_REAL, &p.beta, 0, 1e6, "X", "weight of the KL term", false},
+           {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to that", false},
+           {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+            "nats of KL divergence that each number of z may have for nothing", false},
            TL_OPTIONS_END,
     };
     tl_option uses[] = {

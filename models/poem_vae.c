@@ -36,9 +36,7 @@ static bool step(void *context, train_step *s)
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    const double       made = (double)train_step_number(s), rise = (double)p->kl_warmup;
-    const double       weight = train_is_test(s) || made >= rise ? 1 : made / rise;
-    couplet_vae_losses l = couplet_vae_loss(couplet_vae_forward(p->model, b.x), b.x, weight);
+    couplet_vae_losses l = couplet_vae_loss(couplet_vae_forward(p->model, b.x), b.x, train_rise(s, p->kl_warmup));
     train_report(s, "loss", ag_add(ag_detach(l.reconstruction), ag_detach(l.kld)));
     train_report(s, "reconstruction", l.reconstruction);
     train_report(s, "kld", l.kld);

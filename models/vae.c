@@ -25,6 +25,15 @@ ag_tensor *vae_divergence(vae_code c)
     return ag_scale(ag_shift(ag_sub(squares, c.logvar), -1), 0.5);
 }
 
+ag_tensor *vae_free_bits(vae_code c, double nats)
+{
+    ag_tensor *each = vae_divergence(c);
+    if (ag_tensor_error(each))
+        return each;
+    ag_tensor *lacking = ag_relu(ag_rsub(ag_mean(each, AG_AXES(0), false), nats));
+    return ag_scale(ag_sum(lacking, AG_ALL, false), (double)each->shape.dim[0]);
+}
+
 vae_output vae_forward(vae *m, ag_tensor *x)
 {
     vae_code   code = vae_encode(m, x);
@@ -36,7 +45,7 @@ vae_losses vae_loss(vae_output out, ag_tensor *x, double beta)
 {
     ag_tensor *bce = ag_bce_with_logits_loss(out.logits, x, AG_SUM);
     ag_tensor *kld = ag_gaussian_kl_loss(out.mu, out.logvar, AG_SUM);
-    return (vae_losses){ag_add(bce, ag_scale(kld, beta)), bce, kld};
+    return (vae_losses){ag_add(bce, ag_scale(kld, beta)), bce, kld, {out.mu, out.logvar}};
 }
 
 static ag_tensor *forward(nn_module *m, ag_tensor *x)

@@ -20,14 +20,15 @@ typedef struct vae_output {
     ag_tensor *mu, *logvar; /* (N, latent) */
 } vae_output;
 
-typedef struct vae_losses {
-    ag_tensor *total, *bce, *kld; /* sums over the batch; total = bce + beta kld */
-} vae_losses;
-
 /* The two outputs of an encoder; (N, latent) each. */
 typedef struct vae_code {
     ag_tensor *mu, *logvar;
 } vae_code;
+
+typedef struct vae_losses {
+    ag_tensor *total, *bce, *kld; /* sums over the batch; total = bce + beta kld */
+    vae_code   code;              /* that they are of */
+} vae_losses;
 
 /* What the variants of the VAE have in common, for programs that offer several. */
 typedef struct vae_kind {
@@ -52,6 +53,11 @@ vae_code vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
 
 /* The KL divergence from N(0, 1) of each number of the code, in nats: (N, latent). Kingma, Welling, appendix B. */
 ag_tensor *vae_divergence(vae_code code);
+
+/* What the divergence of each number, as a mean over the batch, lacks of `nats`, summed over the numbers and the batch.
+ * Added to a loss, so much divergence costs nothing: the free bits of Kingma et al.: "Improved variational inference
+ * with inverse autoregressive flow", 2016, appendix C.8. */
+ag_tensor *vae_free_bits(vae_code code, double nats);
 
 /* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
 ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);

@@ -11,8 +11,8 @@ static const vae_kind *const kinds[] = {&vae_standard, &vae_chunked, &vae_conv};
 
 typedef struct vae_program {
     const char     *variant;
-    int64_t         hidden, latent;
-    double          beta;
+    int64_t         hidden, latent, kl_warmup;
+    double          beta, free_bits;
     bool            interpolate;
     const vae_kind *kind;
     nn_module      *model;
@@ -25,7 +25,10 @@ static bool step(void *context, train_step *s)
     train_batch  b;
     if (!train_load(s, &b))
         return false;
-    vae_losses   l = p->kind->loss(p->model, b.x, p->beta);
+    const double beta = p->beta * train_rise(s, p->kl_warmup);
+    vae_losses   l = p->kind->loss(p->model, b.x, beta);
+    if (p->free_bits > 0 && !train_is_test(s))
+        l.total = ag_add(l.total, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
     const double sums = p->kind->is_mean ? (double)b.n : 1;
     train_report(s, "loss", ag_scale(ag_detach(l.total), sums));
     train_report(s, p->kind->reconstruction, ag_scale(ag_detach(l.bce), sums));
@@ -89,6 +92,8 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 static bool check(void *context, const train_job *job, tl_error *why)
 {
     const vae_program *p = context;
+    if (p->free_bits > 0 && p->kind->is_mean)
+        return tl_fail(why, "--free-bits: not with the %s variant, whose divergence is no sum of nats", p->variant);
     return p->kind == &vae_standard || !train_given(job, "hidden") ||
            tl_fail(why, "--hidden: the %s variant has no such layers; only the standard one has", p->variant);
 }
@@ -115,6 +120,9 @@ int main(int argc, char **argv)
           {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the standard variant's hidden layers", false},
           {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code; 2 draws the latent plane too", false},
           {"beta", TL_REAL, &p.beta, 0, 1e6, "X", "weight of the KL term", false},
+          {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to that", false},
+          {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+           "nats of KL divergence that each number of a code may have for nothing", false},
           {"interpolate", TL_FLAG, &p.interpolate, 0, 0, NULL, "draw straight lines between test digits", false},
           TL_OPTIONS_END,
     };

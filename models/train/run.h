@@ -61,6 +61,10 @@ bool     train_is_test(const train_step *s);
 int      train_step_phase(const train_step *s);
 int64_t  train_step_number(const train_step *s);
 
+/* From 0 at the first step to 1 after `steps` of them, and 1 in tests: for a term whose weight rises, as the KL
+ * divergence's. */
+double train_rise(const train_step *s, int64_t steps);
+
 /* ---- What a run is made of. ---- */
 
 typedef struct train_phase {

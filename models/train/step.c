@@ -185,3 +185,9 @@ int64_t train_step_number(const train_step *s)
         return -1;
     return s->run->step;
 }
+
+double train_rise(const train_step *s, int64_t steps)
+{
+    const double made = (double)train_step_number(s);
+    return !s || train_is_test(s) || made >= (double)steps ? 1 : made / (double)steps;
+}

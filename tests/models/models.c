@@ -37,6 +37,23 @@ Test(vae, is_its_formulas)
     nn_module_free(&m->base), ag_tape_free(tape);
 }
 
+/* Two numbers, of mean divergence 2 and 0.125: with half a nat free, the second lacks 0.375 in each of the two
+ * examples, and only it has a gradient. */
+Test(models, free_bits)
+{
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *mu = ag_requires_grad(ag_input(tape, AG_SHAPE(2, 2), (ag_real[]){2, 0.5, 2, 0.5}));
+    vae_code   code = {mu, ag_zeros(tape, AG_SHAPE(2, 2))};
+    ag_tensor *lacking = vae_free_bits(code, 0.5);
+    cr_assert(fabs(ag_item(lacking) - 0.75) < 1e-6, "%g", ag_item(lacking));
+    cr_assert(ag_backward(lacking));
+    check_close("gradient", 4, mu->grad, (const double[]){0, -0.5, 0, -0.5}, 1e-6);
+    ag_tape_reset(tape);
+    ag_fail(tape, "broken");
+    check_error(tape, "broken");
+    ag_tape_free(tape);
+}
+
 /* ---- Every model on images of 32 x 32 x 3: a few steps bring its loss down. ---- */
 
 typedef ag_tensor *loss_fn(nn_module *m, ag_tensor *x);

@@ -96,8 +96,9 @@ static const struct {
     {"vae_mnist", "--variant chunked --latent 3 --interpolate",
      "samples.png interpolations.png reconstructions.png codes.png codes.tsv labels.tsv sprite.png"},
     {"vae_mnist", "--hidden 30 --edit", "edits.png arithmetic.png walk.png edits.csv"},
+    {"vae_mnist", "--hidden 30 --kl-warmup 3 --free-bits 0.5", "samples.png"},
     {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png"},
-    {"cvae_mnist", "--latent 3 --hidden 30 --beta 2", "samples.png reconstructions.png"},
+    {"cvae_mnist", "--latent 3 --hidden 30 --beta 2 --kl-warmup 2 --free-bits 0.1", "samples.png reconstructions.png"},
     {"adversarial_ae_mnist", "--hidden 30", "samples.png codes.tsv prior.csv"},
     {"adversarial_ae_mnist", "--hidden 30 --prior mixture", "manifold.png codes.png prior.csv"},
     {"adversarial_ae_mnist", "--hidden 30 --prior labelled", "samples.png prior.csv"},
@@ -170,6 +171,7 @@ Test(programs, refuse)
         const char *name, *options, *part;
     } bad[] = {
         {"vae_mnist", "--variant none", "vae_mnist: --variant none: expected standard|chunked|conv"},
+        {"vae_mnist", "--variant chunked --free-bits 1", "--free-bits: not with the chunked variant"},
         {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|mean-field|iaf"},
         {"mlp_ae_mnist", "--variant none", "--variant none: expected relu20|tanh3|relu2"},
         {"denoising_ae_mnist", "--noise pink", "--noise pink: expected gaussian|masking|saltpepper"},
