@@ -18,7 +18,7 @@ static size_t make(int kind, uint8_t *to)
     for (size_t i = 0; i < n; i++) {
         state = state * 1664525u + 1013904223u;
         const uint8_t noise = (uint8_t)(state >> 24);
-        to[i] = kind % 5 == 0   ? 7
+        to[i] = kind % 5 == 0   ? (uint8_t)7
                 : kind % 5 == 1 ? (uint8_t)(i % (size_t)(kind + 1))
                 : kind % 5 == 2 ? noise
                 : kind % 5 == 3
@@ -63,7 +63,7 @@ Test(deflate, comes_back_by_zlib)
         cr_skip_test("python3 is not at hand");
     const char *scratch = scratch_folder();
     snprintf(path, sizeof path, "%s/z", scratch);
-    FILE *f = fopen(path, "wb"), *plain;
+    FILE *f = fopen(path, "wb"), *plain = NULL;
     snprintf(command, sizeof command, "%s/plain", scratch);
     cr_assert(f && (plain = fopen(command, "wb")));
     for (int kind = 0; kind < 200; kind += 7) {
