@@ -123,7 +123,7 @@ $(MATH_TEXT): autograd/kernels/simd/math.h $(STAMP)
 	@sed -e '/^#include/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' $< > $@
 
 # The commit that is built, for reports; nothing outside git.
-COMMIT   := $(shell git describe --always --dirty --exclude='*' 2>/dev/null)
+COMMIT   := $(if $(wildcard .git),$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
 COMMIT_H := $(BUILD)/generated/commit.h
 COMMIT_LINE := \#define HOURGLASS_COMMIT "$(COMMIT)"
 ifneq ($(COMMIT_LINE),$(strip $(file < $(COMMIT_H))))

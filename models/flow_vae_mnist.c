@@ -28,7 +28,6 @@ typedef struct flow_program {
     const char     *recipe;
     int64_t         hidden, layers, latent, flows, nll;
     train_phase     phase[PHASES];
-    double          lr[PHASES];
     flow_vae       *model;
     train_optimizer optimizer;
 } flow_program;
@@ -54,8 +53,6 @@ static bool step(void *context, train_step *s)
         return false;
     ag_tensor *loss = flow_vae_loss(p->model, train_binarise(b.x));
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
-    if (!train_is_test(s))
-        nn_set_lr(p->optimizer.optimizer, p->lr[train_step_phase(s)]);
     return train_minimize(s, loss, &p->optimizer);
 }
 
@@ -125,22 +122,18 @@ static bool check(void *context, const train_job *job, tl_error *why)
 /* The recipe's phases; a run of another length has one, at the first rate. */
 static void set_phases(flow_program *p, train_images *m)
 {
-    const flow_recipe       *r = recipe_named(p->recipe);
-    const bool               whole = m->job->options.epochs == all_epochs(r) && m->job->options.steps == 0;
     static const char *const names[PHASES] = {"first rate", "second rate", "third rate"};
-    int                      n = 0;
-    for (int i = 0; i < PHASES; i++) {
-        p->phase[n] = m->phase;
-        p->lr[n] = m->job->options.lr * pow(10, -i / 5.0);
-        if (!whole || r->epochs[i] == 0)
-            continue;
-        p->phase[n].name = names[i];
-        p->phase[n++].epochs = r->epochs[i];
-    }
-    if (!whole)
-        p->lr[0] = m->job->options.lr;
+    const flow_recipe       *r = recipe_named(p->recipe);
+    if (m->job->options.epochs != all_epochs(r) || m->job->options.steps > 0)
+        return;
     m->job->plan.phases = p->phase;
-    m->job->plan.n_phases = whole ? n : 1;
+    for (int i = 0; i < PHASES && r->epochs[i] > 0; i++) {
+        p->phase[i] = m->phase;
+        p->phase[i].name = names[i];
+        p->phase[i].epochs = r->epochs[i];
+        p->phase[i].lr_scale = pow(10, -i / 5.0);
+        m->job->plan.n_phases = i + 1;
+    }
 }
 
 static bool build(void *context, train_images *m, tl_error *why)

@@ -16,7 +16,6 @@ typedef struct iwae_program {
     int64_t         k, hidden, latent, stages, nll;
     const char     *estimator;
     train_phase     phase[STAGES];
-    double          lr[STAGES];
     ag_real        *mean; /* of the training pixels */
     iwae           *model;
     train_optimizer adam;
@@ -32,8 +31,6 @@ static bool step(void *context, train_step *s)
     const bool dreg = !strcmp(p->estimator, "dreg") && !train_is_test(s);
     ag_tensor *loss = dreg ? iwae_dreg_loss(p->model, x, p->k) : iwae_loss(p->model, x, p->k);
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
-    if (!train_is_test(s))
-        nn_set_lr(p->adam.optimizer, p->lr[train_step_phase(s)]);
     return train_minimize(s, loss, &p->adam);
 }
 
@@ -102,7 +99,7 @@ static void set_stages(iwae_program *p, train_images *m)
         p->phase[i] = m->phase;
         p->phase[i].name = names[i];
         p->phase[i].epochs = epochs;
-        p->lr[i] = m->job->options.lr * round(10 * pow(10, 1 - i / 7.0)) / 10;
+        p->phase[i].lr_scale = round(10 * pow(10, 1 - i / 7.0)) / 10;
     }
     m->job->plan.phases = p->phase;
     m->job->plan.n_phases = m->job->options.steps > 0 ? 1 : (int)p->stages;

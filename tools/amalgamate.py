@@ -5,8 +5,8 @@
 
 The public headers follow each other in hourglass.h, in the order in which they include each other; hourglass.c has the internal
 headers where they are first included, the sources, and the sources of the kernels once per instruction set, between pragmas that
-say what the CPU has. What two files both call by one name (static functions, types, constants) gets the file's name before it, and
-what the kernels define gets the instruction set's after it. Macros of a source end with it.
+say what the CPU has. What two files both call by one name (static functions, types, constants) gets the file's name after it, and
+what the kernels define the instruction set's. Macros of a source end with it.
 """
 import argparse
 import os
@@ -31,6 +31,63 @@ TARGETS = {
     'neon': ('aarch64', '', 16),
     'portable': ('', '', 16),
 }
+
+HEADER_TOP = '''/* Hourglass {version}: the library's headers in one file, made by tools/amalgamate.py. Every file of a program, hourglass.c
+ * included, is compiled with AG_DOUBLE or none is. With HOURGLASS_STATIC defined, a file that includes hourglass.c has all of
+ * the library to itself. */
+#ifndef HOURGLASS_H
+#define HOURGLASS_H
+
+'''
+LINKAGE = '''
+#ifdef HOURGLASS_STATIC
+#define HOURGLASS_API static
+#define HOURGLASS_EXTERN static
+#else
+#define HOURGLASS_API
+#define HOURGLASS_EXTERN extern
+#endif
+'''
+SOURCE_TOP = '''/* Hourglass {version}: the library in one file, made by tools/amalgamate.py.
+ *
+ *     cc -O3 -c hourglass.c
+ *
+ * The kernels of all instruction sets are inside, and the best one is chosen at run time. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#ifdef __FAST_MATH__
+#error "hourglass.c is not compiled with -ffast-math or -Ofast: the same seed would no longer give the same bits"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("no-math-errno", "no-trapping-math", "fp-contract=off")
+#endif
+#include "hourglass.h"
+
+'''
+AFTER_INCLUDES = '''
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+/* Without errno, which -fno-math-errno says for a whole file only: then a loop over roots becomes one over vectors. */
+float  sqrtf(float) __attribute__((const));
+double sqrt(double) __attribute__((const));
+
+/* What gcc suspects when it sees all of it at once. */
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wformat-truncation"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wnonnull"
+#endif
+#ifdef HOURGLASS_STATIC
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
+'''
 
 
 def tokens_of(text):
@@ -104,9 +161,7 @@ class Scope:
     def add(self, declaration):
         """The name that a declaration gives: of a type, or of a function or variable that is no other file's business."""
         declaration = without_attributes(declaration)
-        if 'typedef' in declaration:
-            self.names.add(declared(declaration))
-        elif 'static' in declaration or 'INLINE' in declaration:
+        if any(word in declaration for word in ('typedef', 'static', 'INLINE')):
             self.names.add(declared(declaration))
         elif declaration:
             self.add_tag(declaration)
@@ -209,17 +264,16 @@ def with_linkage(text):
 
 
 class Amalgamation:
-    def __init__(self, public, build=''):
-        self.public = set(public)
+    def __init__(self, seen=(), build=''):
         self.build = build  # where generated files are
-        self.seen = set()
+        self.seen = set(seen)  # own headers
         self.system = []  # <headers>
 
     def place_of(self, path):
         return path if os.path.exists(path) else os.path.join(self.build, path)
 
-    def expand(self, path, stop=()):
-        """The file, with the project's headers where it includes them first; those in `stop` are left out."""
+    def expand(self, path):
+        """The file, with the project's headers where they are first included."""
         text = without_guard(read(path)) if path.endswith('.h') else read(path)
         out = []
         for line in text.split('\n'):
@@ -233,9 +287,9 @@ class Amalgamation:
                     self.system.append(m.group(2))
             elif m.group(1).endswith('.def'):  # wherever it is included; its comments once are enough
                 out.append(re.sub(r'/\*.*?\*/\n?', '', read(m.group(1)), flags=re.S))
-            elif m.group(1) not in self.seen and m.group(1) not in stop:
+            elif m.group(1) not in self.seen:
                 self.seen.add(m.group(1))
-                out.append(self.expand(self.place_of(m.group(1)), stop))
+                out.append(self.expand(self.place_of(m.group(1))))
         return re.sub(r'^#define _\w+_SOURCE\b.*\n', '', '\n'.join(out), flags=re.M)
 
 
@@ -251,8 +305,7 @@ def stem(path):
 def kernels(all_of_it, sources, isa):
     """The kernels of one instruction set."""
     machine, target, vector_bytes = TARGETS[isa]
-    part = Amalgamation(all_of_it.public)
-    part.seen = set(all_of_it.seen)
+    part = Amalgamation(all_of_it.seen)
     pieces = [(path, part.expand(path)) for path in sources]
     all_of_it.system += [h for h in part.system if h not in all_of_it.system]
     out, macros, shared = [], ['AGK_ISA', 'VECTOR_BYTES'], {}
@@ -272,10 +325,10 @@ def kernels(all_of_it, sources, isa):
         for header in re.findall(r'#include "(autograd/kernels/simd/\w+\.h)"', read(path)):
             for name in header_names(header):
                 shared.setdefault(name, f'{name}_{isa}')
-        own.update({n: shared[n] for n in shared if n in own or n not in own})
+        own.update(shared)
         out.append(f'\n/* ==== {path}, {isa} ==== */\n')
         out.append(with_linkage(renamed(text, own, '##_' + isa)))
-        file_macros = [m for m in scope.macros if m in DEFINE.findall(read(path)) or m in plain_macros(path)]
+        file_macros = own_macros(path, scope)
         macros += [m for m in scope.macros if m not in file_macros]
         out.append(undefined(file_macros))
     out.append(undefined(macros))
@@ -302,8 +355,38 @@ def header_names(path, seen=None):
     return names
 
 
-def plain_macros(path):
-    return [m for line in read(path).split('\n') for m in DEFINE.findall(line)]
+def own_macros(path, scope):
+    """Of the macros of a source and what it includes, those that the source itself defines."""
+    own = DEFINE.findall(read(path))
+    return [m for m in scope.macros if m in own]
+
+
+def header_of(version, parts, public):
+    body = []
+    for path in public:
+        if path not in parts.seen:
+            parts.seen.add(path)
+            body.append(f'\n/* ==== {path} ==== */\n' + parts.expand(path))
+    return (HEADER_TOP.format(version=version) + ''.join(f'#include {s}\n' for s in sorted(parts.system)) + LINKAGE
+            + with_linkage(''.join(body)) + '\n#endif\n')
+
+
+def source_of(version, parts, sources, simd, isas, header):
+    pieces = [(path, parts.expand(path)) for path in sources]
+    scopes = {path: Scope(text) for path, text in pieces}
+    used = {}
+    for path, scope in scopes.items():
+        for name in scope.names:
+            used.setdefault(name, []).append(path)
+    global_names = Scope(header).names
+    out = []
+    for path, text in pieces:
+        clash = {n: f'{n}__{stem(path)}' for n in scopes[path].names if len(used[n]) > 1 or n in global_names}
+        out.append(f'\n/* ==== {path} ==== */\n' + with_linkage(renamed(text, clash))
+                   + undefined(own_macros(path, scopes[path])))
+    out += [kernels(parts, simd, isa) for isa in isas]
+    return (SOURCE_TOP.format(version=version) + ''.join(f'#include {s}\n' for s in sorted(parts.system)) + AFTER_INCLUDES
+            + ''.join(out))
 
 
 def main():
@@ -314,88 +397,11 @@ def main():
     for option in ('--headers', '--sources', '--simd', '--isas'):
         p.add_argument(option, nargs='+', required=True)
     a = p.parse_args()
-    public = [h for h in a.headers if h.endswith('.h')]
-
-    header = Amalgamation(public)
-    body = []
-    for path in public:
-        if path not in header.seen:
-            header.seen.add(path)
-            body.append(f'\n/* ==== {path} ==== */\n' + header.expand(path))
-    h = (f'''/* Hourglass {a.version}: the library's headers in one file, made by tools/amalgamate.py. Every file of a program, hourglass.c
- * included, is compiled with AG_DOUBLE or none is. With HOURGLASS_STATIC defined, a file that includes hourglass.c has all of
- * the library to itself. */
-#ifndef HOURGLASS_H
-#define HOURGLASS_H
-
-''' + ''.join(f'#include {s}\n' for s in sorted(header.system)) + '''
-#ifdef HOURGLASS_STATIC
-#define HOURGLASS_API static
-#define HOURGLASS_EXTERN static
-#else
-#define HOURGLASS_API
-#define HOURGLASS_EXTERN extern
-#endif
-''' + with_linkage(''.join(body)) + '\n#endif\n')
-
-    c = Amalgamation(public, a.build)
-    c.seen = set(header.seen)
-    pieces = []
-    for path in a.sources:
-        pieces.append((path, c.expand(path)))
-    scopes = {path: Scope(text) for path, text in pieces}
-    used = {}
-    for path, scope in scopes.items():
-        for name in scope.names:
-            used.setdefault(name, []).append(path)
-    global_names = Scope(h).names
-    parts = []
-    for path, text in pieces:
-        clash = {n: f'{n}__{stem(path)}' for n in scopes[path].names if len(used[n]) > 1 or n in global_names}
-        own_macros = [m for m in scopes[path].macros if m in plain_macros(path)]
-        parts.append(f'\n/* ==== {path} ==== */\n' + with_linkage(renamed(text, clash)) + undefined(own_macros))
-    parts += [kernels(c, a.simd, isa) for isa in a.isas]
-    text = (f'''/* Hourglass {a.version}: the library in one file, made by tools/amalgamate.py.
- *
- *     cc -O3 -c hourglass.c
- *
- * The kernels of all instruction sets are inside, and the best one is chosen at run time. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#ifdef __FAST_MATH__
-#error "hourglass.c is not compiled with -ffast-math or -Ofast: the same seed would no longer give the same bits"
-#endif
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("no-math-errno", "no-trapping-math", "fp-contract=off")
-#endif
-#include "hourglass.h"
-
-''' + ''.join(f'#include {s}\n' for s in sorted(c.system)) + '''
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
-
-/* Without errno, which -fno-math-errno says for a whole file only: then a loop over roots becomes one over vectors. */
-float  sqrtf(float) __attribute__((const));
-double sqrt(double) __attribute__((const));
-
-/* What gcc suspects when it sees all of it at once. */
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wformat-truncation"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wnonnull"
-#endif
-#ifdef HOURGLASS_STATIC
-#pragma GCC diagnostic ignored "-Wunused-function"
-#endif
-''' + ''.join(parts))
+    headers = Amalgamation()
+    header = header_of(a.version, headers, [h for h in a.headers if h.endswith('.h')])
+    source = source_of(a.version, Amalgamation(headers.seen, a.build), a.sources, a.simd, a.isas, header)
     os.makedirs(a.folder, exist_ok=True)
-    for name, content in (('hourglass.h', h), ('hourglass.c', text)):
+    for name, content in (('hourglass.h', header), ('hourglass.c', source)):
         content = re.sub(r'\n{3,}', '\n\n', content)
         with open(os.path.join(a.folder, name), 'w', encoding='utf-8') as f:
             f.write(content)

@@ -137,9 +137,9 @@ ag_tape *train_image_tape(train_images *m)
 
 train_batch train_test_images(train_images *m, int64_t first, int64_t n)
 {
-    ag_tape    *tape = train_image_tape(m);
     train_batch b = {.x = NULL};
-    if (!m) {
+    ag_tape    *tape = train_image_tape(m);
+    if (!tape) {
         b.x = b.y = ag_fail(NULL, "train_test_images: no images");
         return b;
     }

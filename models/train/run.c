@@ -335,6 +335,8 @@ static const char *wrong_with_phase(const train_phase *p)
         return "a source has no examples";
     if ((unsigned)p->order > TRAIN_BLOCKS)
         return "a phase's order is none of the three";
+    if (!(p->lr_scale >= 0) || isinf(p->lr_scale))
+        return "a phase's lr_scale is at least 0";
     if (p->epochs > INT64_MAX / 4 / p->train->count || p->steps > INT64_MAX / 4 / p->train->count ||
         p->batch > INT64_MAX / 4)
         return "too many epochs or steps";

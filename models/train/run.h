@@ -73,6 +73,7 @@ typedef struct train_phase {
     train_order         order;
     int64_t             batch;            /* examples */
     int64_t             epochs, steps;    /* with steps above 0 so many, else epochs; 0 of both: none */
+    double              lr_scale;         /* times the optimizers' learning rates; 0: they are as they are */
     train_step_fn      *step, *test_step; /* test_step NULL: step */
     bool (*begin)(void *context); /* before the phase's first step, and when a run is resumed in it; NULL for none */
     bool totals;                  /* report sums over all examples in place of means */

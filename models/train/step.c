@@ -95,8 +95,10 @@ static double schedule_factor(const train_plan *plan, int64_t t, int64_t n)
 static void set_rate(train_run *run, int i)
 {
     const train_plan *plan = run->plan;
-    if (plan->schedule != TRAIN_CONSTANT || plan->warmup > 0)
-        nn_set_lr(plan->optimizers[i].optimizer, run->lr[i] * schedule_factor(plan, run->step, run->steps));
+    const double      scale = plan->phases[run->phase].lr_scale;
+    if (plan->schedule != TRAIN_CONSTANT || plan->warmup > 0 || scale > 0)
+        nn_set_lr(plan->optimizers[i].optimizer,
+                  run->lr[i] * (scale > 0 ? scale : 1) * schedule_factor(plan, run->step, run->steps));
 }
 
 /* The optimizer's index in the plan; -1 if it is not there: it would be in no checkpoint. */

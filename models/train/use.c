@@ -71,9 +71,17 @@ void train__use_options(train_images *m, tl_option *table)
     table[n] = (tl_option)TL_OPTIONS_END;
 }
 
-bool train__check_uses(const train_images *m, tl_error *why)
+static bool check_export(const train_images *m, tl_error *why)
 {
     const train_image_program *p = m->program;
+    if (!(p->encode && !strcmp(m->exported, "encoder")) && !(p->decode && !strcmp(m->exported, "decoder")))
+        return tl_fail(why, "--export %s: expected %s", m->exported, train__exports(m));
+    return !m->output || tl_ends_with(m->output, ".c") ||
+           tl_fail(why, "--output %s: expected a name that ends in .c", m->output);
+}
+
+bool train__check_uses(const train_images *m, tl_error *why)
+{
     const int asked = m->score + m->edit + (m->generate > 0) + !!m->encode + !!m->decode + !!m->reconstruct +
                       !!m->denoise + !!m->exported;
     const bool images = m->generate > 0 || m->decode || m->reconstruct || m->denoise;
@@ -89,12 +97,8 @@ bool train__check_uses(const train_images *m, tl_error *why)
         return tl_fail(why, "--output: not with --score and --edit; --out names the folder that they write to");
     if (m->add_noise && !m->denoise)
         return tl_fail(why, "--add-noise: expected --denoise with it");
-    if (m->exported && !(p->encode && !strcmp(m->exported, "encoder")) &&
-        !(p->decode && !strcmp(m->exported, "decoder")))
-        return tl_fail(why, "--export %s: expected %s", m->exported, train__exports(m));
     if (m->exported)
-        return !m->output || tl_ends_with(m->output, ".c") ||
-               tl_fail(why, "--output %s: expected a name that ends in .c", m->output);
+        return check_export(m, why);
     if (!m->output || tl_ends_with(m->output, ".npy") || (images && tl_ends_with(m->output, ".png")))
         return true;
     return tl_fail(why, "--output %s: expected a name that ends in .npy%s", m->output, images ? " or .png" : "");
@@ -298,9 +302,9 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
 
 static bool export(train_images *m, tl_error *why)
 {
-    char path[4200];
-    return output_path(m, !strcmp(m->exported, "encoder") ? "encoder.c" : "decoder.c", path, sizeof path, why) &&
-           tell(m, train__export(m, path, why), path);
+    char name[16], path[4200];
+    snprintf(name, sizeof name, "%.12s.c", m->exported);
+    return output_path(m, name, path, sizeof path, why) && tell(m, train__export(m, path, why), path);
 }
 
 bool train__use_model(train_images *m, tl_error *why)

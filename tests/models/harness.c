@@ -231,7 +231,8 @@ static bool check_rate(void *self, train_run *run)
     const train_plan *plan = run->plan;
     (void)self;
     const double got = nn_lr(plan->optimizers[run->phase].optimizer), base = run->phase == 2 ? 0.003 : 0.01;
-    const double wanted = base * wanted_factor(plan->schedule, plan->warmup, run->step - 1, run->steps);
+    const double wanted = base * (run->phase == 1 ? 0.25 : 1) *
+                          wanted_factor(plan->schedule, plan->warmup, run->step - 1, run->steps);
     cr_expect(fabs(got - wanted) < 1e-12, "schedule %d, warmup %d, phase %d, step %d: %g, expected %g",
               (int)plan->schedule, (int)plan->warmup, run->phase, (int)run->step, got, wanted);
     return true;
@@ -248,6 +249,7 @@ Test(harness, schedules)
             small_run_open(&r, RUN_PHASES);
             r.plan.schedule = (train_schedule)schedule;
             r.plan.warmup = warmup;
+            r.phase[1].lr_scale = 0.25;
             r.observers[r.plan.n_observers++] = &checker;
             small_run_go(&r, NULL, NULL, -1, &result);
             cr_assert(result.status == TRAIN_OK, "%s", result.why.text);

@@ -39,6 +39,8 @@ static void bad_phases(void)
     BAD("a batch of at least 1", phase.batch = -3);
     BAD("a phase needs", phase.epochs = -1);
     BAD("a phase needs", phase.steps = -1);
+    BAD("lr_scale is at least 0", phase.lr_scale = -1);
+    BAD("lr_scale is at least 0", phase.lr_scale = NAN);
     BAD("too many", phase.epochs = INT64_MAX);
     BAD("too many", phase.steps = INT64_MAX);
     BAD("too many", phase.batch = INT64_MAX);

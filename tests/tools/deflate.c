@@ -18,7 +18,7 @@ static size_t make(int kind, uint8_t *to)
     for (size_t i = 0; i < n; i++) {
         state = state * 1664525u + 1013904223u;
         const uint8_t noise = (uint8_t)(state >> 24);
-        to[i] = kind % 5 == 0   ? (uint8_t)7
+        to[i] = kind % 5 == 0   ? 7
                 : kind % 5 == 1 ? (uint8_t)(i % (size_t)(kind + 1))
                 : kind % 5 == 2 ? noise
                 : kind % 5 == 3
