@@ -236,31 +236,26 @@ PROTOTYPE = re.compile(r'^(?!typedef\b|static\b|__attribute__|struct \w+ \{|enum
 
 def with_linkage(text):
     """Prototypes and the few variables that files share: static where the user wants all of it static."""
-    out, at = [], 0
-    while at < len(text):  # outside of braces only
-        brace = text.find('{', at)
-        end = len(text) if brace < 0 else brace
-        piece = text[at:end]
-        piece = PROTOTYPE.sub('HOURGLASS_API ', piece)
-        piece = re.sub(r'^extern (?!")', 'HOURGLASS_EXTERN ', piece, flags=re.M)
-        piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\d*\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
-        piece = re.sub(r'^(#define \w+\([\w, ]*\) +)(ag_tensor \*ag_##)', r'\1HOURGLASS_API \2', piece, flags=re.M)
-        piece = re.sub(r'^(#define KERNEL\([\w, ]*\) )(result AGK)', r'\1HOURGLASS_API \2', piece, flags=re.M)
-        out.append(piece)
-        if brace < 0:
-            break
-        is_c_plus_plus = text[:brace].endswith('extern "C" ')
-        at, depth = brace, 0
-        while not is_c_plus_plus:
-            depth += {'{': 1, '}': -1}.get(text[at], 0)
-            at += 1
-            if depth == 0:
-                break
-        out.append(text[brace:at])
-        if is_c_plus_plus:
-            out.append('{')
-            at = brace + 1
-    return ''.join(out)
+    out, outside, depth, previous = [], [], 0, ''
+    for kind, token in tokens_of(text) + [('mark', '{')]:
+        opens = token == '{' and previous != '"C"'  # what extern "C" holds is still outside
+        if depth == 0 and opens:
+            out.append(prefixed(''.join(outside)))
+            outside = []
+        (outside if depth == 0 and not opens else out).append(token)
+        depth = max(0, depth + opens - (token == '}'))
+        if kind != 'space':
+            previous = token
+    return ''.join(out[:-1])
+
+
+def prefixed(piece):
+    """What stands outside of braces, with linkage."""
+    piece = PROTOTYPE.sub('HOURGLASS_API ', piece)
+    piece = re.sub(r'^extern (?!")', 'HOURGLASS_EXTERN ', piece, flags=re.M)
+    piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\d*\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
+    piece = re.sub(r'^(#define \w+\([\w, ]*\) +)(ag_tensor \*ag_##)', r'\1HOURGLASS_API \2', piece, flags=re.M)
+    return re.sub(r'^(#define KERNEL\([\w, ]*\) )(result AGK)', r'\1HOURGLASS_API \2', piece, flags=re.M)
 
 
 class Amalgamation:
