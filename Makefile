@@ -42,6 +42,18 @@ OPTIMIZE   := $(patsubst -flto,-flto=auto,$(CFLAGS)) $(ARITHMETIC)
 ALL_CFLAGS := -std=c11 $(WARNINGS) -I. -I$(BUILD) -fPIC -pthread $(CPPFLAGS) $(OPTIMIZE)
 LIBS       := -lm -pthread
 
+# MPI=1: training on many machines, with the MPI whose compiler is MPICC. What that adds to a command is all that is used of it.
+MPI   ?=
+MPICC ?= mpicc
+ifneq (,$(MPI))
+MPI_COMMAND := $(shell $(MPICC) -show)
+ifeq (,$(MPI_COMMAND))
+$(error MPI=$(MPI): $(MPICC) does not run; install libopenmpi-dev or libmpich-dev, or name another MPICC)
+endif
+MPI_CFLAGS := $(patsubst -I%,-isystem %,$(filter -I%,$(MPI_COMMAND)))
+LIBS       += $(filter -L% -l%,$(MPI_COMMAND))
+endif
+
 ifeq (0,$(MAKELEVEL))
 ifeq (,$(filter -j%,$(MAKEFLAGS)))
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -87,15 +99,21 @@ $(BUILD)/.criterion-$(CRITERION): $(STAMP)
 	@rm -f $(BUILD)/.criterion-*
 	@touch $@
 
+# Who the ranks are: the libraries are made anew when that changes, and nothing else.
+RANKS := $(BUILD)/.ranks-$(if $(MPI),$(notdir $(MPICC)),alone)
+$(RANKS): $(STAMP)
+	@rm -f $(BUILD)/.ranks-*
+	@touch $@
+
 # ---- What there is. ----
 
 # The examples are compiled and run by tests/examples.sh.
 EXAMPLES     := $(wildcard models/examples/*)
 HAS_MAIN     := $(filter-out $(EXAMPLES),$(shell grep -l '^int main\b' models/*.c models/*/*.c tools/*.c tools/*/*.c tests/*/*.c 2>/dev/null))
 LIB_DIRS     := autograd autograd/ops autograd/kernels nn datasets tools models/train
-LIB_SRC      := $(filter-out $(HAS_MAIN),$(wildcard $(LIB_DIRS:%=%/*.c)))
+LIB_SRC      := $(filter-out $(HAS_MAIN) models/train/ranks_$(if $(MPI),alone,mpi).c,$(wildcard $(LIB_DIRS:%=%/*.c)))
 SIMD_SRC     := $(wildcard autograd/kernels/simd/*.c)
-SUPPORT_SRC  := $(filter-out $(HAS_MAIN) $(LIB_SRC) $(EXAMPLES),$(wildcard models/*.c models/*/*.c tools/*/*.c))
+SUPPORT_SRC  := $(filter-out $(HAS_MAIN) $(LIB_SRC) $(EXAMPLES) models/train/ranks_%.c,$(wildcard models/*.c models/*/*.c tools/*/*.c))
 PROGRAM_SRC  := $(filter-out tests/%,$(HAS_MAIN))
 TEST_SRC     := $(filter-out $(HAS_MAIN) tests/fuzz/%,$(wildcard tests/*.c tests/*/*.c))
 HEADERS      := $(filter-out %internal.h autograd/arena.h autograd/kernels/%.h,$(wildcard $(LIB_DIRS:%=%/*.h))) autograd/kernels/elementwise.def
@@ -154,14 +172,16 @@ $(1)_RUNNER  := $(if $(filter no,$(CRITERION))$(findstring thread,$(2)),-DPLAIN_
 
 $$($(1)_LIB) $$($(1)_SUPPORT) $$($(1)_MAIN): $(STAMP)
 $$($(1)_TEST): $(BUILD)/.criterion-$(CRITERION)
+$(BUILD)/$(1)/models/train/ranks_mpi.o: ALL_CFLAGS += $(MPI_CFLAGS)
+$(BUILD)/$(1)/models/train/ranks_mpi.o: $(RANKS)
 $(BUILD)/$(1)/autograd/export.o: $(MATH_TEXT)
 $(BUILD)/$(1)/models/train/program_report.o: $(COMMIT_H)
 
-$(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB)
+$(BUILD)/$(1)/libhourglass.a: $$($(1)_LIB) $(RANKS)
 	@rm -f $$@
-	$$(call say,AR)$$(AR) rcs $$@ $$^
+	$$(call say,AR)$$(AR) rcs $$@ $$($(1)_LIB)
 
-$(BUILD)/$(1)/libhourglass.so: $$($(1)_LIB) $(BUILD)/exports.map
+$(BUILD)/$(1)/libhourglass.so: $$($(1)_LIB) $(BUILD)/exports.map $(RANKS)
 	$$(call say,LINK)$$(CC) $$(OPTIMIZE) $(2) $$(LDFLAGS) -shared -Wl,-soname,libhourglass$(3).so.$(SOVERSION) \
 		-Wl,--version-script=$(BUILD)/exports.map -Wl,-z,defs -o $$@ $$($(1)_LIB) $$(LIBS)
 

@@ -188,6 +188,7 @@ static void set_phases(augmentation_program *p, train_images *m)
         p->phase[i].name = names[i];
         p->phase[i].train = &p->few;
         p->phase[i].step = steps[i];
+        p->phase[i].sum_loss = steps[i] == train_generator;
         p->optimizer[i] = (train_optimizer){names[i], parts[i],
                                             nn_adam(parts[i], nn_adam_defaults(m->job->options.lr))};
     }

@@ -117,6 +117,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     p->model = denoising_ae_new(p->config);
     m->code = p->config.latent;
     m->phase.totals = p->tutorial;
+    m->phase.sum_loss = true;
     nn_module *model = (nn_module *)p->model;
     train_set_model(m->job, model, &p->adam, "adam", nn_adam(model, nn_adam_defaults(m->job->options.lr)));
     return true;

@@ -76,6 +76,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     gan_program             *p = context;
     const nn_rmsprop_options rmsprop = nn_rmsprop_defaults(m->job->options.lr);
     m->code = p->latent;
+    m->phase.sum_loss = true;
     p->model = vae_gan_new((vae_gan_config){m->height * m->width, p->hidden, p->latent});
     m->job->plan.model = (nn_module *)p->model;
     if (!p->model)

@@ -106,6 +106,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     (void)why;
     memcpy(size, r->size, sizeof size);
     size[1] = p->hidden;
+    m->phase.sum_loss = !p->kind->is_mean;
     size[recipe_sizes(r) - 1] = m->code = p->latent;
     p->model = p->kind->make(m->height, m->width, size + 1);
     train_set_model(m->job, p->model, &p->adam, "adam", nn_adam(p->model, nn_adam_defaults(m->job->options.lr)));

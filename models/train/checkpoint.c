@@ -20,6 +20,8 @@ static uint64_t hash_batches(const train_plan *plan)
         const int64_t      counts[] = {p->batch, plan->accumulate > 1 ? plan->accumulate : 1, p->order};
         hash = tl_hash_numbers(hash, counts, 3, sizeof *counts);
     }
+    if (plan->shards > 1)
+        hash = tl_hash_numbers(hash, &plan->shards, 1, sizeof plan->shards);
     return hash;
 }
 

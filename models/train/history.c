@@ -10,7 +10,7 @@
 
 /* ---- Sums. ---- */
 
-static bool name_fits(const char *name)
+bool train_is_metric(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     size_t            n = name ? strlen(name) : 0;
@@ -29,7 +29,7 @@ bool train_sums_add(train_sums *s, const char *name, double value)
 {
     if (!s)
         return false;
-    if (!name_fits(name))
+    if (!train_is_metric(name))
         return false;
     train_sum *sum = find(s, name);
     if (!sum) {

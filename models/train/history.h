@@ -25,7 +25,10 @@ typedef struct train_sums {
     train_sum *at;
 } train_sums;
 
-/* Adds to the sum of a name: 1 to 31 letters, digits and '_'. False for another name, or when memory runs out. */
+/* Whether a text can be a metric's name: 1 to 31 letters, digits and '_'. */
+bool train_is_metric(const char *name);
+
+/* Adds to the sum of a name. False if it is none, or when memory runs out. */
 bool   train_sums_add(train_sums *s, const char *name, double value);
 void   train_sums_clear(train_sums *s);
 void   train_sums_free(train_sums *s);

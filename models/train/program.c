@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/ranks_internal.h"
 #include "tools/file.h"
 #include "tools/text.h"
 
@@ -34,6 +35,12 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
+}
+
+/* Of several ranks, the first one reads and writes files and prints; the others only compute. */
+static bool leads(const train_job *job)
+{
+    return job->ranks.rank == 0;
 }
 
 /* ---- Messages. ---- */
@@ -198,20 +205,29 @@ static void print_results(const train_job *job)
     printf("weights %016" PRIx64 "\n", nn_fingerprint(job->plan.model));
 }
 
-static int train(train_job *job, tl_error *why)
+/* Makes the run ready and makes it. */
+static int run_plan(train_job *job, tl_error *why)
 {
-    const train_program *p = job->program;
-    if (!train_folder_open(&job->folder, job->options.overwrite, why) || !train__keep_options(job, why) ||
-        !train_run_init(&job->run, &job->plan, why) || !set_observers(job, why) || !give_values(job, why))
+    if (leads(job) && (!train_folder_open(&job->folder, job->options.overwrite, why) || !train__keep_options(job, why)))
+        return TRAIN_FAILED;
+    if (!train_run_init(&job->run, &job->plan, why) || (leads(job) && !set_observers(job, why)) ||
+        !give_values(job, why))
         return TRAIN_FAILED;
     if (!job->options.quiet && job->input.rank >= 0)
         nn_summary(stdout, job->plan.model, job->input);
     catch_signals();
     const int status = (int)train_run_go(&job->run);
-    if (status == TRAIN_FAILED) {
+    if (status == TRAIN_FAILED)
         *why = job->run.error;
+    return status;
+}
+
+static int train(train_job *job, tl_error *why)
+{
+    const train_program *p = job->program;
+    const int            status = run_plan(job, why);
+    if (status == TRAIN_FAILED || !leads(job))
         return status;
-    }
     if (status == TRAIN_STOPPED) {
         fprintf(stderr, "%s: stopped in epoch %lld after step %lld of %lld\n", p->name, (long long)job->run.epoch,
                 (long long)job->run.step, (long long)job->run.steps);
@@ -249,6 +265,8 @@ static void set_plan(train_job *job)
                              .clip = o->clip,
                              .warmup = o->warmup,
                              .accumulate = o->accumulate,
+                             .shards = o->shards,
+                             .ranks = &job->ranks,
                              .context = job->program->context,
                              .stop = must_stop};
     for (int i = 0; i < 4; i++)
@@ -263,7 +281,9 @@ static int run_job(train_job *job, tl_error *why)
     const char          *variant = p->variant ? p->variant(p->context) : NULL;
     char                 base[200];
     snprintf(base, sizeof base, "runs/%s%s%s", p->name, variant ? "-" : "", variant ? variant : "");
-    if (!job->options.load &&
+    if (!leads(job) && job->options.load)
+        return TRAIN_OK;
+    if (leads(job) && !job->options.load &&
         !train_folder_choose(&job->folder, job->options.out, base, job->options.resume, job->options.overwrite, why))
         return TRAIN_USAGE;
     ag_set_threads((int)job->options.threads);
@@ -297,7 +317,12 @@ static void close_job(train_job *job)
 int train_main(int argc, char **argv, const train_program *program)
 {
     tl_error  why = {""};
-    train_job job = {.program = program, .argc = argc, .argv = argv, .folder.lock = -1, .input = {-1, {0}}};
+    train_job job = {.program = program,
+                     .argc = argc,
+                     .argv = argv,
+                     .folder.lock = -1,
+                     .input = {-1, {0}},
+                     .ranks = train_ranks_world()};
     if (!program || !program->name || !argv)
         return TRAIN_USAGE;
     tl_keep_standard_streams();
@@ -305,7 +330,9 @@ int train_main(int argc, char **argv, const train_program *program)
     int status = train__read_command(&job, &why);
     if (status < 0)
         status = train__check_options(&job, &why) ? run_job(&job, &why) : TRAIN_USAGE;
-    if (*why.text && status != TRAIN_OK && status != TRAIN_STOPPED)
+    if (status != TRAIN_OK && status != TRAIN_STOPPED && !job.run.parted && !job.options.load)
+        train__agree(&job.ranks, false, &(bool){false}, &why); /* the others wait for this rank */
+    if (*why.text && status != TRAIN_OK && status != TRAIN_STOPPED && leads(&job))
         fail(&job, status, why.text);
     close_job(&job);
     if ((fflush(stdout) != 0 || ferror(stdout)) && (status == TRAIN_OK || status == TRAIN_STOPPED))

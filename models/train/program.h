@@ -17,7 +17,7 @@ extern "C" {
 /* The options that all programs share. */
 typedef struct train_options {
     /* What makes a result; kept in checkpoints. */
-    int64_t     epochs, steps, batch, accumulate, warmup;
+    int64_t     epochs, steps, batch, accumulate, shards, warmup;
     double      lr, clip;
     const char *schedule;
     uint64_t    seed;
@@ -36,6 +36,7 @@ typedef struct train_job {
     const train_program *program;
     train_options        options;
     train_plan           plan;  /* filled by build; seed and what the shared options say are set */
+    train_ranks          ranks; /* the first one writes, prints and draws */
     ag_shape             input; /* set by build: of a batch, for the summary; rank -1 for none */
     train_run            run;
     train_folder         folder;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/train/shards_internal.h"
 #include "tools/text.h"
 
 void train__shared_options(train_job *job)
@@ -16,6 +17,8 @@ void train__shared_options(train_job *job)
         {"steps", TL_INT, &o->steps, 0, 1e12, "N", "training steps, in place of epochs, if above 0", false},
         {"batch", TL_INT, &o->batch, 1, 1e6, "N", "examples per batch", false},
         {"accumulate", TL_INT, &o->accumulate, 1, 1e4, "N", "batches per step, whose gradients are averaged", false},
+        {"shards", TL_INT, &o->shards, 1, TRAIN_MAX_SHARDS, "N",
+         "parts of a batch, computed by several processes or one: no fewer than processes", false},
         {"lr", TL_REAL, &o->lr, 0, 1e30, "X", "learning rate", false},
         {"schedule", TL_TEXT, &o->schedule, 0, 0, "constant|cosine|linear|step", "the learning rate over the run",
          false},
@@ -70,6 +73,7 @@ static void set_defaults(train_job *job)
     *o = (train_options){.epochs = 10,
                          .batch = 128,
                          .accumulate = 1,
+                         .shards = 1,
                          .lr = 1e-3,
                          .schedule = "constant",
                          .seed = 1,
@@ -119,15 +123,14 @@ int train__read_command(train_job *job, tl_error *why)
             return TRAIN_FAILED;
         tl_args_parse(job->argc, job->argv, job->tables, why);
     }
-    if (result == TL_ARGS_VERSION) {
+    const bool leads = job->ranks.rank == 0;
+    if (!leads)
+        job->options.quiet = true;
+    if (leads && result == TL_ARGS_VERSION)
         printf("%s (Hourglass) " AG_VERSION "\n", job->program->name);
-        return TRAIN_OK;
-    }
-    if (result == TL_ARGS_HELP) {
+    if (leads && result == TL_ARGS_HELP)
         tl_args_help(job->argv[0], job->program->about, (const tl_option *const *)job->tables);
-        return TRAIN_OK;
-    }
-    return result == TL_ARGS_OK ? -1 : TRAIN_USAGE;
+    return result == TL_ARGS_OK ? -1 : result == TL_ARGS_ERROR ? TRAIN_USAGE : TRAIN_OK;
 }
 
 /* Whether an option of a resumed run differs from the file's; the seed and the batches cannot, others are told. */
@@ -141,8 +144,11 @@ static bool compare_stored(const train_job *job, tl_error *why)
             bool        length = !strcmp(o->name, "epochs") || !strcmp(o->name, "steps") || !strcmp(o->name, "data");
             if (!o->given || length || !stored || (now && !strcmp(stored, now)))
                 continue;
-            if (!strcmp(o->name, "seed") || !strcmp(o->name, "batch") || !strcmp(o->name, "accumulate"))
+            if (!strcmp(o->name, "seed") || !strcmp(o->name, "batch") || !strcmp(o->name, "accumulate") ||
+                !strcmp(o->name, "shards"))
                 return tl_fail(why, "--%s: a run that is resumed keeps its %s, %.40s", o->name, o->name, stored);
+            if (job->ranks.rank > 0)
+                continue;
             fprintf(stderr, "%s: note: --%s %s in place of the run's ", job->program->name, o->name, now ? now : "");
             tl_print_escaped(stderr, stored);
             fputc('\n', stderr);

@@ -19,6 +19,7 @@
 
 #include "datasets/batches.h"
 #include "models/train/history.h"
+#include "models/train/ranks.h"
 #include "models/train/source.h"
 #include "nn/nn.h"
 
@@ -45,9 +46,13 @@ typedef struct train_optimizer {
  * again, and gets the same examples. False when that fails; the step then returns false. */
 bool train_load(train_step *s, train_batch *batch);
 
-/* The one place between backward and the optimizer's step. Adds the gradient of `loss` (one element) to the parameters
- * of the optimizer's part, and to no other's; with the last batch of the step, clips it, sets the learning rate that
- * the schedule gives, and makes the optimizer's step. Does nothing in a test. False when the pass has failed. */
+/* The one place between backward and the optimizer's step. Gives the gradient of `loss` (one element) to the parameters
+ * of the optimizer's part, and to no other's; clips it, sets the learning rate that the schedule gives, and makes the
+ * optimizer's step. Does nothing in a test. False when the pass has failed.
+ *
+ * Where a step has several batches or shards (train_plan's accumulate and shards), the step function is called for each
+ * of them, all with the weights with which the step began; the optimizers' steps follow the last of them, with the
+ * gradients added up. An optimizer is then used once in a step. */
 bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o);
 
 /* Reports a metric of the step by name: the sum over its examples. The first that a phase reports leads its line on the
@@ -77,6 +82,7 @@ typedef struct train_phase {
     train_step_fn      *step, *test_step; /* test_step NULL: step */
     bool (*begin)(void *context); /* before the phase's first step, and when a run is resumed in it; NULL for none */
     bool totals;                  /* report sums over all examples in place of means */
+    bool sum_loss; /* its losses are sums over a batch, not means: those of shards are then added, not averaged */
 } train_phase;
 
 /* Sees a run from outside. In `step` and `epoch` the gradients are those of the last step, after clipping, of the part
@@ -106,6 +112,8 @@ typedef struct train_plan {
                                 line, or a tenth after each third of the steps */
     int64_t                warmup;     /* steps over which the learning rate rises to its value */
     int64_t                accumulate; /* batches a step, whose gradients are averaged; 0 is 1 */
+    int64_t                shards;     /* into which each batch is cut; 0 is 1 */
+    const train_ranks     *ranks;      /* who share a step's batches and shards; NULL: this process alone */
     train_observer *const *observers;  /* called in this order */
     int                    n_observers;
     bool (*stop)(void); /* asked between steps; NULL for never */
@@ -124,12 +132,14 @@ struct train_run {
     tl_error          error;
 
     /* ---- Private. ---- */
-    ds_batches train_batches, test_batches;
-    double    *lr;      /* of each optimizer when the run began */
-    int64_t    ordered; /* the epoch whose order train_batches has; -1 for none */
-    bool       made;    /* a step, since the run began or was resumed */
-    uint64_t   data;    /* train_data_hash, once it is known */
-    bool       hashed;
+    ds_batches           train_batches, test_batches;
+    struct train_shards *shards;
+    double              *lr;      /* of each optimizer when the run began */
+    int64_t              ordered; /* the epoch whose order train_batches has; -1 for none */
+    bool                 made;    /* a step, since the run began or was resumed */
+    uint64_t             data;    /* train_data_hash, once it is known */
+    bool                 hashed;
+    bool stopping, parted; /* a rank is asked to stop; the ranks have heard of each other for the last time */
 };
 
 /* Makes a run ready: train_run_go then makes it. False with the reason; free it in either case. The model must have its

@@ -14,7 +14,7 @@ bool train_load(train_step *s, train_batch *batch)
         return false;
     }
     if (!s->loaded)
-        s->sums->examples += s->n;
+        *(s->note ? &s->note->examples : &s->sums->examples) += s->n;
     s->loaded = true;
     return !ag_error(tape);
 }
@@ -101,6 +101,15 @@ static void set_rate(train_run *run, int i)
                   run->lr[i] * (scale > 0 ? scale : 1) * schedule_factor(plan, run->step, run->steps));
 }
 
+bool train__optimize(train_run *run, int optimizer)
+{
+    const train_optimizer *o = &run->plan->optimizers[optimizer];
+    if (run->plan->clip > 0)
+        nn_clip_grad_norm(o->part ? o->part : run->plan->model, run->plan->clip);
+    set_rate(run, optimizer);
+    return nn_step(o->optimizer, run->tape);
+}
+
 /* The optimizer's index in the plan; -1 if it is not there: it would be in no checkpoint. */
 static int index_of(const train_plan *plan, const train_optimizer *o)
 {
@@ -108,6 +117,14 @@ static int index_of(const train_plan *plan, const train_optimizer *o)
         if (plan->optimizers[i].optimizer == o->optimizer)
             return i;
     return -1;
+}
+
+static bool keep_gradient(train_step *s, int optimizer)
+{
+    if (train__keep_gradient(s->run->shards, s->note, s->piece, optimizer))
+        return true;
+    ag_fail(s->run->tape, "minimize: where a step has several batches or shards, each optimizer is used once in it");
+    return false;
 }
 
 bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
@@ -123,16 +140,10 @@ bool train_minimize(train_step *s, ag_tensor *loss, const train_optimizer *o)
     if (s->test)
         return !ag_error(run->tape);
     nn_module *part = o->part ? o->part : run->plan->model;
-    if (s->first)
-        nn_zero_grad(part);
+    nn_zero_grad(part);
     if (!backward_to(s, s->share < 1 ? ag_scale(loss, s->share) : loss, part))
         return false;
-    if (!s->last)
-        return true;
-    if (run->plan->clip > 0)
-        nn_clip_grad_norm(part, run->plan->clip);
-    set_rate(run, index);
-    return nn_step(o->optimizer, run->tape);
+    return s->piece < 0 ? train__optimize(run, index) : keep_gradient(s, index);
 }
 
 /* ---- Reports. ---- */
@@ -141,7 +152,12 @@ void train_report_number(train_step *s, const char *metric, double sum)
 {
     if (!s)
         return;
-    if (!train_sums_add(s->sums, metric, sum))
+    if (s->note ? train__note_add(s->note, metric, sum) : train_sums_add(s->sums, metric, sum))
+        return;
+    if (s->note && train_is_metric(metric))
+        ag_fail(s->run->tape, "report: with shards or accumulation a step reports at most %d metrics",
+                TRAIN_NOTE_METRICS);
+    else
         ag_fail(s->run->tape,
                 "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
                 metric ? metric : "NULL");

@@ -50,13 +50,26 @@ static int remove_entry(const char *path, const struct stat *st, int kind, struc
     return remove(path);
 }
 
+static char scratch[64];
+static long scratch_owner;
+
+/* Not by a child that the test has forked. */
+static void remove_scratch(void)
+{
+    if (scratch_owner == (long)getpid())
+        nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 const char *scratch_folder(void)
 {
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/hourglass-test-%ld", (long)getpid());
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    cr_assert(mkdir(path, 0700) == 0);
-    return path;
+    if (scratch_owner != (long)getpid()) {
+        scratch_owner = (long)getpid();
+        snprintf(scratch, sizeof scratch, "/tmp/hourglass-test-%ld", scratch_owner);
+        atexit(remove_scratch);
+    }
+    remove_scratch();
+    cr_assert(mkdir(scratch, 0700) == 0);
+    return scratch;
 }
 
 int run_command(const char *command, char *output, size_t size)

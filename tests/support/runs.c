@@ -210,6 +210,7 @@ static void set_phases(small_run *r)
                                     .test = &r->test_source,
                                     .batch = RUN_BATCH,
                                     .epochs = 2,
+                                    .sum_loss = r->kind != RUN_TOKENS,
                                     .step = steps[r->kind]};
     r->plan.n_phases = 1;
     if (r->kind != RUN_PHASES)
@@ -277,7 +278,7 @@ int64_t small_run_steps(const small_run *r)
 
 /* ---- Making one. ---- */
 
-static int64_t steps_left; /* the plan's stop has no argument */
+static _Thread_local int64_t steps_left; /* the plan's stop has no argument */
 
 static bool stop(void)
 {
@@ -322,17 +323,23 @@ void small_run_go(small_run *r, const char *checkpoint, const char *resume, int6
     r->plan.n_observers = observers;
 }
 
+void small_run_like(small_run *r, const train_plan *like)
+{
+    if (!like)
+        return;
+    r->plan.clip = like->clip;
+    r->plan.schedule = like->schedule;
+    r->plan.warmup = like->warmup;
+    r->plan.accumulate = like->accumulate;
+    r->plan.shards = like->shards;
+}
+
 void small_run_of(run_kind kind, const train_plan *like, const char *checkpoint, const char *resume, int64_t steps,
                   run_result *result)
 {
     small_run r;
     small_run_open(&r, kind);
-    if (like) {
-        r.plan.clip = like->clip;
-        r.plan.schedule = like->schedule;
-        r.plan.warmup = like->warmup;
-        r.plan.accumulate = like->accumulate;
-    }
+    small_run_like(&r, like);
     small_run_go(&r, checkpoint, resume, steps, result);
     small_run_close(&r);
 }

@@ -54,7 +54,10 @@ void small_run_optimize(small_run *r, nn_optimizer *o);
  * with `resume`, if they are not NULL. */
 void small_run_go(small_run *r, const char *checkpoint, const char *resume, int64_t steps, run_result *result);
 
-/* Opens, makes and closes a run of a kind; the plan's numbers are those of `like` if it is not NULL. */
+/* Takes over the numbers of a plan, if it is not NULL: clip, schedule, warmup, accumulate, shards. */
+void small_run_like(small_run *r, const train_plan *like);
+
+/* Opens, makes and closes a run of a kind. */
 void small_run_of(run_kind kind, const train_plan *like, const char *checkpoint, const char *resume, int64_t steps,
                   run_result *result);
 

@@ -1,0 +1,89 @@
+#include "models/train/ranks_internal.h"
+
+int64_t train__part(int64_t count, int64_t n, int64_t i)
+{
+    return count / n * i + count % n * i / n;
+}
+
+/* In turn d, a rank sends to the one d after it and receives from the one d before it. */
+bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
+{
+    const int me = ranks->rank, size = ranks->size;
+    char     *bytes = data;
+    for (int d = 1; d < size; d++) {
+        const int to = (me + d) % size, from = (me + size - d) % size;
+        if (!ranks->exchange(ranks->self, to, bytes + at[me], at[me + 1] - at[me], from, bytes + at[from],
+                             at[from + 1] - at[from]))
+            return false;
+    }
+    return true;
+}
+
+bool train__gather_parts(const train_ranks *ranks, void *data, int64_t count, size_t size)
+{
+    int64_t at[TRAIN_MAX_RANKS + 1];
+    for (int i = 0; i <= ranks->size; i++)
+        at[i] = train__part(count, ranks->size, i) * (int64_t)size;
+    return train__gather(ranks, data, at);
+}
+
+bool train__gather_from(const train_ranks *ranks, int rank, void *data, int64_t size)
+{
+    int64_t at[TRAIN_MAX_RANKS + 1];
+    for (int i = 0; i <= ranks->size; i++)
+        at[i] = i > rank ? size : 0;
+    return train__gather(ranks, data, at);
+}
+
+bool train__unreachable(tl_error *why)
+{
+    return tl_fail(why, "another rank cannot be reached any more");
+}
+
+/* ---- Agreement. ---- */
+
+typedef struct word {
+    int32_t failed, stop;
+} word;
+
+/* The reason of the first rank that failed, for all that did not. */
+static bool share_reason(const train_ranks *ranks, const word *words, tl_error *why)
+{
+    tl_error reason = {""};
+    int      rank = 0;
+    while (!words[rank].failed)
+        rank++;
+    if (rank == ranks->rank && why)
+        reason = *why;
+    if (!train__gather_from(ranks, rank, &reason, sizeof reason))
+        return train__unreachable(why);
+    reason.text[sizeof reason.text - 1] = '\0';
+    return words[ranks->rank].failed ? false : tl_fail(why, "rank %d: %s", rank, reason.text);
+}
+
+bool train__agree(const train_ranks *ranks, bool ok, bool *stop, tl_error *why)
+{
+    word words[TRAIN_MAX_RANKS];
+    if (ranks->size == 1)
+        return ok;
+    words[ranks->rank] = (word){!ok, *stop};
+    if (!train__gather_parts(ranks, words, ranks->size, sizeof *words))
+        return train__unreachable(why);
+    for (int i = 0; i < ranks->size; i++) {
+        *stop = *stop || words[i].stop;
+        ok = ok && !words[i].failed;
+    }
+    return ok || share_reason(ranks, words, why);
+}
+
+bool train__is_same(const train_ranks *ranks, uint64_t number, int *other, tl_error *why)
+{
+    uint64_t numbers[TRAIN_MAX_RANKS];
+    numbers[ranks->rank] = number;
+    *other = 0;
+    if (!train__gather_parts(ranks, numbers, ranks->size, sizeof *numbers))
+        return train__unreachable(why);
+    while (*other < ranks->size && numbers[*other] == numbers[0])
+        ++*other;
+    return *other == ranks->size;
+}
