@@ -161,6 +161,8 @@ class Scope:
     def add(self, declaration):
         """The name that a declaration gives: of a type, or of a function or variable that is no other file's business."""
         declaration = without_attributes(declaration)
+        if declaration[:1] == ['typedef'] and len(declaration) == 4 and declaration[2] == declaration[3]:
+            return  # of a struct that has been seen, or that another file defines
         if any(word in declaration for word in ('typedef', 'static', 'INLINE')):
             self.names.add(declared(declaration))
         elif declaration:
