@@ -1,4 +1,4 @@
-#include "datasets/idx.h"
+#include "datasets/idx_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,7 @@ static int64_t big_endian(const uint8_t *b)
     return (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
 }
 
-/* Reads and checks the header; returns its length, or 0 on failure. */
-static size_t read_header(const uint8_t *b, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
+size_t ds__idx_header(const uint8_t *b, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
 {
     size_t length = 4 + 4 * (size_t)rank;
     if (size < length)
@@ -39,7 +38,7 @@ bool ds_idx_parse(const uint8_t *bytes, size_t size, const char *path, int rank,
     *out = (ds_idx){0};
     if (!bytes || rank < 1 || rank > DS_IDX_MAX_RANK)
         return tl_fail_at(why, path, "no bytes, or rank %d is not 1 to %d", rank, DS_IDX_MAX_RANK);
-    size_t header = read_header(bytes, size, path, rank, out, why);
+    size_t header = ds__idx_header(bytes, size, path, rank, out, why);
     out->data = header ? malloc(size - header) : NULL;
     if (!header)
         return false;

@@ -171,6 +171,37 @@ static int open_regular(const char *path, struct stat *st, tl_error *why)
     return -1;
 }
 
+int tl_file_open(const char *path, int64_t *size, tl_error *why)
+{
+    struct stat st;
+    const int   fd = open_regular(path, &st, why);
+    if (fd >= 0 && size)
+        *size = st.st_size;
+    return fd;
+}
+
+bool tl_file_read(int file, const char *path, int64_t at, void *to, size_t n, tl_error *why)
+{
+    if (!to || at < 0)
+        return tl_fail_at(why, path, "no place to read to, or from");
+    for (size_t done = 0; done < n;) {
+        const ssize_t got = pread(file, (char *)to + done, n - done, (off_t)at + (off_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return tl_fail_at(why, path, "cannot be read: %s",
+                              got < 0 ? strerror(errno) : "it became shorter while it was read");
+        done += (size_t)got;
+    }
+    return true;
+}
+
+void tl_file_close(int file)
+{
+    if (file >= 0)
+        close(file);
+}
+
 /* Reads size bytes; false with errno if that fails, 0 if the file ends before. */
 static bool read_all(int fd, char *to, size_t size)
 {

@@ -33,6 +33,13 @@ void tl_output_clean(const char *folder);
  * 0. */
 void *tl_read_file(const char *path, size_t *size, tl_error *why);
 
+/* A regular file that is read where it is, for what is larger than memory: a descriptor, or -1 with the reason. Several
+ * threads may read from it at once; it must not change meanwhile. */
+int  tl_file_open(const char *path, int64_t *size, tl_error *why);
+bool tl_file_read(int file, const char *path, int64_t at, void *to, size_t n,
+                  tl_error *why); /* path: for the message */
+void tl_file_close(int file);
+
 /* Makes a folder and those above it. False if it cannot be written to. */
 bool tl_make_folder(const char *path, tl_error *why);
 

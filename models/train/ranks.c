@@ -2,7 +2,7 @@
 
 int64_t train__part(int64_t count, int64_t n, int64_t i)
 {
-    return count / n * i + count % n * i / n;
+    return count / n * i + (count % n * i + n - 1) / n;
 }
 
 /* In turn d, a rank sends to the one d after it and receives from the one d before it. */

@@ -9,7 +9,8 @@
 
 enum { TRAIN_MAX_RANKS = 1024 };
 
-/* Where part i of n equal ones begins in `count` things: shards of a rank, elements of a chunk, examples of a shard. */
+/* Where part i of n equal ones begins in `count` things: shards of a rank, elements of a chunk, examples of a shard.
+ * The first one is empty only if there is nothing. */
 int64_t train__part(int64_t count, int64_t n, int64_t i);
 
 /* Everybody gets everybody's bytes: rank r's are those from data + at[r] to data + at[r + 1]. False if a rank cannot be

@@ -4,6 +4,7 @@
 #define TRAIN_SOURCE_H
 
 #include "autograd/autograd.h"
+#include "datasets/idx_files.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +37,14 @@ typedef struct train_rows {
 } train_rows;
 
 train_source train_rows_source(train_rows *rows);
+
+/* A source of images in IDX files, which are read batch by batch: data larger than memory. A pixel is its byte / 255.
+ * The struct must outlive the source. */
+typedef struct train_files {
+    ds_idx_files images, labels; /* opened with ds_idx_files_open; labels.count 0: none */
+} train_files;
+
+train_source train_files_source(train_files *files);
 
 #ifdef __cplusplus
 }

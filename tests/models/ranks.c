@@ -29,6 +29,20 @@ Test(ranks, a_rank_has_the_largest_blocks_of_its_shards)
             }
 }
 
+/* The first part has something to do wherever there is something: its shard keeps batch norm's statistics. */
+Test(ranks, parts_share_everything_out)
+{
+    for (int64_t count = 0; count < 40; count++)
+        for (int64_t n = 1; n < 20; n++) {
+            cr_assert(train__part(count, n, 0) == 0 && train__part(count, n, n) == count);
+            cr_assert(count == 0 || train__part(count, n, 1) > 0);
+            for (int64_t i = 0; i < n; i++) {
+                const int64_t size = train__part(count, n, i + 1) - train__part(count, n, i);
+                cr_assert(size == count / n || size == count / n + 1);
+            }
+        }
+}
+
 /* ---- The same bits. ---- */
 
 static void check_equal(const char *what, int ranks, const run_result *got, const run_result *wanted)
