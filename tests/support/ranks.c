@@ -92,7 +92,7 @@ void run_on_ranks(run_kind kind, const train_plan *like, int ranks, void (*chang
     pthread_t thread[MOST_RANKS];
     rank_run  run[MOST_RANKS];
     for (int i = 0; i < ranks; i++) {
-        run[i] = (rank_run){&p, i, kind, like, change, checkpoint, resume, steps, &results[i]};
+        run[i] = (rank_run){&p, i, kind, like, change, checkpoint, resume, i == ranks - 1 ? steps : -1, &results[i]};
         cr_assert(pthread_create(&thread[i], NULL, make_run, &run[i]) == 0);
     }
     for (int i = 0; i < ranks; i++)

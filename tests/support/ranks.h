@@ -7,7 +7,8 @@
 enum { MOST_RANKS = 8 };
 
 /* Makes a run of a kind on so many ranks, each a thread with a model of its own; results[i] is rank i's. Rank 0 writes
- * the checkpoint. `change`, if not NULL, changes the run of a rank before it is made. */
+ * the checkpoint; the last one is asked to stop, at the end of step `steps` or of a test before it, if that is at least
+ * 0. `change`, if not NULL, changes the run of a rank before it is made. */
 void run_on_ranks(run_kind kind, const train_plan *like, int ranks, void (*change)(small_run *r, int rank),
                   const char *checkpoint, const char *resume, int64_t steps, run_result *results);
 
