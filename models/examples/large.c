@@ -2,8 +2,8 @@
  * format, which are read batch by batch. With a library that was built with MPI=1, `mpirun -n 4 ./large ...` shares the
  * work, and prints the same.
  *
- *     cc large.c $(pkg-config --cflags --libs hourglass) -lm -o large && ./large make images 3 500 && ./large train
- * images-*
+ *     cc large.c $(pkg-config --cflags --libs hourglass) -lm -o large
+ *     ./large make images 3 500 && ./large train images-*
  *
  * It prints:
  *
