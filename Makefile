@@ -42,7 +42,7 @@ OPTIMIZE   := $(patsubst -flto,-flto=auto,$(CFLAGS)) $(ARITHMETIC)
 ALL_CFLAGS := -std=c11 $(WARNINGS) -I. -I$(BUILD) -fPIC -pthread $(CPPFLAGS) $(OPTIMIZE)
 LIBS       := -lm -pthread
 
-# MPI=1: training on many machines, with the MPI whose compiler is MPICC. What that adds to a command is all that is used of it.
+# MPI=1: training on many machines, with the MPI whose compiler is MPICC, of which only the flags are used.
 MPI   ?=
 MPICC ?= mpicc
 ifneq (,$(MPI))

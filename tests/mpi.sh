@@ -40,7 +40,7 @@ check_ranks() {
     [ "$(HOURGLASS_THREADS=3 on 2 "${options[@]}")" = "$wanted" ] || fail 'three threads: other weights'
 }
 
-# Several optimizers, parts that overlap, dropout.
+# Three optimizers and batch norm; dropout.
 check_programs() {
     local program
     for program in vae_gan_mnist mlp_classifier_mnist; do

@@ -149,7 +149,7 @@ void tl_output_clean(const char *folder)
         closedir(d);
 }
 
-/* ---- Whole reads. ---- */
+/* ---- Reads. ---- */
 
 /* A descriptor of a regular file, which is checked before it is opened, as opening a pipe or a device may wait or act.
  */
@@ -202,22 +202,6 @@ void tl_file_close(int file)
         close(file);
 }
 
-/* Reads size bytes; false with errno if that fails, 0 if the file ends before. */
-static bool read_all(int fd, char *to, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t n = read(fd, to + done, size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n < 0 ? errno : 0;
-            return false;
-        }
-        done += (size_t)n;
-    }
-    return true;
-}
-
 void *tl_read_file(const char *path, size_t *size, tl_error *why)
 {
     struct stat st;
@@ -229,8 +213,7 @@ void *tl_read_file(const char *path, size_t *size, tl_error *why)
     char *bytes = (uintmax_t)st.st_size < SIZE_MAX / 2 ? malloc((size_t)st.st_size + 1) : NULL;
     if (!bytes) {
         tl_fail_at(why, path, "out of memory (%lld bytes)", (long long)st.st_size);
-    } else if (!read_all(fd, bytes, (size_t)st.st_size)) {
-        tl_fail_at(why, path, "cannot be read: %s", errno ? strerror(errno) : "it became shorter while it was read");
+    } else if (!tl_file_read(fd, path, 0, bytes, (size_t)st.st_size, why)) {
         free(bytes);
         bytes = NULL;
     } else {

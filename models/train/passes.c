@@ -114,11 +114,10 @@ static bool make_piece(train_run *run, train_step s, int64_t shard, int64_t batc
 
 static bool make_own(train_run *run, train_note *notes, int64_t number, int64_t per_epoch, int64_t batches)
 {
-    train_step         s = {.run = run, .source = train__phase(run)->train, .note = notes};
-    const train_ranks *ranks = train__ranks(run->plan);
-    const int64_t      shards = train__shards(run->plan);
-    const int64_t      begin = train__part(batches * shards, ranks->size, ranks->rank),
-                  end = train__part(batches * shards, ranks->size, ranks->rank + 1);
+    train_step    s = {.run = run, .source = train__phase(run)->train, .note = notes};
+    const int64_t shards = train__shards(run->plan);
+    int64_t       begin, end;
+    train__own_part(train__ranks(run->plan), batches * shards, &begin, &end);
     for (int64_t i = 0; i < batches; i++) {
         s.n = take_batch(run, number + i, per_epoch, &s.index);
         for (int64_t shard = 0; shard < shards; shard++) {
@@ -226,10 +225,9 @@ static bool test_whole(train_run *run, train_sums *sums)
 /* With pieces, each batch has random numbers of its own and is one rank's. */
 static bool test_own(train_run *run, train_note *notes, int64_t count)
 {
-    train_step         s = {.run = run, .source = train__phase(run)->test, .test = true, .piece = -1};
-    const train_ranks *ranks = train__ranks(run->plan);
-    const int64_t      begin = train__part(count, ranks->size, ranks->rank),
-                  end = train__part(count, ranks->size, ranks->rank + 1);
+    train_step s = {.run = run, .source = train__phase(run)->test, .test = true, .piece = -1};
+    int64_t    begin, end;
+    train__own_part(train__ranks(run->plan), count, &begin, &end);
     train_evaluate(run);
     ds_batches_restart(&run->test_batches);
     for (int64_t i = 0; i < end; i++) {

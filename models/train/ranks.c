@@ -5,6 +5,12 @@ int64_t train__part(int64_t count, int64_t n, int64_t i)
     return count / n * i + (count % n * i + n - 1) / n;
 }
 
+void train__own_part(const train_ranks *ranks, int64_t count, int64_t *begin, int64_t *end)
+{
+    *begin = train__part(count, ranks->size, ranks->rank);
+    *end = train__part(count, ranks->size, ranks->rank + 1);
+}
+
 /* In turn d, a rank sends to the one d after it and receives from the one d before it. */
 bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
 {
@@ -74,16 +80,4 @@ bool train__agree(const train_ranks *ranks, bool ok, bool *stop, tl_error *why)
         ok = ok && !words[i].failed;
     }
     return ok || share_reason(ranks, words, why);
-}
-
-bool train__is_same(const train_ranks *ranks, uint64_t number, int *other, tl_error *why)
-{
-    uint64_t numbers[TRAIN_MAX_RANKS];
-    numbers[ranks->rank] = number;
-    *other = 0;
-    if (!train__gather_parts(ranks, numbers, ranks->size, sizeof *numbers))
-        return train__unreachable(why);
-    while (*other < ranks->size && numbers[*other] == numbers[0])
-        ++*other;
-    return *other == ranks->size;
 }

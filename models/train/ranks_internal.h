@@ -13,6 +13,9 @@ enum { TRAIN_MAX_RANKS = 1024 };
  * The first one is empty only if there is nothing. */
 int64_t train__part(int64_t count, int64_t n, int64_t i);
 
+/* The part of this rank: from *begin to *end - 1. */
+void train__own_part(const train_ranks *ranks, int64_t count, int64_t *begin, int64_t *end);
+
 /* Everybody gets everybody's bytes: rank r's are those from data + at[r] to data + at[r + 1]. False if a rank cannot be
  * reached. */
 bool train__gather(const train_ranks *ranks, void *data, const int64_t *at);
@@ -25,9 +28,6 @@ bool train__gather_from(const train_ranks *ranks, int rank, void *data, int64_t 
  * reason: this rank's own, else another's with its number. A rank that is told of a failure calls none of these again.
  */
 bool train__agree(const train_ranks *ranks, bool ok, bool *stop, tl_error *why);
-
-/* Whether a number is the same everywhere; if not, *other is a rank that has another one than rank 0. */
-bool train__is_same(const train_ranks *ranks, uint64_t number, int *other, tl_error *why);
 
 bool train__unreachable(tl_error *why);
 

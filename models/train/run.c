@@ -166,18 +166,23 @@ static bool begin_together(train_run *run)
 {
     const train_ranks *ranks = train__ranks(run->plan);
     const int64_t      numbers[] = {run->phase, run->step, run->steps, run->steps_per_epoch, run->plan->shards};
-    int                other;
-    tl_error           why = {""};
+    uint64_t           hash[TRAIN_MAX_RANKS];
+    int                other = 0;
     if (ranks->size == 1)
         return true;
     if (!train__agree_on(run, true))
         return false;
-    const uint64_t hash = tl_hash_numbers(nn_fingerprint(run->plan->model), numbers, 5, sizeof *numbers);
-    run->parted = !train__is_same(ranks, hash, &other, &why);
-    return !run->parted || tl_fail(&run->error, "%s",
-                                   *why.text ? why.text
-                                             : "the ranks have not all the same weights and plan: they need the same "
-                                               "program, options and checkpoint");
+    hash[ranks->rank] = tl_hash_numbers(nn_fingerprint(run->plan->model), numbers, 5, sizeof *numbers);
+    run->parted = true;
+    if (!train__gather_parts(ranks, hash, ranks->size, sizeof *hash))
+        return train__unreachable(&run->error);
+    while (other < ranks->size && hash[other] == hash[0])
+        other++;
+    run->parted = other < ranks->size;
+    return !run->parted || tl_fail(&run->error,
+                                   "rank %d has other weights or another plan than rank 0: all need the same program, "
+                                   "options and checkpoint",
+                                   other);
 }
 
 static train_status go(train_run *run)

@@ -38,8 +38,11 @@ train_note *train__notes(train_shards *s, int64_t count)
         s->notes = grown;
         s->room = count;
     }
-    for (int64_t i = 0; i < count; i++)
-        s->notes[i].examples = s->notes[i].n = 0, s->notes[i].minimized = 0;
+    for (int64_t i = 0; i < count; i++) {
+        s->notes[i].examples = 0;
+        s->notes[i].minimized = 0;
+        s->notes[i].n = 0;
+    }
     return s->notes;
 }
 
@@ -76,7 +79,7 @@ bool train__fold(train_sums *sums, const train_note *notes, int64_t count)
 typedef struct walk {
     ag_real *values;
     int64_t  at;
-    bool     adds;
+    bool     adds, gives;
 } walk;
 
 static bool is_trained(const nn_parameter *p)
@@ -137,24 +140,16 @@ static bool count_buffer(void *context, const char *name, nn_parameter *p)
     return true;
 }
 
-static bool take_buffer(void *context, const char *name, nn_parameter *p)
+/* Out of the buffers, or with `gives` back into them. */
+static bool copy_buffer(void *context, const char *name, nn_parameter *p)
 {
-    walk         *w = context;
-    const int64_t n = p->is_buffer ? ag_numel(&p->tensor->shape) : 0;
+    walk *w = context;
     (void)name;
-    if (n > 0)
-        memcpy(w->values + w->at, p->tensor->data, (size_t)n * sizeof *w->values);
-    w->at += n;
-    return true;
-}
-
-static bool give_buffer(void *context, const char *name, nn_parameter *p)
-{
-    walk         *w = context;
-    const int64_t n = p->is_buffer ? ag_numel(&p->tensor->shape) : 0;
-    (void)name;
-    if (n > 0)
-        memcpy(p->tensor->data, w->values + w->at, (size_t)n * sizeof *w->values);
+    if (!p->is_buffer)
+        return true;
+    const int64_t n = ag_numel(&p->tensor->shape);
+    ag_real      *kept = w->values + w->at, *data = p->tensor->data;
+    memcpy(w->gives ? data : kept, w->gives ? kept : data, (size_t)n * sizeof *data);
     w->at += n;
     return true;
 }
@@ -216,12 +211,6 @@ static void pad(slot *s, int64_t until)
 
 /* ---- Steps. ---- */
 
-static void own_pieces(const train_shards *s, int64_t count, int64_t *begin, int64_t *end)
-{
-    *begin = train__part(count, s->ranks.size, s->ranks.rank);
-    *end = train__part(count, s->ranks.size, s->ranks.rank + 1);
-}
-
 static bool keep_buffers(train_shards *s)
 {
     if (s->n_buffers == 0)
@@ -232,7 +221,7 @@ static bool keep_buffers(train_shards *s)
         s->after = malloc((size_t)s->n_buffers * sizeof *s->after);
     if (!s->before || !s->after)
         return false;
-    nn_visit(s->model, take_buffer, &(walk){.values = s->before});
+    nn_visit(s->model, copy_buffer, &(walk){.values = s->before});
     return true;
 }
 
@@ -240,7 +229,7 @@ bool train__begin_pieces(train_shards *s, int64_t count, tl_error *why)
 {
     int64_t begin, end;
     bool    ok = true;
-    own_pieces(s, count, &begin, &end);
+    train__own_part(&s->ranks, count, &begin, &end);
     for (int i = 0; ok && i < s->n_parts; i++)
         ok = open_slot(&s->slots[i], begin, end) &&
              train__reduce_prepare(&s->reduction, &s->ranks, count, s->slots[i].length);
@@ -250,13 +239,13 @@ bool train__begin_pieces(train_shards *s, int64_t count, tl_error *why)
 void train__begin_piece(train_shards *s, int64_t piece)
 {
     if (s->n_buffers > 0 && piece > 0)
-        nn_visit(s->model, give_buffer, &(walk){.values = s->before});
+        nn_visit(s->model, copy_buffer, &(walk){.values = s->before, .gives = true});
 }
 
 void train__end_piece(train_shards *s, int64_t piece)
 {
     if (s->n_buffers > 0 && piece == 0)
-        nn_visit(s->model, take_buffer, &(walk){.values = s->after});
+        nn_visit(s->model, copy_buffer, &(walk){.values = s->after});
 }
 
 bool train__keep_gradient(train_shards *s, train_note *note, int64_t piece, int part)
@@ -278,7 +267,7 @@ bool train__share_pieces(train_shards *s, train_note *notes, int64_t count, tl_e
         return true;
     if (!train__gather_from(&s->ranks, 0, s->after, s->n_buffers * (int64_t)sizeof *s->after))
         return train__unreachable(why);
-    nn_visit(s->model, give_buffer, &(walk){.values = s->after});
+    nn_visit(s->model, copy_buffer, &(walk){.values = s->after, .gives = true});
     return true;
 }
 
@@ -286,7 +275,7 @@ bool train__sum_gradient(train_shards *s, int64_t count, int part, tl_error *why
 {
     slot   *of = &s->slots[part];
     int64_t begin, end;
-    own_pieces(s, count, &begin, &end);
+    train__own_part(&s->ranks, count, &begin, &end);
     pad(of, end);
     ag_real *sum = train__reduce(&s->reduction, &s->ranks, count, of->block, of->length);
     if (!sum)

@@ -278,7 +278,7 @@ Test(ranks, all_end_when_one_fails)
     } cases[] = {{fail_on_2, 2, "step 4: out of luck", "rank 2: step 4: out of luck"},
                  {fail_to_write, 0, "the disk is full", "rank 0: the disk is full"},
                  {fail_to_begin, 1, "could not begin", "rank 1: train: could not begin"},
-                 {differ, 3, "the same weights and plan", "the same weights and plan"}};
+                 {differ, 3, "rank 3 has other weights", "rank 3 has other weights"}};
     const train_plan like = {.shards = 4};
     run_result       got[MOST_RANKS];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
