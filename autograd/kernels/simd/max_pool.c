@@ -21,16 +21,20 @@ INLINE void copy_pairs(int64_t n, const ag_real *restrict row, ag_real *restrict
 /* Copies a row of the input; `border` where there is none, and in the last AGK_LANES of a line. */
 static void fill_line(const strip *t, int64_t s, const ag_real *row, ag_real border, ag_real *line)
 {
-    const int64_t pairs = s == 2 && t->low[0] == 0 && t->low[1] == 0 ? t->high[1] : 0; /* high[1] is no larger than high[0] */
-    if (pairs > 0)
-        copy_pairs(pairs, row + t->first, line, line + t->part);
+    /* With a stride of 2 all but the first and the last column are copied in pairs; high[1] is no larger than high[0]. */
+    const int64_t begin = s == 2 ? (t->low[0] > t->low[1] ? t->low[0] : t->low[1]) : 0;
+    const int64_t end = s == 2 && t->high[1] > begin ? t->high[1] : begin;
+    copy_pairs(end - begin, row + t->first + 2 * begin, line + begin, line + t->part + begin);
     for (int64_t r = 0; r < s; r++, line += t->part) {
         for (int64_t j = 0; j < t->low[r]; j++)
             line[j] = border;
         if (s == 1)
             copy_part(1, t->first, t->low[0], t->high[0], row, line);
-        else
-            copy_part(s, t->first + r, t->low[r] > pairs ? t->low[r] : pairs, t->high[r], row, line);
+        else if (s == 2) {
+            copy_part(2, t->first + r, t->low[r], least(begin, t->high[r]), row, line);
+            copy_part(2, t->first + r, end, t->high[r], row, line);
+        } else
+            copy_part(s, t->first + r, t->low[r], t->high[r], row, line);
         for (int64_t j = t->high[r]; j < t->part; j++)
             line[j] = border;
     }
@@ -51,18 +55,24 @@ static int32_t first_place(const agk_pool *p, const window *w)
     return w->top < w->bottom && w->left < w->right ? (int32_t)(w->top * p->in[1] + w->left) : -1;
 }
 
-/* Of n windows, a multiple of AGK_LANES: the largest so far, and its offset from the window's first place. */
-INLINE void take_larger(int64_t n, ag_real offset, const ag_real *x, ag_real *most, ag_real *at)
+/* Of n windows, a multiple of AGK_LANES, the largest so far and its offset from the window's first place; now one row of them, whose
+ * tap k is at x + tap[k], with offset first + k * step. */
+INLINE void take_larger(int64_t n, int64_t taps, const int64_t *tap, ag_real first, ag_real step, const ag_real *x, ag_real *most, ag_real *at)
 {
     for (int64_t i = 0; i < n; i += VL) {
-        const vec      value = vec_load(x + i), so_far = vec_load(most + i);
-        const vec_mask larger = (value > so_far) | (value != value);
-        vec_store(most + i, vec_select(larger, value, so_far));
-        vec_store(at + i, vec_select(larger, vec_splat(offset), vec_load(at + i)));
+        vec so_far = vec_load(most + i), place = vec_load(at + i), offset = vec_splat(first);
+        for (int64_t k = 0; k < taps; k++, offset += vec_splat(step)) {
+            const vec      value = vec_load(x + tap[k] + i);
+            const vec_mask larger = (value > so_far) | (value != value);
+            so_far = vec_select(larger, value, so_far);
+            place = vec_select(larger, offset, place);
+        }
+        vec_store(most + i, so_far);
+        vec_store(at + i, place);
     }
 }
 
-static void max_strip(const agk_pool *p, const strip *t, int64_t oy, const ag_real *x, ag_real *y, int32_t *place)
+static void max_strip(const agk_pool *p, const strip *t, const int64_t *tap, int64_t oy, const ag_real *x, ag_real *y, int32_t *place)
 {
     ag_real line[LINE + AGK_LANES], most[OUTPUTS], at[OUTPUTS];
     int64_t begin, end, n = (t->n + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
@@ -74,8 +84,7 @@ static void max_strip(const agk_pool *p, const strip *t, int64_t oy, const ag_re
     }
     for (int64_t row = begin; row < end; row += p->dilation[0]) {
         fill_line(t, p->stride[1], x + row * p->in[1], -(ag_real)INFINITY, line);
-        for (int64_t k = 0; k < p->kernel[1]; k++)
-            take_larger(n, (ag_real)((row - top) * p->in[1] + k * p->dilation[1]), line + tap_at(t, p, k), most, at);
+        take_larger(n, p->kernel[1], tap, (ag_real)((row - top) * p->in[1]), (ag_real)p->dilation[1], line, most, at);
     }
     for (int64_t i = 0; i < t->n; i++) {
         y[i] = most[i];
@@ -110,8 +119,11 @@ static void max_plane(const agk_pool *p, const ag_real *x, ag_real *y, int32_t *
     }
     for (int64_t at = 0; fits_strips(p) && at < p->out[1];) {
         const strip t = strip_at(p, at);
+        int64_t     tap[LINE / 2 + 1];
+        for (int64_t k = 0; k < p->kernel[1]; k++)
+            tap[k] = tap_at(&t, p, k);
         for (int64_t oy = 0; oy < p->out[0]; oy++)
-            max_strip(p, &t, oy, x, y + oy * p->out[1] + at, place + oy * p->out[1] + at);
+            max_strip(p, &t, tap, oy, x, y + oy * p->out[1] + at, place + oy * p->out[1] + at);
         at += t.n;
     }
 }
@@ -125,7 +137,7 @@ static void side_max_window(const agk_pool *p, const window *w, side *x, ag_real
     }
     for (int64_t row = w->top; row < w->bottom; row += p->dilation[0])
         for (int64_t c = w->left; c < w->right; c += p->dilation[1])
-            take_larger(SIDE, (ag_real)(row * p->in[1] + c), x[row * p->in[1] + c], y, at);
+            take_larger(SIDE, 1, &(int64_t){0}, (ag_real)(row * p->in[1] + c), 0, x[row * p->in[1] + c], y, at);
     for (int l = 0; l < SIDE; l++)
         place[l] = (int32_t)at[l];
 }

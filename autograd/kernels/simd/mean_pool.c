@@ -36,44 +36,118 @@ INLINE void give(int64_t n, int64_t s, const ag_real *restrict x, ag_real *restr
         }                                                 \
     } while (0)
 
+INLINE void split_pairs(int64_t n, const ag_real *restrict x, ag_real *restrict even, ag_real *restrict odd)
+{
+    for (int64_t j = 0; j < n; j++) {
+        even[j] = x[2 * j];
+        odd[j] = x[2 * j + 1];
+    }
+}
+
+INLINE void add_pairs(int64_t n, const ag_real *restrict even, const ag_real *restrict odd, ag_real *restrict y)
+{
+    for (int64_t j = 0; j < n; j++) {
+        y[2 * j] += even[j];
+        y[2 * j + 1] += odd[j];
+    }
+}
+
+/* y[i] = the sum over k < taps of the columns i * s + k of a line, which for a stride of 2 is sorted: the even columns, and from
+ * `part` on the odd ones. Reads and writes up to the next multiple of AGK_LANES. */
+INLINE void add_taps(int64_t n, int64_t taps, int64_t s, int64_t part, const ag_real *x, ag_real *y)
+{
+    for (int64_t i = 0; i < n; i += VL) {
+        vec sum = {0};
+        for (int64_t k = 0; k < taps; k++)
+            sum += vec_load(x + k % s * part + k / s + i);
+        vec_store(y + i, sum);
+    }
+}
+
+/* The mirror: y[c] = the sum over those k < taps that leave the remainder r by s of x[c - k / s]. */
+INLINE void give_taps(int64_t n, int64_t taps, int64_t s, int64_t r, const ag_real *x, ag_real *y)
+{
+    for (int64_t c = 0; c < n; c += VL) {
+        vec sum = {0};
+        for (int64_t k = r; k < taps; k += s)
+            sum += vec_load(x + c - k / s);
+        vec_store(y + c, sum);
+    }
+}
+
+/* The sums of windows, from one line of the input's columns. */
+static void sum_windows(const agk_pool *p, const strip *t, const ag_real *line, ag_real *y)
+{
+    ag_real sorted[LINE + 2 * AGK_LANES];
+    const int64_t part = t->part, taps = p->kernel[1];
+    switch (p->stride[1]) {
+    case 1: add_taps(t->n, taps, 1, part, line, y); break;
+    case 2:
+        split_pairs(part, line, sorted, sorted + part);
+        memset(sorted + 2 * part, 0, AGK_LANES * sizeof *sorted);
+        add_taps(t->n, taps, 2, part, sorted, y);
+        break;
+    default:
+        for (int64_t j = 0; j < t->n; j++)
+            y[j] = 0;
+        for (int64_t k = 0; k < taps; k++)
+            FOR_STRIDE(p->stride[1], gather, t->n, line + k, y);
+    }
+}
+
 static void mean_strip(const agk_pool *p, const strip *t, int64_t oy, ag_real count, const ag_real *columns, const ag_real *x, ag_real *y)
 {
-    ag_real line[LINE];
+    ag_real line[LINE + 2 * AGK_LANES], sum[OUTPUTS];
     int64_t begin, end, low, high;
     const int64_t wide = columns_of(p, t, &low, &high);
     span_of(p, 0, oy, &begin, &end);
+    const ag_real *row = x + t->first + begin * p->in[1];
     for (int64_t c = 0; c < low; c++)
         line[c] = 0;
-    for (int64_t c = high; c < wide; c++)
+    for (int64_t c = high; c < wide + 2 * AGK_LANES; c++)
         line[c] = 0;
     for (int64_t c = low; c < high; c++)
-        line[c] = begin < end ? x[begin * p->in[1] + t->first + c] : 0;
-    for (int64_t row = begin + 1; row < end; row++)
+        line[c] = begin < end ? row[c] : 0;
+    for (int64_t r = begin + 1; r < end; r++) {
+        row += p->in[1];
         for (int64_t c = low; c < high; c++)
-            line[c] += x[row * p->in[1] + t->first + c];
+            line[c] += row[c];
+    }
+    sum_windows(p, t, line, sum);
     for (int64_t j = 0; j < t->n; j++)
-        y[j] = 0;
-    for (int64_t k = 0; k < p->kernel[1]; k++)
-        FOR_STRIDE(p->stride[1], gather, t->n, line + k, y);
-    for (int64_t j = 0; j < t->n; j++)
-        y[j] /= count * columns[j];
+        y[j] = sum[j] / (count * columns[j]);
 }
 
+/* Adds what a row of windows gives to each column, to rows begin .. end-1 of dx, of which the strip has columns low .. high-1. */
 static void mean_strip_backward(const agk_pool *p, const strip *t, int64_t oy, ag_real count, const ag_real *columns, const ag_real *g,
                                 ag_real *dx)
 {
-    ag_real line[LINE], share[OUTPUTS];
+    ag_real line[LINE + 2 * AGK_LANES], sorted[LINE + 2 * AGK_LANES], padded[2 * LINE + 2 * AGK_LANES], *share = padded + LINE / 2 + AGK_LANES;
     int64_t begin, end, low, high;
-    const int64_t wide = columns_of(p, t, &low, &high);
+    const int64_t wide = columns_of(p, t, &low, &high), s = p->stride[1], reach = p->kernel[1] / s + 1;
     span_of(p, 0, oy, &begin, &end);
-    memset(line, 0, (size_t)wide * sizeof *line);
+    for (int64_t j = -reach; j < 0; j++)
+        share[j] = 0;
     for (int64_t j = 0; j < t->n; j++)
         share[j] = g[j] / (count * columns[j]);
-    for (int64_t k = 0; k < p->kernel[1]; k++)
-        FOR_STRIDE(p->stride[1], give, t->n, share, line + k);
-    for (int64_t row = begin; row < end; row++)
+    for (int64_t j = t->n; j < t->part + AGK_LANES; j++)
+        share[j] = 0;
+    memset(line, 0, (size_t)(wide + 1) * sizeof *line);
+    if (s == 1)
+        give_taps(wide, p->kernel[1], 1, 0, share, line);
+    else if (s == 2) {
+        const int64_t half = (wide + 1) / 2;
+        ag_real      *odd = sorted + LINE / 2 + AGK_LANES;
+        give_taps(half, p->kernel[1], 2, 0, share, sorted);
+        give_taps(half, p->kernel[1], 2, 1, share, odd);
+        add_pairs(half, sorted, odd, line);
+    } else
+        for (int64_t k = 0; k < p->kernel[1]; k++)
+            FOR_STRIDE(s, give, t->n, share, line + k);
+    dx += t->first + begin * p->in[1];
+    for (int64_t row = begin; row < end; row++, dx += p->in[1])
         for (int64_t c = low; c < high; c++)
-            dx[row * p->in[1] + t->first + c] += line[c];
+            dx[c] += line[c];
 }
 
 /* ---- Blocks: windows side by side that cover the plane, and repetition, their mirror. ---- */
