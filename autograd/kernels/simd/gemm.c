@@ -359,6 +359,45 @@ static void few_rows(const few *f)
         }
 }
 
+/* ---- Few steps, as a gradient of a weight has with few images: C is written once, row by row, which tiles do in narrow columns. ---- */
+
+enum { FEW_STEPS = 4, THIN_ROWS = 4 };
+
+/* `rows` of C. `rows` is a compile-time constant at every call. */
+INLINE void thin_rows(int rows, int64_t n, int64_t k, const ag_real *a, int64_t a_row, int64_t a_col, agk_matrix b, const ag_real *init,
+                      int64_t ldinit, ag_real *c, int64_t ldc)
+{
+    int64_t j = 0;
+    for (; j + VL <= n; j += VL) {
+        vec sum[THIN_ROWS];
+        UNROLL for (int r = 0; r < rows; r++)
+            sum[r] = init ? vec_load(init + r * ldinit + j) : (vec){0};
+        for (int64_t p = 0; p < k; p++) {
+            const vec row = vec_once(vec_load(b.data + p * b.row + j));
+            UNROLL for (int r = 0; r < rows; r++)
+                sum[r] = vec_fma(vec_splat(a[r * a_row + p * a_col]), row, sum[r]);
+        }
+        UNROLL for (int r = 0; r < rows; r++)
+            vec_store(c + r * ldc + j, sum[r]);
+    }
+    for (; j < n; j++)
+        for (int r = 0; r < rows; r++) {
+            ag_real x = init ? init[r * ldinit + j] : 0;
+            for (int64_t p = 0; p < k; p++)
+                x = r_fma(a[r * a_row + p * a_col], b.data[p * b.row + j], x);
+            c[r * ldc + j] = x;
+        }
+}
+
+static void thin(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
+{
+    int64_t i = 0;
+    for (; i + THIN_ROWS <= m; i += THIN_ROWS)
+        thin_rows(THIN_ROWS, n, k, a.data + i * a.row, a.row, a.col, b, init ? init + i * ldinit : NULL, ldinit, c + i * ldc, ldc);
+    for (; i < m; i++)
+        thin_rows(1, n, k, a.data + i * a.row, a.row, a.col, b, init ? init + i * ldinit : NULL, ldinit, c + i * ldc, ldc);
+}
+
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc, ag_real *workspace)
 {
@@ -369,6 +408,8 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc});
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
         straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);
+    else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
+        thin(m, n, k, a, b, init, ldinit, c, ldc);
     else if (b.col != 1 && m * (k + 2 * n) < n * k)
         swapped(m, n, k, a, b, init, ldinit, c, ldc, workspace);
     else
