@@ -1,10 +1,10 @@
-/* Convolutions on interleaved images: which pixels and weights meet. simd/conv.c multiplies them. */
+/* Convolutions on interleaved images: which pixels and weights meet, forward and for the gradient of the input.
+ * simd/conv.c multiplies them. */
 #include "autograd/kernels/conv.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #include "autograd/kernels/pool.h"
-#include "autograd/kernels/workspace.h"
 
 enum {
     BLOCK = AGK_INTERLEAVED_BLOCK,
@@ -170,135 +170,6 @@ void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, c
 void agk_conv_input_gradient(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)
 {
     run(direction_of(c, false, room, bias), w, room.w);
-}
-
-/* ---- The gradient of the weight. Threads share out blocks of its channels. ---- */
-
-typedef struct weight_gradient {
-    const agk_conv *c;
-    agk_conv_room   room;
-    bool            add;
-    ag_real        *dw;
-} weight_gradient;
-
-/* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border.
- */
-typedef struct overlap {
-    int64_t begin, end, partner;
-} overlap;
-
-static overlap overlap_of(const agk_conv *c, int axis, int64_t tap)
-{
-    int64_t stride = c->stride[axis], shift = tap * c->dilation[axis] - c->padding[axis];
-    int64_t begin = shift < 0 ? (-shift + stride - 1) / stride : 0;
-    int64_t end = shift < c->in[axis] ? least((c->in[axis] - shift + stride - 1) / stride, c->out[axis]) : 0;
-    return (overlap){begin, end, begin * stride + shift};
-}
-
-/* Some channels of output and input: `rows` from `channel` on by `columns` from `from` on. */
-typedef struct patch {
-    int64_t channel, rows, from, columns;
-} patch;
-
-/* Adds one tap's products to `sums`, over the output rows from `top` to `bottom` and AGK_LANES images of a block, from
- * `lane` on. */
-static void correlate(const weight_gradient *j, const patch *p, const overlap tap[2], int64_t top, int64_t bottom,
-                      int64_t block, int64_t lane, ag_real *sums)
-{
-    const agk_conv *c = j->c;
-    int64_t         begin = tap[0].begin > top ? tap[0].begin : top, end = least(tap[0].end, bottom);
-    if (begin >= end || tap[1].begin >= tap[1].end)
-        return;
-    int64_t        lanes = agk_interleaved_lanes(c->batch, block), in = area(c->in) * lanes, out = area(c->out) * lanes;
-    int64_t        iy = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
-    agk_window     w = {end - begin,
-                        tap[1].end - tap[1].begin,
-                        out,
-                        c->out[1] * lanes,
-                        lanes,
-                        in,
-                        c->in[1] * c->stride[0] * lanes,
-                        c->stride[1] * lanes};
-    const ag_real *g = j->room.y + block * BLOCK * area(c->out) * c->out_channels + p->channel * out;
-    const ag_real *x = j->room.x + block * BLOCK * area(c->in) * c->in_channels + p->from * in;
-    agk()->conv_correlate(p->rows, p->columns, &w, g + (begin * c->out[1] + tap[1].begin) * lanes + lane,
-                          x + (iy * c->in[1] + tap[1].partner) * lanes + lane, sums);
-}
-
-enum {
-    SOME_TAPS = 16, /* done together, */
-    BAND = 32,      /* over so many pixels: what they read stays in the first cache level */
-    PATCH = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS,
-    SUMS = PATCH * AGK_LANES
-};
-
-_Static_assert(SOME_TAPS *SUMS <= AGK_WORKSPACE, "sums of some taps fit the workspace");
-
-/* `sums` of taps t .. t+n-1, over the whole batch. */
-static void correlate_taps(const weight_gradient *j, const patch *p, int64_t t, int64_t n, ag_real *sums)
-{
-    const agk_conv *c = j->c;
-    int64_t         band = c->out[1] < BAND ? BAND / c->out[1] : 1;
-    overlap         tap[SOME_TAPS][2];
-    for (int64_t i = 0; i < n; i++) {
-        tap[i][0] = overlap_of(c, 0, (t + i) / c->kernel[1]);
-        tap[i][1] = overlap_of(c, 1, (t + i) % c->kernel[1]);
-    }
-    memset(sums, 0, (size_t)(n * SUMS) * sizeof *sums);
-    for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++)
-        for (int64_t lane = 0; lane < agk_interleaved_lanes(c->batch, block); lane += AGK_LANES)
-            for (int64_t top = 0; top < c->out[0]; top += band)
-                for (int64_t i = 0; i < n; i++)
-                    correlate(j, p, tap[i], top, top + band, block, lane, sums + i * SUMS);
-}
-
-/* All taps of a patch. */
-static void weight_patch(const weight_gradient *j, const patch *p)
-{
-    int64_t              taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
-    _Alignas(64) ag_real small[SUMS], totals[SOME_TAPS * PATCH];
-    ag_real             *workspace = agk_workspace(), *sums = workspace ? workspace : small;
-    const int64_t        some = workspace ? SOME_TAPS : 1;
-    for (int64_t t = 0; t < taps; t += some) {
-        int64_t n = least(taps - t, some);
-        correlate_taps(j, p, t, n, sums);
-        agk()->conv_totals(n * PATCH, sums, totals);
-        for (int64_t r = 0; r < p->rows; r++)
-            for (int64_t k = 0; k < p->columns; k++) {
-                ag_real       *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
-                const ag_real *sum = totals + r * AGK_CONV_GRAD_COLUMNS + k;
-                for (int64_t i = 0; i < n; i++)
-                    dw[i] = j->add ? dw[i] + sum[i * PATCH] : sum[i * PATCH];
-            }
-    }
-}
-
-static int64_t parts(int64_t n, int64_t size)
-{
-    return (n + size - 1) / size;
-}
-
-static void weight_patches(void *context, int64_t begin, int64_t end)
-{
-    const weight_gradient *j = context;
-    int64_t                out = j->c->out_channels / j->c->groups, in = j->c->in_channels / j->c->groups;
-    int64_t                tall = parts(out, AGK_CONV_GRAD_ROWS), wide = parts(in, AGK_CONV_GRAD_COLUMNS);
-    for (int64_t i = begin; i < end; i++) {
-        int64_t group = i / (tall * wide), r = i / wide % tall * AGK_CONV_GRAD_ROWS,
-                k = i % wide * AGK_CONV_GRAD_COLUMNS;
-        weight_patch(j, &(patch){group * out + r, least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
-                                 least(in - k, AGK_CONV_GRAD_COLUMNS)});
-    }
-}
-
-void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
-{
-    weight_gradient j = {c, room, add, dw};
-    int64_t         out = c->out_channels / c->groups, in = c->in_channels / c->groups;
-    int64_t         work = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS * area(c->kernel) * area(c->out) *
-                   c->batch; /* per item */
-    agk_parallel(c->groups * parts(out, AGK_CONV_GRAD_ROWS) * parts(in, AGK_CONV_GRAD_COLUMNS), THREAD_WORK / work + 1,
-                 weight_patches, &j);
 }
 
 /* ---- The gradient of the bias. ---- */

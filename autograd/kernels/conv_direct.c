@@ -54,7 +54,22 @@ bool agk_conv_is_direct(const agk_conv *c)
 {
     if (c->kernel[0] > AGK_MOST_TAPS || c->kernel[1] > AGK_MOST_TAPS)
         return false;
-    return by_rows(c) || c->batch <= largest_batch(c);
+    return by_rows(c) || agk__conv_is_pointwise(c) || c->batch <= largest_batch(c);
+}
+
+typedef struct way {
+    double (*room)(const agk_conv *c);
+    void (*target)(const agk__conv_job *j);
+    void (*weight)(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
+} way;
+
+static way way_of(const agk_conv *c)
+{
+    if (by_rows(c))
+        return (way){agk__conv_rows_room, agk__conv_rows, agk__conv_rows_weight};
+    if (agk__conv_is_pointwise(c))
+        return (way){agk__conv_pointwise_room, agk__conv_pointwise, agk__conv_pointwise_weight};
+    return (way){agk__conv_products_room, agk__conv_products, agk__conv_products_weight};
 }
 
 int64_t agk_conv_direct_room(const agk_conv *c)
@@ -64,7 +79,7 @@ int64_t agk_conv_direct_room(const agk_conv *c)
                            (double)agk__area(c->kernel);
     if (weights > most || planes * (double)(agk__area(c->in) + agk__area(c->out)) > most)
         return -1;
-    const double room = by_rows(c) ? agk__conv_rows_room(c) : agk__conv_products_room(c);
+    const double room = way_of(c).room(c);
     return room > most ? -1 : (int64_t)room;
 }
 
@@ -78,7 +93,7 @@ void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real 
     j.add = add;
     j.target = y;
     j.room = room;
-    (by_rows(c) ? agk__conv_rows : agk__conv_products)(&j);
+    way_of(c).target(&j);
 }
 
 void agk_conv_direct_input_gradient(const agk_conv *c, const ag_real *dy, const ag_real *w, const ag_real *bias,
@@ -91,7 +106,7 @@ void agk_conv_direct_input_gradient(const agk_conv *c, const ag_real *dy, const 
     j.add = add;
     j.target = dx;
     j.room = room;
-    (by_rows(c) ? agk__conv_rows : agk__conv_products)(&j);
+    way_of(c).target(&j);
 }
 
 void agk_conv_direct_weight_gradient(const agk_conv *c, const ag_real *x, const ag_real *dy, bool add, ag_real *dw,
@@ -100,7 +115,7 @@ void agk_conv_direct_weight_gradient(const agk_conv *c, const ag_real *x, const 
     agk__conv_job j = agk__conv_job_of(c, true);
     j.source = x;
     j.room = room;
-    (by_rows(c) ? agk__conv_rows_weight : agk__conv_products_weight)(&j, dy, add, dw);
+    way_of(c).weight(&j, dy, add, dw);
 }
 
 typedef struct bias_job {

@@ -48,6 +48,12 @@ double agk__conv_products_room(const agk_conv *c);
 void   agk__conv_products(const agk__conv_job *j);
 void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
+/* The same for kernels of one pixel, if there are enough pixels. */
+bool   agk__conv_is_pointwise(const agk_conv *c);
+double agk__conv_pointwise_room(const agk_conv *c);
+void   agk__conv_pointwise(const agk__conv_job *j);
+void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
+
 /* Row by row: for groups of one or two channels, and strides up to AGK_MOST_STRIDE. */
 enum { AGK_MOST_STRIDE = 8 };
 double agk__conv_rows_room(const agk_conv *c);

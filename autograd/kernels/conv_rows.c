@@ -62,11 +62,24 @@ static int64_t tap_place(const border *b, const agk__phase *v, int64_t tv, const
 typedef struct row_job {
     const agk__conv_job *j;
     border               b;
-    const agk__phase    *v, *h; /* phases of the target: [stride], of which forward has one */
-    const ag_real       *dy;    /* for the weight's gradient */
+    const agk__phase    *v, *h;                /* phases of the target: [stride], of which forward has one */
+    int64_t              place[AGK_MOST_TAPS]; /* of each tap of the kernel, see tap_place */
+    const ag_real       *dy;                   /* for the weight's gradient */
     ag_real             *dw;
     bool                 add;
 } row_job;
+
+/* A tap belongs to one phase of each axis. */
+static void find_places(row_job *r, int64_t down, int64_t across)
+{
+    for (int64_t i = 0; i < down * across; i++) {
+        const agk__phase *v = &r->v[i / across], *h = &r->h[i % across];
+        for (int64_t t = 0; t < v->taps * h->taps; t++) {
+            const int64_t tv = t / h->taps, th = t % h->taps;
+            r->place[v->tap[tv] * r->j->c->kernel[1] + h->tap[th]] = tap_place(&r->b, v, tv, h, th);
+        }
+    }
+}
 
 /* to[i] = from[2 i], and its neighbours. */
 static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restrict even, ag_real *restrict odd)
@@ -93,21 +106,28 @@ static void copy_columns(const border *b, int64_t width, const ag_real *from, in
     }
 }
 
-/* Plane p of the source, with its border. */
+/* Plane p of the source, into a border that is there already. */
 static void copy_plane(const agk__conv_job *j, const border *b, int64_t p, ag_real *to)
 {
     const ag_real *from = j->source + p * agk__area(j->from);
-    memset(to, 0, (size_t)b->size * sizeof *to);
+    if (b->phases[0] == 1 && b->phases[1] == 1) {
+        agk()->copy_rows(j->from[0], j->from[1], from, j->from[1], false, to + place_of(b, b->before[0], b->before[1]),
+                         b->part[1]);
+        return;
+    }
     for (int64_t y = 0; y < j->from[0]; y++, from += j->from[1])
         copy_columns(b, j->from[1], from, y + b->before[0], to);
 }
 
-/* Room for `planes` bordered planes: the thread's own, which stays in a cache, or else the place of item i's in the
- * op's. */
-static ag_real *room_for(const row_job *r, int64_t planes, int64_t i)
+/* Room for `planes` bordered planes, zeros where it is not `last`, the one before: the thread's own, which stays in a
+ * cache, or else the place of item i's in the op's. */
+static ag_real *room_for(const row_job *r, int64_t planes, int64_t i, const ag_real *last)
 {
     ag_real *workspace = planes * r->b.size <= AGK_WORKSPACE ? agk_workspace() : NULL;
-    return workspace ? workspace : r->j->room + i * planes * r->b.size;
+    ag_real *room = workspace ? workspace : r->j->room + i * planes * r->b.size;
+    if (room != last)
+        memset(room, 0, (size_t)(planes * r->b.size) * sizeof *room);
+    return room;
 }
 
 /* How many rows of a phase are computed as one: as many as a line has room for. */
@@ -117,14 +137,10 @@ static int64_t rows_at_once(const agk__phase *v, const border *b, int64_t y)
     return agk__least(fit > 1 ? fit : 1, v->count - y);
 }
 
-/* A row of the target from a line; its pixels may lie apart. */
+/* A row of the target from a line; its pixels lie apart. */
 static void put_row(const ag_real *restrict line, int64_t n, int64_t step, bool add, ag_real *restrict to)
 {
-    if (step == 1 && !add)
-        memcpy(to, line, (size_t)n * sizeof *to);
-    else if (step == 1)
-        agk()->add(n, line, to);
-    else if (add)
+    if (add)
         for (int64_t x = 0; x < n; x++, to += step)
             *to += line[x];
     else
@@ -150,8 +166,9 @@ static void find_taps(const row_job *r, const agk__phase *v, const agk__phase *h
     for (int64_t tv = 0; tv < v->taps; tv++)
         for (int64_t th = 0; th < h->taps; th++)
             for (int64_t k = 0; k < j->depth; k++, w->n++) {
-                w->from[w->n] = source + k * r->b.size + tap_place(&r->b, v, tv, h, th);
-                w->weight[w->n] = weight[k * step + v->tap[tv] * j->c->kernel[1] + h->tap[th]];
+                const int64_t tap = v->tap[tv] * j->c->kernel[1] + h->tap[th];
+                w->from[w->n] = source + k * r->b.size + r->place[tap];
+                w->weight[w->n] = weight[k * step + tap];
             }
 }
 
@@ -204,9 +221,12 @@ static void target_plane(const row_job *r, const agk__phase *v, const agk__phase
             for (int64_t i = 0; i < phases; i++)
                 agk()->conv_row((many - 1) * pitch + wide, w[i].n, w[i].weight, w[i].from, y * pitch + x, bias,
                                 line[i]);
-            for (int64_t k = 0; k < many; k++)
-                put_phases(h, phases, line, k * pitch, x, wide, j->add,
-                           j->target + plane * agk__area(j->to) + (v->first + (y + k) * v->step) * j->to[1]);
+            ag_real *to = j->target + plane * agk__area(j->to) + (v->first + y * v->step) * j->to[1];
+            if (h->step == 1)
+                agk()->copy_rows(many, wide, line[0], pitch, j->add, to + x, v->step * j->to[1]);
+            else
+                for (int64_t k = 0; k < many; k++)
+                    put_phases(h, phases, line, k * pitch, x, wide, j->add, to + k * v->step * j->to[1]);
         }
     }
 }
@@ -217,8 +237,9 @@ static void target_planes(void *context, int64_t begin, int64_t end)
     const agk__conv_job *j = r->j;
     const int64_t        down = j->forward ? 1 : j->c->stride[0], across = j->forward ? 1 : j->c->stride[1];
     const int64_t        phases = across == 2 ? 2 : 1; /* at once */
+    ag_real             *source = NULL;
     for (int64_t p = begin; p < end; p++) {
-        ag_real *source = room_for(r, j->depth, p);
+        source = room_for(r, j->depth, p, source);
         for (int64_t k = 0; k < j->depth; k++)
             copy_plane(j, &r->b, p / j->rows * j->depth + k, source + k * r->b.size);
         for (int64_t a = 0; a < down; a++)
@@ -232,28 +253,29 @@ void agk__conv_rows(const agk__conv_job *j)
     const agk_conv *c = j->c;
     agk__phase      v[AGK_MOST_STRIDE], h[AGK_MOST_STRIDE];
     row_job         r = {.j = j, .b = border_of(j), .v = v, .h = h};
-    for (int64_t i = 0; i < (j->forward ? 1 : c->stride[0]); i++)
+    const int64_t   down = j->forward ? 1 : c->stride[0], across = j->forward ? 1 : c->stride[1];
+    for (int64_t i = 0; i < down; i++)
         v[i] = agk__phase_of(c, j->forward, 0, i);
-    for (int64_t i = 0; i < (j->forward ? 1 : c->stride[1]); i++)
+    for (int64_t i = 0; i < across; i++)
         h[i] = agk__phase_of(c, j->forward, 1, i);
+    find_places(&r, down, across);
     agk_parallel(c->batch * c->groups * j->rows,
                  AGK_CONV_GRAIN / (agk__area(j->to) * agk__area(c->kernel) * j->depth) + 1, target_planes, &r);
 }
 
-/* What one plane of the output's gradient adds to the sums of its taps: rows with the pitch of the bordered source,
- * zeros between. */
-static void add_products(const row_job *r, const ag_real *g, const ag_real *const *from, int64_t taps, ag_real *sums)
+/* What one plane of the output's gradient adds to the sums of its taps: rows with the pitch of the bordered source, in
+ * a line whose reals between them are zero. */
+static void add_products(const row_job *r, const ag_real *g, const ag_real *const *from, int64_t taps, ag_real *line,
+                         ag_real *sums)
 {
-    _Alignas(64) ag_real line[LINE];
-    const int64_t        pitch = r->b.part[1];
+    const int64_t pitch = r->b.part[1], width = r->h->count;
     for (int64_t y = 0, many; y < r->v->count; y += many) {
         many = rows_at_once(r->v, &r->b, y);
-        for (int64_t x = 0, wide; x < r->h->count; x += wide) {
-            wide = many > 1 ? r->h->count : agk__least(r->h->count - x, LINE - SLACK);
+        for (int64_t x = 0, wide; x < width; x += wide) {
+            wide = many > 1 ? width : agk__least(width - x, LINE - SLACK);
             const int64_t n = (many - 1) * pitch + wide;
-            memset(line, 0, (size_t)(n + AGK_LANES) * sizeof *line);
-            for (int64_t k = 0; k < many; k++)
-                memcpy(line + k * pitch, g + (y + k) * r->h->count + x, (size_t)wide * sizeof *line);
+            agk()->copy_rows(many, wide, g + y * width + x, width, false, line, pitch);
+            memset(line + n, 0, AGK_LANES * sizeof *line);
             agk()->conv_row_products(n, taps, line, from, y * pitch + x, sums);
         }
     }
@@ -266,18 +288,19 @@ static void weight_planes(void *context, int64_t begin, int64_t end)
     const agk__conv_job *j = r->j;
     const agk_conv      *c = j->c;
     const int64_t        taps = agk__area(c->kernel);
-    _Alignas(64) ag_real sums[AGK_MOST_TAPS * AGK_LANES], totals[AGK_MOST_TAPS + AGK_CONV_GRAD_ROWS];
+    _Alignas(64) ag_real sums[AGK_MOST_TAPS * AGK_LANES], totals[AGK_MOST_TAPS + AGK_CONV_GRAD_ROWS], line[LINE] = {0};
+    ag_real             *source = NULL;
     for (int64_t item = begin; item < end; item++) {
         const int64_t  o = item / j->depth, k = item % j->depth, g = o / j->rows;
         const int64_t  padded = (taps + AGK_CONV_GRAD_ROWS - 1) / AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_ROWS;
         const ag_real *from[AGK_MOST_TAPS];
-        ag_real       *source = room_for(r, 1, item);
+        source = room_for(r, 1, item, source);
         for (int64_t t = 0; t < taps; t++)
-            from[t] = source + tap_place(&r->b, r->v, t / c->kernel[1], r->h, t % c->kernel[1]);
+            from[t] = source + r->place[t];
         memset(sums, 0, sizeof sums);
         for (int64_t image = 0; image < c->batch; image++) {
             copy_plane(j, &r->b, (image * c->groups + g) * j->depth + k, source);
-            add_products(r, r->dy + (image * c->out_channels + o) * agk__area(c->out), from, taps, sums);
+            add_products(r, r->dy + (image * c->out_channels + o) * agk__area(c->out), from, taps, line, sums);
         }
         agk()->conv_totals(padded, sums, totals);
         for (int64_t t = 0; t < taps; t++)
@@ -289,7 +312,8 @@ void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, 
 {
     const agk_conv  *c = j->c;
     const agk__phase v = agk__phase_of(c, true, 0, 0), h = agk__phase_of(c, true, 1, 0);
-    row_job          r = {j, border_of(j), &v, &h, dy, dw, add};
+    row_job          r = {.j = j, .b = border_of(j), .v = &v, .h = &h, .dy = dy, .dw = dw, .add = add};
+    find_places(&r, 1, 1);
     agk_parallel(c->out_channels * j->depth, AGK_CONV_GRAIN / (c->batch * agk__area(c->out) * agk__area(c->kernel)) + 1,
                  weight_planes, &r);
 }

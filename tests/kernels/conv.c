@@ -1,6 +1,6 @@
 /* Interleaving, convolutions and max pooling of each instruction set against plain loops, and against each other bit
  * for bit. */
-#include "autograd/kernels/conv.h"
+#include "autograd/kernels/conv_direct.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -129,6 +129,45 @@ static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const
     free(memory);
 }
 
+/* The same by the direct way, of which `add` adds to what is there; without the bias' gradient. */
+static void compute_directly(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g,
+                             const ag_real *bias, bool add, ag_real *all)
+{
+    int64_t  nx = c->batch * c->in_channels * area(c->in), ny = c->batch * c->out_channels * area(c->out);
+    ag_real *room = malloc((size_t)agk_conv_direct_room(c) * sizeof *room);
+    agk_conv_direct_forward(c, x, w, bias, add, all, room);
+    agk_conv_direct_input_gradient(c, g, w, NULL, add, all + ny, room);
+    agk_conv_direct_weight_gradient(c, x, g, false, all + ny + nx, room);
+    agk_conv_direct_weight_gradient(c, x, g, true, all + ny + nx, room); /* twice as much */
+    free(room);
+}
+
+/* With the bits of the interleaved way, which are in `expected`, but for the weight's gradient. */
+static void check_direct_way(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g,
+                             const ag_real *bias, const ag_real *expected, const double *gw)
+{
+    const int64_t images = c->batch * (c->in_channels * area(c->in) + c->out_channels * area(c->out));
+    const int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = images + weights;
+    ag_real      *all = malloc((size_t)total * sizeof *all), *first = malloc((size_t)weights * sizeof *first);
+    int           compared = 0;
+    for (int i = 0; agk_name(i); i++)
+        for (int threads = 1; agk_find(agk_name(i)) && threads < 4; threads += 2) {
+            agk_use(agk_find(agk_name(i)));
+            ag_set_threads(threads);
+            compute_directly(c, x, w, g, bias, false, all);
+            cr_assert(!memcmp(all, expected, (size_t)images * sizeof *all), "%s, %d threads: direct", agk_name(i),
+                      threads);
+            if (!compared++)
+                memcpy(first, all + images, (size_t)weights * sizeof *first);
+            cr_assert(!memcmp(all + images, first, (size_t)weights * sizeof *first), "%s: direct dw", agk_name(i));
+            compute_directly(c, x, w, g, bias, true, all);
+            for (int64_t k = 0; k < images; k++)
+                cr_assert(all[k] == expected[k] + expected[k], "%s: direct, added, at %lld", agk_name(i), (long long)k);
+        }
+    check_close("direct dw", weights, first, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    free(all), free(first);
+}
+
 static void check_convolution(const agk_conv *c)
 {
     int64_t in = c->batch * c->in_channels * area(c->in), out = c->batch * c->out_channels * area(c->out);
@@ -158,6 +197,8 @@ static void check_convolution(const agk_conv *c)
             cr_assert(!compared++ || !memcmp(first, again, (size_t)total * sizeof *first), "%s, %d threads differ",
                       agk_name(i), threads);
         }
+    if (agk_conv_is_direct(c))
+        check_direct_way(c, x, w, g, bias, first, gw);
     agk_use(before);
     ag_set_threads(1);
     check_close("y", out, first, y, TOLERANCE);
@@ -169,7 +210,8 @@ static void check_convolution(const agk_conv *c)
     free(dx), free(dw), free(dg), free(y), free(gx), free(gw);
 }
 
-/* Channels beyond a tile, a kernel of more taps than are done at a time, blocks that are not full, groups, borders. */
+/* Channels beyond a tile and beyond a patch, a kernel of more taps than are done at a time, blocks that are not full,
+ * groups, borders, kernels of one pixel. */
 Test(conv, every_table_as_plain_loops)
 {
     static const int64_t cases[][12] = {
@@ -179,7 +221,11 @@ Test(conv, every_table_as_plain_loops)
         {50, 25, 26, 1, 4, 2, 2, 1, 1, 0, 0, 1}, {5, 6, 9, 3, 8, 3, 2, 1, 2, 2, 1, 2},
         {2, 4, 4, 4, 10, 5, 5, 1, 1, 2, 2, 1},   {2, 2, 3, 1, 12, 9, 9, 1, 1, 4, 4, 1},
         {70, 3, 2, 1, 5, 1, 1, 2, 3, 0, 0, 1},   {4, 4, 4, 1, 40, 3, 3, 1, 1, 1, 1, 1},
-        {2, 3, 5, 1, 7, 4, 4, 5, 4, 3, 3, 1},
+        {2, 3, 5, 1, 7, 4, 4, 5, 4, 3, 3, 1},    {33, 13, 65, 1, 5, 3, 3, 1, 2, 1, 0, 1},
+        {33, 26, 65, 1, 6, 3, 3, 2, 1, 2, 1, 2}, {20, 5, 7, 1, 6, 1, 1, 1, 1, 0, 0, 1},
+        {3, 6, 9, 3, 8, 1, 1, 1, 1, 0, 0, 1},    {20, 8, 8, 8, 12, 3, 3, 2, 1, 1, 1, 1},
+        {40, 4, 8, 4, 5, 3, 3, 1, 1, 1, 1, 1},   {3, 4, 4, 4, 70, 5, 5, 2, 2, 2, 2, 1},
+        {2, 3, 3, 3, 340, 3, 2, 2, 1, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];

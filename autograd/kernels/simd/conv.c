@@ -130,6 +130,13 @@ void AGK(conv_correlate)(int64_t rows, int64_t columns, const agk_window *w, con
                 w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_LANES + l);
 }
 
+void AGK(conv_copy)(int64_t pixels, const ag_real *from, int64_t step, ag_real *to)
+{
+    for (int64_t i = 0; i < pixels; i++, from += step, to += AGK_LANES)
+        UNROLL for (int l = 0; l < AGK_LANES; l += VL)
+            vec_store(to + l, vec_load(from + l));
+}
+
 void AGK(conv_totals)(int64_t n, const ag_real *sums, ag_real *totals)
 {
     ag_real lane[AGK_LANES][AGK_CONV_GRAD_ROWS];
@@ -168,17 +175,30 @@ void AGK(conv_row)(int64_t n, int64_t taps, const ag_real *weight, const ag_real
         row_vectors(1, taps, weight, from, shift + i, init, y + i);
 }
 
+/* `some` taps at once: as many sums as hide the latency of an addition. */
+INLINE void row_products(int some, int64_t n, const ag_real *g, const ag_real *const *from, int64_t shift, ag_real *sums)
+{
+    enum { PARTS = AGK_LANES / VL };
+    vec sum[4][PARTS];
+    UNROLL for (int t = 0; t < some; t++)
+        UNROLL for (int l = 0; l < PARTS; l++)
+            sum[t][l] = vec_load(sums + t * AGK_LANES + l * VL);
+    for (int64_t i = 0; i < n; i += AGK_LANES)
+        UNROLL for (int l = 0; l < PARTS; l++) {
+            const vec y = vec_load(g + i + l * VL);
+            UNROLL for (int t = 0; t < some; t++)
+                sum[t][l] = vec_fma(y, vec_load(from[t] + shift + i + l * VL), sum[t][l]);
+        }
+    UNROLL for (int t = 0; t < some; t++)
+        UNROLL for (int l = 0; l < PARTS; l++)
+            vec_store(sums + t * AGK_LANES + l * VL, sum[t][l]);
+}
+
 void AGK(conv_row_products)(int64_t n, int64_t taps, const ag_real *g, const ag_real *const *from, int64_t shift, ag_real *sums)
 {
-    for (int64_t t = 0; t < taps; t++, sums += AGK_LANES) {
-        const ag_real *x = from[t] + shift;
-        ag_real lane[AGK_LANES];
-        for (int l = 0; l < AGK_LANES; l++)
-            lane[l] = sums[l];
-        for (int64_t i = 0; i < n; i += AGK_LANES)
-            for (int l = 0; l < AGK_LANES; l++)
-                lane[l] = r_fma(g[i + l], x[i + l], lane[l]);
-        for (int l = 0; l < AGK_LANES; l++)
-            sums[l] = lane[l];
-    }
+    int64_t t = 0;
+    for (; t + 4 <= taps; t += 4)
+        row_products(4, n, g, from + t, shift, sums + t * AGK_LANES);
+    for (; t < taps; t++)
+        row_products(1, n, g, from + t, shift, sums + t * AGK_LANES);
 }
