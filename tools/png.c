@@ -131,8 +131,17 @@ static void put_frame_control(png *p, uint32_t number, uint32_t width, uint32_t 
     end_chunk(p);
 }
 
+static void put_comment(png *p, const char *comment)
+{
+    static const char keyword[] = "Comment"; /* its 0 goes between the two */
+    begin_chunk(p, "tEXt", (uint32_t)(sizeof keyword + strlen(comment)));
+    put(p, (const uint8_t *)keyword, sizeof keyword);
+    put(p, (const uint8_t *)comment, strlen(comment));
+    end_chunk(p);
+}
+
 bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t width, int64_t height, int channels,
-                   int milliseconds)
+                   int milliseconds, const char *comment)
 {
     if (!can_be_written(file, pixels, width, height, channels) || frames < 1 || frames > 1 << 15 || milliseconds < 1 ||
         milliseconds > 65535)
@@ -145,6 +154,8 @@ bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t wi
     put_number(&p, (uint32_t)frames);
     put_number(&p, 0); /* for ever */
     end_chunk(&p);
+    if (comment)
+        put_comment(&p, comment);
     bool ok = true;
     for (uint32_t i = 0, number = 0; ok && i < (uint32_t)frames; i++) {
         put_frame_control(&p, number++, w, h, milliseconds);

@@ -18,9 +18,10 @@ bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t heig
 bool tl_png_bytes(const uint8_t *pixels, int64_t width, int64_t height, int channels, uint8_t **bytes, size_t *size);
 
 /* Writes frames (frames, height, width, channels) as an animation that goes on for ever, each frame shown for so many
- * milliseconds, 1 to 65535: https://www.w3.org/TR/png-3, section 11.3.6. What knows no animations shows the first. */
+ * milliseconds, 1 to 65535: https://www.w3.org/TR/png-3, section 11.3.6. What knows no animations shows the first. The
+ * comment, in Latin-1, may be NULL. */
 bool tl_apng_write(FILE *file, const uint8_t *pixels, int64_t frames, int64_t width, int64_t height, int channels,
-                   int milliseconds);
+                   int milliseconds, const char *comment);
 
 #ifdef __cplusplus
 }

@@ -315,7 +315,7 @@ static bool write_walk(const train_images *m, const train_table *images, const c
     }
     bool ok = tl_output_open(&out, path, why);
     if (ok) {
-        tl_apng_write(out.stream, pixels, images->rows, width, height, 1, MILLISECONDS);
+        tl_apng_write(out.stream, pixels, images->rows, width, height, 1, MILLISECONDS, NULL);
         ok = tl_output_close(&out, why);
     }
     free(pixels);

@@ -5,71 +5,47 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/train/births_internal.h"
 #include "models/train/rows_internal.h"
 #include "tools/memory.h"
 #include "tools/picture.h"
-#include "tools/png.h"
 #include "tools/terminal.h"
 
-enum { COLUMNS = 16, KINDS = 3, SAMPLES = 2 * COLUMNS, MOST = 48 };
-
-struct train_frames {
-    int      n, every, seen, width, height;
-    tl_png   png[MOST];
-    uint8_t *pixels[MOST];
-    char     caption[MOST][64];
-    int      kinds; /* rows of test images */
-    bool     has_samples;
-};
+enum { COLUMNS = 16, KINDS = 3, SAMPLES = 2 * COLUMNS };
 
 void train__free_frames(train_images *m)
 {
-    struct train_frames *f = m->frames;
-    for (int i = 0; f && i < f->n; i++) {
-        free(f->png[i].bytes);
-        free(f->pixels[i]);
-    }
-    free(f);
+    if (m->frames)
+        train__drop_frames(m->frames);
+    free(m->frames);
     m->frames = NULL;
-}
-
-/* When there is no more room every second one goes, and from then on only every second epoch is kept. */
-static void thin(struct train_frames *f)
-{
-    for (int i = 0; i < MOST; i += 2) {
-        free(f->png[i].bytes);
-        free(f->pixels[i]);
-    }
-    for (int i = 0; i < MOST / 2; i++) {
-        f->png[i] = f->png[2 * i + 1];
-        f->pixels[i] = f->pixels[2 * i + 1];
-        memcpy(f->caption[i], f->caption[2 * i + 1], sizeof f->caption[i]);
-        f->png[i].caption = f->caption[i];
-    }
-    f->n = MOST / 2;
-    f->every *= 2;
 }
 
 /* ---- One picture. ---- */
 
-/* Test images, what they were made into on the way, and what comes out; then samples. All 0..1. */
-static bool make_tables(train_images *m, train_table *t, int *kinds, train_table *samples, tl_error *why)
+/* Rows of test images: as they are, with noise for a denoiser, and what comes out. */
+static int kinds_of(const train_images *m)
+{
+    return m->program->corrupt ? 3 : 2;
+}
+
+/* These rows, and samples. All 0..1. */
+static bool make_tables(train_images *m, train_table *t, train_table *samples, tl_error *why)
 {
     train_table codes = {0};
+    const int   kinds = kinds_of(m);
     bool        ok = train__unit_images(&m->test, COLUMNS, &t[0], why);
-    *kinds = 1;
     if (ok)
         train_to_range(m, t[0].rows, t[0].at);
     if (ok && m->program->corrupt)
-        ok = train__corrupt(m, &t[0], &t[(*kinds)++], why);
-    const train_table *in = &t[*kinds - 1];
-    ok = ok && train__encode(m, in, &codes, why) && train__decode(m, &codes, &t[(*kinds)++], why);
+        ok = train__corrupt(m, &t[0], &t[1], why);
+    ok = ok && train__encode(m, &t[kinds - 2], &codes, why) && train__decode(m, &codes, &t[kinds - 1], why);
     free(codes.at);
     codes.at = NULL;
     if (ok && m->program->sample)
         ok = train__sample(m, SAMPLES, &codes, why) && train__decode(m, &codes, samples, why);
     free(codes.at);
-    for (int k = 0; ok && k < *kinds; k++)
+    for (int k = 0; ok && k < kinds; k++)
         train_to_unit(m, t[k].rows, t[k].at);
     if (ok && samples->at)
         train_to_unit(m, samples->rows, samples->at);
@@ -98,7 +74,7 @@ void train__frame_options(train_images *m, tl_option *table)
 }
 
 /* On a terminal, as many of the test images as its window is wide, with what is made of them. */
-static void preview(const train_images *m, const tl_picture *p, int kinds)
+static void preview(const train_images *m, const tl_picture *p)
 {
     const int64_t across = p->image_width * p->scale + TL_PICTURE_GAP,
                   down = p->image_height * p->scale + TL_PICTURE_GAP;
@@ -111,23 +87,22 @@ static void preview(const train_images *m, const tl_picture *p, int kinds)
                                 : COLUMNS) *
                        across +
                    TL_PICTURE_GAP,
-               kinds * down + TL_PICTURE_GAP, p->width, tl_terminal_shades());
+               kinds_of(m) * down + TL_PICTURE_GAP, p->width, tl_terminal_shades());
     fflush(stdout);
 }
 
-static bool draw_frame(train_images *m, tl_picture *p, struct train_frames *f, tl_error *why)
+static bool draw_frame(train_images *m, tl_picture *p, tl_error *why)
 {
-    train_table t[KINDS] = {{0}}, samples = {0};
-    bool        ok = make_tables(m, t, &f->kinds, &samples, why);
-    float      *image = tl_array(m->height, m->width, sizeof *image);
-    f->has_samples = samples.at != NULL;
-    const int64_t rows = f->kinds + (f->has_samples ? SAMPLES / COLUMNS : 0);
+    train_table   t[KINDS] = {{0}}, samples = {0};
+    bool          ok = make_tables(m, t, &samples, why);
+    float        *image = tl_array(m->height, m->width, sizeof *image);
+    const int64_t kinds = kinds_of(m), rows = kinds + (samples.at ? SAMPLES / COLUMNS : 0);
     if (ok && !(image && tl_picture_init(p, rows, COLUMNS, m->height, m->width, 1, NULL)))
         ok = tl_fail(why, "out of memory");
-    for (int k = 0; ok && k < f->kinds; k++)
+    for (int k = 0; ok && k < kinds; k++)
         put_row(p, k, &t[k], 0, image);
-    for (int64_t i = 0; ok && i < rows - f->kinds; i++)
-        put_row(p, f->kinds + i, &samples, i * COLUMNS, image);
+    for (int64_t i = 0; ok && i < rows - kinds; i++)
+        put_row(p, kinds + i, &samples, i * COLUMNS, image);
     for (int k = 0; k < KINDS; k++)
         free(t[k].at);
     free(samples.at);
@@ -137,54 +112,36 @@ static bool draw_frame(train_images *m, tl_picture *p, struct train_frames *f, t
 
 bool train__collect_frame(train_images *m, const train_record *record, tl_error *why)
 {
-    tl_picture p = {0};
+    tl_picture    p = {0};
+    char          caption[64];
+    const int64_t ordinal = m->job->run.history.n;
     if (!m->program->encode || !m->program->decode || m->encodes_only || m->test.count == 0)
         return true;
-    struct train_frames *f = m->frames = m->frames ? m->frames : calloc(1, sizeof *f);
-    if (!f)
-        return tl_fail(why, "out of memory");
-    f->every = f->every ? f->every : 1;
-    if (++f->seen % f->every)
+    if (!m->frames) {
+        m->frames = calloc(1, sizeof *m->frames);
+        if (!m->frames)
+            return tl_fail(why, "out of memory");
+        m->frames->every = 1;
+        if (m->job->options.resume)
+            train__read_births(m, ordinal);
+    }
+    struct train_frames *f = m->frames;
+    if (ordinal % f->every)
         return true;
-    if (!draw_frame(m, &p, f, why)) {
+    if (!draw_frame(m, &p, why)) {
         tl_picture_free(&p);
         return false;
     }
-    preview(m, &p, f->kinds);
-    const int i = f->n++;
-    snprintf(f->caption[i], sizeof f->caption[i], "epoch %lld", (long long)record->epoch);
-    f->png[i] = (tl_png){.caption = f->caption[i]};
-    f->pixels[i] = p.pixels;
+    preview(m, &p);
+    if (f->n > 0 && (f->width != (int)p.width || f->height != (int)p.height))
+        train__drop_frames(f); /* those of a run with other pictures */
     f->width = (int)p.width;
     f->height = (int)p.height;
-    if (!tl_png_bytes(p.pixels, p.width, p.height, 1, &f->png[i].bytes, &f->png[i].size))
-        return tl_fail(why, "out of memory");
-    if (f->n == MOST)
-        thin(f);
-    return true;
+    snprintf(caption, sizeof caption, "epoch %lld", (long long)record->epoch);
+    return train__keep_frame(f, ordinal, caption, p.pixels, why);
 }
 
 /* ---- All of them. ---- */
-
-static bool write_births(train_images *m, const struct train_frames *f, tl_error *why)
-{
-    char          path[4200];
-    tl_output     out;
-    const int64_t size = (int64_t)f->width * f->height;
-    uint8_t      *all = tl_array(f->n, size, 1);
-    if (!all)
-        return tl_fail(why, "out of memory");
-    for (int i = 0; i < f->n; i++)
-        memcpy(all + i * size, f->pixels[i], (size_t)size);
-    bool ok = train_folder_file(&m->job->folder, "births.png", path, sizeof path, why) &&
-              tl_output_open(&out, path, why);
-    if (ok && !tl_apng_write(out.stream, all, f->n, f->width, f->height, 1, 400) && !ferror(out.stream)) {
-        tl_output_abandon(&out);
-        ok = tl_fail(why, "out of memory");
-    }
-    free(all);
-    return ok && tl_output_close(&out, why);
-}
 
 bool train__show_frames(train_images *m, tl_page *page, tl_error *why)
 {
@@ -192,10 +149,11 @@ bool train__show_frames(train_images *m, tl_page *page, tl_error *why)
     if (!f || f->n == 0)
         return true;
     tl_page_section(page, "Images, epoch by epoch");
-    tl_page_text(page, f->kinds > 2 ? "First row: test images. Second: the same with noise. Third: the model's output."
-                                    : "First row: test images. Second: their reconstructions.");
-    if (f->has_samples)
+    tl_page_text(page, kinds_of(m) > 2
+                           ? "First row: test images. Second: the same with noise. Third: the model's output."
+                           : "First row: test images. Second: their reconstructions.");
+    if (m->program->sample)
         tl_page_text(page, "The rows below are samples: the same codes after every epoch.");
     tl_page_frames(page, "After", f->n, f->png, 2);
-    return write_births(m, f, why);
+    return train__write_births(m, why);
 }

@@ -13,6 +13,7 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
 
 /* Puts these pictures on the page, and writes them as an animation, births.png. */
 bool train__show_frames(train_images *m, tl_page *page, tl_error *why);
+
 void train__free_frames(train_images *m);
 
 #endif

@@ -47,17 +47,21 @@ Test(report, of_every_program)
     }
 }
 
-/* The page of a run that was stopped says so, and that of one that is resumed goes on from there. */
+/* The page of a run that was stopped says so, and that of one that is resumed goes on from there, with the pictures of
+ * all epochs. */
 Test(report, of_a_run_that_was_stopped)
 {
     make_data();
     char options[256];
+    snprintf(options, sizeof options, "--hidden 20 --epochs 4 --out %s/whole", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
     snprintf(options, sizeof options, "--hidden 20 --epochs 2 --out %s/run", folder);
     cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
     snprintf(options, sizeof options, "--epochs 4 --resume %s/run/checkpoint.safetensors", folder);
     cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
     cr_expect(in_folder("grep -q 'epoch 4 of 4' run/report.html && ls run/births.png run/codes.svg run/loss.svg") == 0,
               "%s", output);
+    cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
 }
 
 /* The page's script computes the program's images. */

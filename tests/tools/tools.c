@@ -145,22 +145,25 @@ Test(png, animations_are_valid)
         pixels[i] = (uint8_t)(i * 7);
     snprintf(path, sizeof path, "%s/a.png", scratch_folder());
     cr_assert(tl_output_open(&f, path, &why));
-    cr_assert(tl_apng_write(f.stream, pixels, FRAMES, 12, 5, 1, 400));
+    cr_assert(tl_apng_write(f.stream, pixels, FRAMES, 12, 5, 1, 400, "of\nthree"));
     cr_assert(tl_output_close(&f, &why));
     snprintf(command, sizeof command,
              "python3 -c \"import zlib,struct;d=open('%s','rb').read();p=8;o=[];q=[];f=[]\nwhile p<len(d):\n"
              " n=struct.unpack('>I',d[p:p+4])[0];t=d[p+4:p+8];b=d[p+8:p+8+n]\n"
              " assert zlib.crc32(t+b)==struct.unpack('>I',d[p+8+n:p+12+n])[0]\n"
              " o+=[t.decode()];q+=[b[3]] if t in(b'fcTL',b'fdAT') else []\n"
+             " assert t!=b'tEXt' or b==b'Comment\\0of\\nthree'\n"
              " f+=[zlib.decompress(b[4*(t==b'fdAT'):])] if t in(b'IDAT',b'fdAT') else [];p+=12+n\n"
              "assert q==[0,1,2,3,4];r=b''.join(x[13*y+1:13*y+13] for x in f for y in range(5))\n"
              "assert r==bytes(i*7%%256 for i in range(180));print(*o)\"",
              path);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
-    cr_expect(!strcmp(output, "IHDR acTL fcTL IDAT fcTL fdAT fcTL fdAT IEND\n"), "%s", output);
-    cr_expect(!tl_apng_write(NULL, pixels, FRAMES, 12, 5, 1, 400));
-    cr_expect(!tl_apng_write(stderr, NULL, 1, 1, 1, 1, 400) && !tl_apng_write(stderr, pixels, 0, 1, 1, 1, 400));
-    cr_expect(!tl_apng_write(stderr, pixels, 1, 1, 1, 1, 0) && !tl_apng_write(stderr, pixels, 1, 0, 1, 1, 9));
+    cr_expect(!strcmp(output, "IHDR acTL tEXt fcTL IDAT fcTL fdAT fcTL fdAT IEND\n"), "%s", output);
+    cr_expect(!tl_apng_write(NULL, pixels, FRAMES, 12, 5, 1, 400, NULL));
+    cr_expect(!tl_apng_write(stderr, NULL, 1, 1, 1, 1, 400, NULL) &&
+              !tl_apng_write(stderr, pixels, 0, 1, 1, 1, 400, NULL));
+    cr_expect(!tl_apng_write(stderr, pixels, 1, 1, 1, 1, 0, NULL) &&
+              !tl_apng_write(stderr, pixels, 1, 0, 1, 1, 9, NULL));
 }
 
 Test(png, refuses)
