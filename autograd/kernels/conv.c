@@ -1,6 +1,6 @@
 /* Convolutions on interleaved images: which pixels and weights meet, forward and for the gradient of the input.
  * simd/conv.c multiplies them. */
-#include "autograd/kernels/conv.h"
+#include "autograd/kernels/conv_order_internal.h"
 
 #include <stddef.h>
 
@@ -70,25 +70,6 @@ static direction direction_of(const agk_conv *c, bool forward, agk_conv_room roo
                        room.x};
 }
 
-/* Reals that the ordered weights of a group take. */
-static int64_t group_weights(int64_t depth, int64_t rows, const agk_conv *c)
-{
-    return round_up(rows, AGK_CONV_ROWS) * depth * area(c->kernel);
-}
-
-/* The weights as (group, row block, tap, depth, AGK_CONV_ROWS), rows being channels of the target. */
-static void order_weights(const direction *d, const ag_real *w, ag_real *to)
-{
-    int64_t taps = area(d->c->kernel), size = d->rows * d->depth * taps;
-    int64_t row_step = d->forward ? d->depth * taps : taps, depth_step = d->forward ? taps : d->rows * taps;
-    for (int64_t g = 0; g < d->c->groups; g++, w += size)
-        for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS)
-            for (int64_t t = 0; t < taps; t++)
-                for (int64_t k = 0; k < d->depth; k++, to += AGK_CONV_ROWS)
-                    for (int64_t i = 0; i < AGK_CONV_ROWS; i++)
-                        to[i] = r + i < d->rows ? w[(r + i) * row_step + k * depth_step + t] : 0;
-}
-
 /* Along one axis: the taps that meet one position of the target. The first is `tap`, at position `partner` of the
  * source; to the next it is tap_step and partner_step. */
 typedef struct meeting {
@@ -120,7 +101,7 @@ static void target_pixel(const direction *d, int64_t block, const meeting *v, in
     const agk_conv *c = d->c;
     const meeting   h = meeting_of(d, 1, x);
     int64_t  lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
-    int64_t  per_tap = d->depth * AGK_CONV_ROWS, per_group = group_weights(d->depth, d->rows, c);
+    int64_t  per_tap = d->depth * AGK_CONV_ROWS, per_group = agk__group_weights(c, d->forward);
     agk_taps taps = {v->count,
                      h.count,
                      (v->tap * c->kernel[1] + h.tap) * per_tap,
@@ -156,7 +137,7 @@ static void target_rows(void *context, int64_t begin, int64_t end)
 static void run(direction d, const ag_real *w, ag_real *ordered)
 {
     const agk_conv *c = d.c;
-    order_weights(&d, w, ordered);
+    agk__order_weights(c, d.forward, w, ordered);
     int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] *
                    BLOCK; /* about, per item */
     agk_parallel(agk_interleaved_blocks(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
@@ -201,8 +182,7 @@ void agk_conv_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, con
 
 static int64_t ordered_weights(const agk_conv *c)
 {
-    int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
-    int64_t forward = group_weights(in, out, c), backward = group_weights(out, in, c);
+    const int64_t forward = agk__group_weights(c, true), backward = agk__group_weights(c, false);
     return c->groups * (forward > backward ? forward : backward);
 }
 

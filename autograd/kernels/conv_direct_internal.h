@@ -42,20 +42,24 @@ typedef struct agk__conv_job {
 
 agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
 
-/* By matrix products: for groups of several channels. Reals of room, at least; the target; and the gradient of the
- * weight. */
+/* The largest stride, and kernel, of the direct ways. */
+enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400 };
+
+/* For groups of several channels. Reals of room, at least; the target, whose lanes are pixels; and the gradient of the
+ * weight, by products. */
+bool   agk__conv_has_planes(const agk_conv *c);
+double agk__conv_planes_room(const agk_conv *c);
+void   agk__conv_planes(const agk__conv_job *j);
 double agk__conv_products_room(const agk_conv *c);
-void   agk__conv_products(const agk__conv_job *j);
 void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
-/* The same for kernels of one pixel, if there are enough pixels. */
+/* Kernels of one pixel, if there are enough pixels. */
 bool   agk__conv_is_pointwise(const agk_conv *c);
 double agk__conv_pointwise_room(const agk_conv *c);
 void   agk__conv_pointwise(const agk__conv_job *j);
 void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
-/* Row by row: for groups of one or two channels, and strides up to AGK_MOST_STRIDE. */
-enum { AGK_MOST_STRIDE = 8 };
+/* Row by row: for groups of one or two channels. */
 double agk__conv_rows_room(const agk_conv *c);
 void   agk__conv_rows(const agk__conv_job *j);
 void   agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);

@@ -2,122 +2,24 @@
  * weighted sum of rows of the source, which is copied with a border of zeros. */
 #include <string.h>
 
-#include "autograd/kernels/conv_direct_internal.h"
+#include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/kernels/workspace.h"
 
 enum {
     LINE = 1024, /* reals of rows that are computed as one */
-    SLACK = 64   /* reals that may be read beyond a plane */
+    SLACK = AGK_BORDER_SLACK
 };
-
-/* The source with a border of zeros: `before` rows and columns on the low side. Forward, rows and columns are sorted by
- * their remainder by the stride, so that what one tap meets lies side by side: phases[0] by phases[1] parts of part[0]
- * rows by part[1] columns. */
-typedef struct border {
-    int64_t before[2], phases[2], part[2];
-    int64_t size; /* of a plane, reals */
-} border;
-
-static border border_of(const agk__conv_job *j)
-{
-    const agk_conv *c = j->c;
-    border          b = {.size = 1};
-    for (int i = 0; i < 2; i++) {
-        const int64_t reach = c->dilation[i] * (c->kernel[i] - 1);
-        int64_t       size;
-        if (j->forward) {
-            b.before[i] = c->padding[i];
-            size = (c->out[i] - 1) * c->stride[i] + reach + 1;
-        } else { /* the target's position 0 meets the source from (padding - reach) / stride, rounded down, on */
-            const int64_t low = reach - c->padding[i];
-            b.before[i] = low > 0 ? (low + c->stride[i] - 1) / c->stride[i] : 0;
-            size = b.before[i] + (c->in[i] - 1 + c->padding[i]) / c->stride[i] + 1;
-        }
-        size = size > b.before[i] + j->from[i] ? size : b.before[i] + j->from[i];
-        b.phases[i] = j->forward ? c->stride[i] : 1;
-        b.part[i] = (size + b.phases[i] - 1) / b.phases[i];
-        b.size *= b.phases[i] * b.part[i];
-    }
-    b.size = (b.size + SLACK + SLACK - 1) / SLACK * SLACK;
-    return b;
-}
-
-/* Where row y, column x of the bordered source lies. */
-static int64_t place_of(const border *b, int64_t y, int64_t x)
-{
-    if (b->phases[0] == 1 &&
-        b->phases[1] == 1) /* without divisions, which would take longer than what there is to do */
-        return y * b->part[1] + x;
-    const int64_t part = y % b->phases[0] * b->phases[1] + x % b->phases[1];
-    return (part * b->part[0] + y / b->phases[0]) * b->part[1] + x / b->phases[1];
-}
-
-/* Where tap (tv, th) of the phases finds what meets the target's first position. */
-static int64_t tap_place(const border *b, const agk__phase *v, int64_t tv, const agk__phase *h, int64_t th)
-{
-    return place_of(b, v->base[tv] + b->before[0], h->base[th] + b->before[1]);
-}
 
 typedef struct row_job {
     const agk__conv_job *j;
-    border               b;
+    agk__border          b;
     const agk__phase    *v, *h;                /* phases of the target: [stride], of which forward has one */
-    int64_t              place[AGK_MOST_TAPS]; /* of each tap of the kernel, see tap_place */
+    int64_t              place[AGK_MOST_TAPS]; /* of each tap of the kernel */
     const ag_real       *dy;                   /* for the weight's gradient */
     ag_real             *dw;
     bool                 add;
 } row_job;
-
-/* A tap belongs to one phase of each axis. */
-static void find_places(row_job *r, int64_t down, int64_t across)
-{
-    for (int64_t i = 0; i < down * across; i++) {
-        const agk__phase *v = &r->v[i / across], *h = &r->h[i % across];
-        for (int64_t t = 0; t < v->taps * h->taps; t++) {
-            const int64_t tv = t / h->taps, th = t % h->taps;
-            r->place[v->tap[tv] * r->j->c->kernel[1] + h->tap[th]] = tap_place(&r->b, v, tv, h, th);
-        }
-    }
-}
-
-/* to[i] = from[2 i], and its neighbours. */
-static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restrict even, ag_real *restrict odd)
-{
-    for (int64_t i = 0; i < n; i++) {
-        even[i] = from[2 * i];
-        odd[i] = from[2 * i + 1];
-    }
-}
-
-static void copy_columns(const border *b, int64_t width, const ag_real *from, int64_t y, ag_real *to)
-{
-    const int64_t phases = b->phases[1];
-    int64_t       done = 0;
-    if (phases == 1)
-        memcpy(to + place_of(b, y, b->before[1]), from, (size_t)(done = width) * sizeof *to);
-    else if (phases == 2)
-        copy_pairs((done = width / 2 * 2) / 2, from, to + place_of(b, y, b->before[1]),
-                   to + place_of(b, y, b->before[1] + 1));
-    for (int64_t x = done; x < width && x < done + phases; x++) {
-        ag_real *row = to + place_of(b, y, x + b->before[1]);
-        for (int64_t i = x; i < width; i += phases)
-            *row++ = from[i];
-    }
-}
-
-/* Plane p of the source, into a border that is there already. */
-static void copy_plane(const agk__conv_job *j, const border *b, int64_t p, ag_real *to)
-{
-    const ag_real *from = j->source + p * agk__area(j->from);
-    if (b->phases[0] == 1 && b->phases[1] == 1) {
-        agk()->copy_rows(j->from[0], j->from[1], from, j->from[1], false, to + place_of(b, b->before[0], b->before[1]),
-                         b->part[1]);
-        return;
-    }
-    for (int64_t y = 0; y < j->from[0]; y++, from += j->from[1])
-        copy_columns(b, j->from[1], from, y + b->before[0], to);
-}
 
 /* Room for `planes` bordered planes, zeros where it is not `last`, the one before: the thread's own, which stays in a
  * cache, or else the place of item i's in the op's. */
@@ -131,7 +33,7 @@ static ag_real *room_for(const row_job *r, int64_t planes, int64_t i, const ag_r
 }
 
 /* How many rows of a phase are computed as one: as many as a line has room for. */
-static int64_t rows_at_once(const agk__phase *v, const border *b, int64_t y)
+static int64_t rows_at_once(const agk__phase *v, const agk__border *b, int64_t y)
 {
     const int64_t fit = (LINE - SLACK) / b->part[1];
     return agk__least(fit > 1 ? fit : 1, v->count - y);
@@ -241,7 +143,8 @@ static void target_planes(void *context, int64_t begin, int64_t end)
     for (int64_t p = begin; p < end; p++) {
         source = room_for(r, j->depth, p, source);
         for (int64_t k = 0; k < j->depth; k++)
-            copy_plane(j, &r->b, p / j->rows * j->depth + k, source + k * r->b.size);
+            agk__border_fill(&r->b, j->from, 0, j->source + (p / j->rows * j->depth + k) * agk__area(j->from),
+                             source + k * r->b.size);
         for (int64_t a = 0; a < down; a++)
             for (int64_t b = 0; b < across; b += phases)
                 target_plane(r, &r->v[a], &r->h[b], phases, p, source);
@@ -252,13 +155,13 @@ void agk__conv_rows(const agk__conv_job *j)
 {
     const agk_conv *c = j->c;
     agk__phase      v[AGK_MOST_STRIDE], h[AGK_MOST_STRIDE];
-    row_job         r = {.j = j, .b = border_of(j), .v = v, .h = h};
+    row_job         r = {.j = j, .b = agk__border_of(j), .v = v, .h = h};
     const int64_t   down = j->forward ? 1 : c->stride[0], across = j->forward ? 1 : c->stride[1];
     for (int64_t i = 0; i < down; i++)
         v[i] = agk__phase_of(c, j->forward, 0, i);
     for (int64_t i = 0; i < across; i++)
         h[i] = agk__phase_of(c, j->forward, 1, i);
-    find_places(&r, down, across);
+    agk__border_places(&r.b, c, v, down, h, across, r.place);
     agk_parallel(c->batch * c->groups * j->rows,
                  AGK_CONV_GRAIN / (agk__area(j->to) * agk__area(c->kernel) * j->depth) + 1, target_planes, &r);
 }
@@ -299,7 +202,8 @@ static void weight_planes(void *context, int64_t begin, int64_t end)
             from[t] = source + r->place[t];
         memset(sums, 0, sizeof sums);
         for (int64_t image = 0; image < c->batch; image++) {
-            copy_plane(j, &r->b, (image * c->groups + g) * j->depth + k, source);
+            agk__border_fill(&r->b, j->from, 0,
+                             j->source + ((image * c->groups + g) * j->depth + k) * agk__area(j->from), source);
             add_products(r, r->dy + (image * c->out_channels + o) * agk__area(c->out), from, taps, line, sums);
         }
         agk()->conv_totals(padded, sums, totals);
@@ -312,8 +216,8 @@ void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, 
 {
     const agk_conv  *c = j->c;
     const agk__phase v = agk__phase_of(c, true, 0, 0), h = agk__phase_of(c, true, 1, 0);
-    row_job          r = {.j = j, .b = border_of(j), .v = &v, .h = &h, .dy = dy, .dw = dw, .add = add};
-    find_places(&r, 1, 1);
+    row_job          r = {.j = j, .b = agk__border_of(j), .v = &v, .h = &h, .dy = dy, .dw = dw, .add = add};
+    agk__border_places(&r.b, c, &v, 1, &h, 1, r.place);
     agk_parallel(c->out_channels * j->depth, AGK_CONV_GRAIN / (c->batch * agk__area(c->out) * agk__area(c->kernel)) + 1,
                  weight_planes, &r);
 }
@@ -321,7 +225,7 @@ void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, 
 double agk__conv_rows_room(const agk_conv *c)
 {
     const agk__conv_job f = agk__conv_job_of(c, true), b = agk__conv_job_of(c, false);
-    const border        forward = border_of(&f), backward = border_of(&b);
+    const agk__border   forward = agk__border_of(&f), backward = agk__border_of(&b);
     const double        size = (double)(forward.size > backward.size ? forward.size : backward.size);
     return (double)c->batch * (double)(c->groups * f.depth * b.depth) * size;
 }

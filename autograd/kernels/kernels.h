@@ -60,6 +60,13 @@ typedef struct agk_taps {
     int64_t source, source_row, source_column;
 } agk_taps;
 
+/* The taps that meet neighbouring pixels of a target: where each finds its weights and its pixels of the source, whose
+ * `depth` channels are `step` apart. */
+typedef struct agk_line {
+    int64_t        taps, depth, step;
+    const int64_t *weight, *source;
+} agk_line;
+
 /* height x width pixels of g and x. Channel r, pixel (i, j) of g is at r * g_channel + i * g_row + j * g_column. */
 typedef struct agk_window {
     int64_t height, width;

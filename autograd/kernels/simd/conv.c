@@ -16,33 +16,56 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
 
 /* ---- Forward, and the gradient of the input. ---- */
 
-/* `rows` and `vectors` are compile-time constants at every call. */
+/* Adds the products of `depth` steps to the sums. `rows` and `vectors` are compile-time constants at every call, here and below. */
+INLINE void add_depth(int rows, int vectors, int64_t depth, int64_t step, const ag_real *a, const ag_real *b, vec sum[MR][NV])
+{
+    for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
+        vec column[NV];
+        UNROLL for (int j = 0; j < vectors; j++)
+            column[j] = vec_load(b + j * VL);
+        UNROLL for (int i = 0; i < rows; i++) {
+            vec x = vec_once(vec_splat(a[i]));
+            UNROLL for (int j = 0; j < vectors; j++)
+                sum[i][j] = vec_fma(x, column[j], sum[i][j]);
+        }
+    }
+}
+
+INLINE void begin_sums(int rows, int vectors, const ag_real *init, vec sum[MR][NV])
+{
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            sum[i][j] = vec_splat(init ? init[i] : 0);
+}
+
+INLINE void end_sums(int rows, int vectors, vec sum[MR][NV], ag_real *y, int64_t ldy)
+{
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            vec_store(y + i * ldy + j * VL, sum[i][j]);
+}
+
 INLINE void pixel_tile(int rows, int vectors, const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,
                        const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)
 {
     vec sum[MR][NV];
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < vectors; j++)
-            sum[i][j] = vec_splat(init ? init[i] : 0);
+    begin_sums(rows, vectors, init, sum);
     const agk_taps t = *taps;
     for (int64_t v = 0; v < t.rows; v++)
-        for (int64_t h = 0; h < t.columns; h++) {
-            const ag_real *a = weight + t.weight + v * t.weight_row + h * t.weight_column;
-            const ag_real *b = source + t.source + v * t.source_row + h * t.source_column;
-            for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
-                vec column[NV];
-                UNROLL for (int j = 0; j < vectors; j++)
-                    column[j] = vec_load(b + j * VL);
-                UNROLL for (int i = 0; i < rows; i++) {
-                    vec x = vec_once(vec_splat(a[i]));
-                    UNROLL for (int j = 0; j < vectors; j++)
-                        sum[i][j] = vec_fma(x, column[j], sum[i][j]);
-                }
-            }
-        }
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < vectors; j++)
-            vec_store(y + i * ldy + j * VL, sum[i][j]);
+        for (int64_t h = 0; h < t.columns; h++)
+            add_depth(rows, vectors, depth, step, weight + t.weight + v * t.weight_row + h * t.weight_column,
+                      source + t.source + v * t.source_row + h * t.source_column, sum);
+    end_sums(rows, vectors, sum, y, ldy);
+}
+
+INLINE void line_tile(int rows, int vectors, const agk_line *t, const ag_real *weight, const ag_real *source, const ag_real *init,
+                      ag_real *y, int64_t ldy)
+{
+    vec sum[MR][NV];
+    begin_sums(rows, vectors, init, sum);
+    for (int64_t i = 0; i < t->taps; i++)
+        add_depth(rows, vectors, t->depth, t->step, weight + t->weight[i], source + t->source[i], sum);
+    end_sums(rows, vectors, sum, y, ldy);
 }
 
 typedef void pixel_fn(const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight, const ag_real *source,
@@ -70,6 +93,32 @@ void AGK(conv_pixel)(int64_t rows, int64_t lanes, const agk_taps *taps, int64_t 
             pixel_tiles[height - 1][width / VL - 1](taps, depth, step, weight + r, source + l, init ? init + r : NULL,
                                                     y + r * ldy + l, ldy);
         }
+}
+
+typedef void line_fn(const agk_line *t, const ag_real *weight, const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy);
+
+#define LINE_OF(rows, vectors)                                                                                       \
+    static void line_##rows##_##vectors(const agk_line *t, const ag_real *weight, const ag_real *source,             \
+                                        const ag_real *init, ag_real *y, int64_t ldy)                                \
+    {                                                                                                                \
+        line_tile(rows, vectors, t, weight, source, init, y, ldy);                                                   \
+    }
+#define LINES(rows)      LINE_OF(rows, 1) LINE_OF(rows, 2)
+#define LINE_NAMES(rows) {line_##rows##_1, line_##rows##_2},
+EACH_HEIGHT(LINES)
+
+static line_fn *const line_tiles[MR][NV] = {EACH_HEIGHT(LINE_NAMES)};
+
+void AGK(conv_line)(int64_t rows, int64_t n, const agk_line *t, const ag_real *weight, const ag_real *source, const ag_real *init,
+                    ag_real *y, int64_t ldy)
+{
+    for (int64_t l = 0, width; l < n; l += width) {
+        width = n - l > VL ? NR : VL;
+        for (int64_t r = 0; r < rows; r += MR) {
+            const int64_t height = rows - r < MR ? rows - r : MR;
+            line_tiles[height - 1][width / VL - 1](t, weight + r, source + l, init ? init + r : NULL, y + r * ldy + l, ldy);
+        }
+    }
 }
 
 /* ---- The gradient of the weight. ---- */

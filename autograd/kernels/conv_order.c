@@ -1,0 +1,60 @@
+/* The order of weights. */
+#include "autograd/kernels/conv_order_internal.h"
+
+#include <string.h>
+
+#include "autograd/kernels/pool.h"
+
+enum { THREAD_COPIES = 16384 }; /* reals that are worth a thread */
+
+typedef struct order_job {
+    const agk_conv *c;
+    bool            forward;
+    int64_t         taps, depth, rows, blocks; /* in a group */
+    const ag_real  *w;
+    ag_real        *to;
+} order_job;
+
+static order_job order_of(const agk_conv *c, bool forward)
+{
+    const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups, rows = forward ? out : in;
+    return (order_job){.c = c,
+                       .forward = forward,
+                       .taps = c->kernel[0] * c->kernel[1],
+                       .depth = forward ? in : out,
+                       .rows = rows,
+                       .blocks = (rows + AGK_CONV_ROWS - 1) / AGK_CONV_ROWS};
+}
+
+int64_t agk__group_weights(const agk_conv *c, bool forward)
+{
+    const order_job j = order_of(c, forward);
+    return j.blocks * AGK_CONV_ROWS * j.depth * j.taps;
+}
+
+/* Items are blocks of all groups. */
+static void order_blocks(void *context, int64_t begin, int64_t end)
+{
+    const order_job *j = context;
+    const int64_t    row_step = j->forward ? j->depth * j->taps : j->taps,
+                  depth_step = j->forward ? j->taps : j->rows * j->taps, size = AGK_CONV_ROWS * j->depth * j->taps;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t  g = i / j->blocks, r = i % j->blocks * AGK_CONV_ROWS, left = j->rows - r;
+        const int64_t  rows = left < AGK_CONV_ROWS ? left : AGK_CONV_ROWS;
+        const ag_real *w = j->w + g * j->rows * j->depth * j->taps + r * row_step;
+        ag_real       *to = j->to + i * size;
+        if (rows < AGK_CONV_ROWS)
+            memset(to, 0, (size_t)size * sizeof *to);
+        for (int64_t k = 0; k < j->depth; k++)
+            agk()->transpose(rows, j->taps, w + k * depth_step, row_step, false, to + k * AGK_CONV_ROWS,
+                             j->depth * AGK_CONV_ROWS);
+    }
+}
+
+void agk__order_weights(const agk_conv *c, bool forward, const ag_real *w, ag_real *to)
+{
+    order_job j = order_of(c, forward);
+    j.w = w;
+    j.to = to;
+    agk_parallel(c->groups * j.blocks, THREAD_COPIES / (AGK_CONV_ROWS * j.depth * j.taps) + 1, order_blocks, &j);
+}
