@@ -1,5 +1,6 @@
 #include "autograd/kernels/chunks.h"
 
+#include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 
 #define CHUNK 4096
@@ -33,4 +34,23 @@ ag_real agk_sum_chunks(int64_t n, agk_partial *partial, const void *context, ag_
     for (int64_t c = 0; c < agk_chunks(n); c++)
         total += (double)scratch[c];
     return (ag_real)total;
+}
+
+typedef struct columns {
+    int64_t        rows, n;
+    const ag_real *x;
+    ag_real       *y;
+} columns;
+
+static void some_columns(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    agk()->sum_columns(c->rows, end - begin, c->x + begin, c->n, c->y + begin);
+}
+
+void agk_sum_columns(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    const int64_t grain = 16384 / rows + 1,
+                  least = 64; /* columns that are worth a thread; cache lines, to read whole */
+    agk_parallel(n, grain > least ? grain : least, some_columns, &(columns){rows, n, x, y});
 }

@@ -14,4 +14,7 @@ typedef ag_real agk_partial(const void *context, int64_t begin, int64_t end);
 ag_real agk_sum_chunks(int64_t n, agk_partial *partial, const void *context, ag_real *scratch);
 int64_t agk_chunks(int64_t n);
 
+/* y[j] += the sum of column j of x (rows, n). Threads share out columns. */
+void agk_sum_columns(int64_t rows, int64_t n, const ag_real *x, ag_real *y);
+
 #endif

@@ -1,6 +1,6 @@
-/* Convolutions of few images, for groups of several channels: lanes are neighbouring pixels. The source is copied with a
- * border of zeros, in bands of rows of all channels, so that the channels of a pixel are not far apart. In rows of that
- * pitch, one after the other, each tap finds what some rows of the target meet at one distance:
+/* Convolutions of few images, for groups of several channels: lanes are neighbouring pixels. The source is copied with
+ * a border of zeros, in bands of rows of all channels, so that the channels of a pixel are not far apart. In rows of
+ * that pitch, one after the other, each tap finds what some rows of the target meet at one distance:
  *
  *        bordered source               target, with the pitch of the source
  *        0 0 0 0 0                     y y y . .

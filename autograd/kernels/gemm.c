@@ -5,7 +5,10 @@
 #include "autograd/kernels/pool.h"
 #include "autograd/kernels/workspace.h"
 
-#define THREAD_WORK 400000 /* multiply-adds that are worth a thread */
+enum {
+    THREAD_WORK = 400000, /* multiply-adds that are worth a thread */
+    READING = 4           /* as many take as long as it does to read a number of the larger matrix */
+};
 
 typedef struct product {
     int64_t        m, n, k;
@@ -36,7 +39,7 @@ void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const
               ag_real *c, int64_t ldc)
 {
     product p = {m, n, k, a, b, init, ldinit, c, ldc};
-    int64_t least_columns = THREAD_WORK / (m * k) + 1, least_rows = THREAD_WORK / (n * k) + 1;
+    int64_t least_columns = THREAD_WORK / ((m + READING) * k) + 1, least_rows = THREAD_WORK / ((n + READING) * k) + 1;
     if (n >= m)
         agk_parallel(n, least_columns > 64 ? least_columns : 64, some_columns, &p);
     else

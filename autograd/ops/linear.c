@@ -1,4 +1,5 @@
 /* linear: y = x W^T + b. */
+#include "autograd/kernels/chunks.h"
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -53,7 +54,7 @@ static void linear_backward(const ag_node *node)
                  dx.data, in);
     ag_real *db = node->n_in > 2 ? ag_grad(node->in[2]) : NULL;
     if (db)
-        agk()->sum_columns(m, out, g, db);
+        agk_sum_columns(m, out, g, db);
 }
 
 static const ag_op linear_op = {"linear", linear_shape, linear_forward, linear_backward};

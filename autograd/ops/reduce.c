@@ -3,6 +3,7 @@
  * Neighbouring axes that are both kept or both reduced are one loop. The innermost loop is a row; the loops outside
  * it say where each row's result goes. Rows are added in order, so that the result does not depend on threads. */
 #include <math.h>
+#include <string.h>
 
 #include "autograd/kernels/chunks.h"
 #include "autograd/kernels/kernels.h"
@@ -140,11 +141,25 @@ static void fill(ag_tensor *t, ag_real value)
         t->data[i] = value;
 }
 
-/* Rows have results of their own, and may run at once, when they are one kept loop. */
+/* Rows, of each turn of the outermost loop. */
+typedef struct turns {
+    int64_t   rows;
+    agk_body *body;
+    void     *context;
+} turns;
+
+static void some_turns(void *context, int64_t begin, int64_t end)
+{
+    const turns *t = context;
+    t->body(t->context, begin * t->rows, end * t->rows);
+}
+
+/* Where the outermost loop is kept its turns have results of their own, and may run at once. */
 static void reduce_rows(const reduce_plan *p, agk_body *body, void *context)
 {
-    if (p->loops == 2 && p->out[0] != 0)
-        agk_parallel(p->rows, 8192 / p->width + 1, body, context);
+    turns t = {p->rows / p->count[0], body, context};
+    if (p->loops > 1 && p->out[0] != 0)
+        agk_parallel(p->count[0], 8192 / (t.rows * p->width) + 1, some_turns, &t);
     else
         body(context, 0, p->rows);
 }
@@ -168,7 +183,7 @@ static void sum_forward(ag_node *node)
     }
     fill(node->out, 0);
     if (p->loops == 2 && p->out[0] == 0) /* columns */
-        agk()->sum_columns(p->rows, p->width, node->in[0]->data, node->out->data);
+        agk_sum_columns(p->rows, p->width, node->in[0]->data, node->out->data);
     else
         reduce_rows(p, sum_rows, node);
 }
@@ -177,6 +192,7 @@ static void sum_forward(ag_node *node)
 typedef struct gradient {
     const ag_node *node;
     ag_real        scale;
+    bool           add; /* to what dx holds */
     ag_real       *dx, *count;
 } gradient;
 
@@ -186,17 +202,21 @@ static void share_sum(void *context, int64_t begin, int64_t end)
     const reduce_plan *p = j->node->attr;
     for (int64_t r = begin; r < end; r++) {
         const ag_real *g = j->node->out->grad + row_out(p, r);
+        ag_real       *dx = j->dx + r * p->width;
+        if (!j->add)
+            memset(dx, 0, (size_t)p->width * sizeof *dx);
         if (row_is_reduced(p))
-            agk()->add_constant(p->width, j->scale * g[0], j->dx + r * p->width);
+            agk()->add_constant(p->width, j->scale * g[0], dx);
         else
-            agk()->add_scaled(p->width, j->scale, g, j->dx + r * p->width);
+            agk()->add_scaled(p->width, j->scale, g, dx);
     }
 }
 
 static void sum_backward_scaled(const ag_node *node, ag_real scale)
 {
     const reduce_plan *p = node->attr;
-    gradient           j = {node, scale, ag_grad(node->in[0]), NULL};
+    ag_grad_target     to = ag_grad_open(node->in[0]);
+    gradient           j = {node, scale, to.add, to.data, NULL};
     if (j.dx)
         agk_parallel(p->rows, 8192 / p->width + 1, share_sum, &j);
 }
@@ -294,7 +314,7 @@ static void share_max(void *context, int64_t begin, int64_t end)
 static void max_backward(const ag_node *node)
 {
     const reduce_plan *p = node->attr;
-    gradient           j = {node, 1, ag_grad(node->in[0]), node->saved};
+    gradient           j = {node, 1, true, ag_grad(node->in[0]), node->saved};
     if (!j.dx)
         return;
     for (int64_t i = 0, n = ag_numel(&node->out->shape); i < n; i++)

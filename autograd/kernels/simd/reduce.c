@@ -69,7 +69,7 @@ void AGK(max_rows)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         *y++ = AGK(max)(n, x);
 }
 
-void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, ag_real *y)
 {
     for (int64_t j = 0; j < n; j += LANES) {
         int64_t width = n - j < LANES ? n - j : LANES;
@@ -77,11 +77,11 @@ void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         if (width == LANES)
             for (int64_t r = 0; r < rows; r++)
                 for (int l = 0; l < LANES; l++)
-                    lane[l] += (double)x[r * n + j + l];
+                    lane[l] += (double)x[r * ldx + j + l];
         else
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t l = 0; l < width; l++)
-                    lane[l] += (double)x[r * n + j + l];
+                    lane[l] += (double)x[r * ldx + j + l];
         for (int64_t l = 0; l < width; l++)
             y[j + l] += (ag_real)lane[l];
     }
