@@ -22,10 +22,10 @@ static bool parse_shape(const char *text, ag_shape *shape)
 static bool parse_input(op_case *c, const char *word)
 {
     static const char *const kinds[] = {
-        [OP_REAL] = "", [OP_UNIT] = "unit:", [OP_DATA] = "data:", [OP_INDEX] = "index:"};
+        [OP_REAL] = "", [OP_UNIT] = "unit:", [OP_DATA] = "data:", [OP_INDEX] = "index:", [OP_MASK] = "mask:"};
     if (c->inputs == OP_MAX_INPUTS)
         return false;
-    int kind = OP_INDEX;
+    int kind = OP_MASK;
     while (kind > OP_REAL && strncmp(word, kinds[kind], strlen(kinds[kind])) != 0)
         kind--;
     c->kind[c->inputs] = (op_kind)kind;

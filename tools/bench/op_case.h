@@ -10,7 +10,7 @@
 enum { OP_MAX_INPUTS = 8, OP_MAX_ATTRIBUTES = 8, OP_MAX_LINE = 160 };
 
 /* What fills an input: see ops.def. OP_REAL and OP_UNIT want a gradient. */
-typedef enum op_kind { OP_REAL, OP_UNIT, OP_DATA, OP_INDEX } op_kind;
+typedef enum op_kind { OP_REAL, OP_UNIT, OP_DATA, OP_INDEX, OP_MASK } op_kind;
 
 typedef struct op_case {
     const char *line; /* as in ops.def: the name of the case */

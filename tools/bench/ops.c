@@ -83,7 +83,23 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
     OP(randn_like, ag_randn_like(x[0]))                                                                                \
     OP(bernoulli_like, ag_bernoulli_like(x[0], 0.3))                                                                   \
     OP(dropout, ag_dropout(x[0], 0.3))                                                                                 \
-    OP(cross_entropy, ag_cross_entropy_loss(x[0], x[1], reduction(c)))
+    OP(cross_entropy, ag_cross_entropy_loss(x[0], x[1], reduction(c)))                                                 \
+    OP(nll_loss, ag_nll_loss(x[0], x[1], (ag_class_options){0}, reduction(c)))                                         \
+    OP(where, ag_where(x[0], x[1], x[2]))                                                                              \
+    OP(masked_fill, ag_masked_fill(x[0], x[1], -1))                                                                    \
+    OP(stack, ag_stack(c->inputs, x, axis(c)))                                                                         \
+    OP(pad, ag_pad(x[0], axis(c), whole(c, "before", 0), whole(c, "after", 0), 0))                                     \
+    OP(index_select, ag_index_select(x[0], axis(c), x[1]))                                                             \
+    OP(gather, ag_gather(x[0], axis(c), x[1]))                                                                         \
+    OP(scatter_add, ag_scatter_add(x[0], axis(c), x[1], x[2]))                                                         \
+    OP(min, ag_min(x[0], op_axes(c, "axes"), false))                                                                   \
+    OP(var, ag_var(x[0], op_axes(c, "axes"), 1, false))                                                                \
+    OP(std, ag_std(x[0], op_axes(c, "axes"), 1, false))                                                                \
+    OP(argmax, ag_argmax(x[0], axis(c), false))                                                                        \
+    OP(cumsum, ag_cumsum(x[0], axis(c)))                                                                               \
+    OP(one_hot, ag_one_hot(x[0], whole(c, "below", 1)))                                                                \
+    OP(max_pool1d, ag_max_pool1d(x[0], pool_options(c)))                                                               \
+    OP(conv_transpose1d, ag_conv_transpose1d(x[0], x[1], x[2], conv_options(c)))
 
 #define FUNCTION(name, call)                                                                                           \
     static ag_tensor *op_##name(const op_case *c, ag_tensor **x)                                                       \
@@ -171,11 +187,11 @@ static ag_real *numbers(int64_t n, op_kind kind, int64_t below)
 {
     ag_real *x = aligned_alloc(64, ((size_t)n * sizeof *x + 63) / 64 * 64);
     ag_rng   rng = {1, (uint64_t)n};
-    if (x && kind == OP_INDEX)
+    if (x && kind >= OP_INDEX)
         ag_rng_uniform(&rng, n, 0, (ag_real)below, x);
     else if (x)
         ag_rng_uniform(&rng, n, kind == OP_REAL ? -1 : (ag_real)0.1, kind == OP_REAL ? 1 : (ag_real)0.9, x);
-    for (int64_t i = 0; x && kind == OP_INDEX && i < n; i++)
+    for (int64_t i = 0; x && kind >= OP_INDEX && i < n; i++)
         x[i] = (ag_real)(int64_t)x[i];
     return x;
 }
@@ -185,7 +201,7 @@ static bool op_run_open(op_run *r, const op_case *c, const op_entry *entry)
     *r = (op_run){.c = c, .entry = entry, .tape = ag_tape_new(1)};
     bool ok = r->tape != NULL;
     for (int i = 0; i < c->inputs; i++) {
-        r->input[i] = numbers(ag_numel(&c->shape[i]), c->kind[i], whole(c, "below", 1));
+        r->input[i] = numbers(ag_numel(&c->shape[i]), c->kind[i], c->kind[i] == OP_MASK ? 2 : whole(c, "below", 1));
         ok = ok && r->input[i];
     }
     if (!ok)

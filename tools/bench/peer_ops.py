@@ -45,6 +45,8 @@ class Case:
     def tensor(self, kind, shape):
         if kind == "index":
             return torch.randint(self.number("below", 1), shape)
+        if kind == "mask":
+            return torch.randint(2, shape).bool()
         x = torch.rand(shape) * 2 - 1 if kind == "" else torch.rand(shape) * 0.8 + 0.1
         return x.requires_grad_(kind in ("", "unit") and not self.forward_only)
 
@@ -85,20 +87,30 @@ def gaussian_kl(mu, logvar, reduction):
     return -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
 
 
+def spread(function):
+    return lambda c: lambda x, axes=c.digits("axes"): function(x, axes, correction=1)
+
+
+def pad(c):
+    after = len(c.shapes[0]) - 1 - c.number("axis")
+    return lambda x, sides=(0, 0) * after + (c.number("before"), c.number("after")): F.pad(x, sides)
+
+
 def convolution(function, one=False):
     def make(c):
         cut = (lambda pair: pair[0]) if one else (lambda pair: pair)
         options = {key: cut(c.pair(key, key not in ("padding", "output_padding"))) for key in ("stride", "padding", "dilation")}
         if "transpose" in c.op:
-            options["output_padding"] = c.pair("output_padding", 0)
+            options["output_padding"] = cut(c.pair("output_padding", 0))
         return lambda *x: function(*x, groups=c.number("groups", 1), **options)
     return make
 
 
-def pooling(function):
+def pooling(function, one=False):
     def make(c):
-        kernel, padding = c.pair("kernel", 0), c.pair("padding", 0)
-        stride = c.pair("stride", 0) if "stride" in c.attributes else kernel
+        cut = (lambda pair: pair[0]) if one else (lambda pair: pair)
+        kernel, padding = cut(c.pair("kernel", 0)), cut(c.pair("padding", 0))
+        stride = cut(c.pair("stride", 0)) if "stride" in c.attributes else kernel
         return lambda x: function(x, kernel, stride, padding)
     return make
 
@@ -143,7 +155,16 @@ OPS = {
     "bernoulli_like": plain(lambda x: torch.empty_like(x).bernoulli_(0.3)), "dropout": plain(F.dropout, 0.3),
     "mse_loss": loss(F.mse_loss), "l1_loss": loss(F.l1_loss), "bce_loss": loss(F.binary_cross_entropy),
     "bce_with_logits_loss": loss(F.binary_cross_entropy_with_logits), "cross_entropy": loss(F.cross_entropy),
-    "gaussian_kl_loss": loss(gaussian_kl),
+    "gaussian_kl_loss": loss(gaussian_kl), "smooth_l1_loss": loss(F.smooth_l1_loss), "nll_loss": loss(F.nll_loss),
+    "mish": plain(F.mish), "masked_fill": lambda c: lambda x, mask: x.masked_fill(mask, -1),
+    "stack": lambda c: lambda *x, axis=c.number("axis"): torch.stack(x, axis), "pad": pad,
+    "index_select": lambda c: lambda x, index, axis=c.number("axis"): torch.index_select(x, axis, index),
+    "gather": lambda c: lambda x, index, axis=c.number("axis"): torch.gather(x, axis, index),
+    "scatter_add": lambda c: lambda x, index, source, axis=c.number("axis"): x.scatter_add(axis, index, source),
+    "argmax": along(torch.argmax), "cumsum": along(torch.cumsum), "min": reduced(torch.amin, torch.amin),
+    "var": spread(torch.var), "std": spread(torch.std), "max_pool1d": pooling(F.max_pool1d, one=True),
+    "one_hot": lambda c: lambda index, classes=c.number("below"): F.one_hot(index, classes),
+    "conv_transpose1d": convolution(F.conv_transpose1d, one=True),
 }
 
 
@@ -179,7 +200,7 @@ def time_pass(c, seconds, prepare=lambda tensors: tensors):
     f, x = function_of(c), prepare(c.tensors())
     with torch.no_grad():
         y = f(*x)
-        g = torch.rand_like(y) * 2 - 1
+        g = torch.rand(y.shape) * 2 - 1
     wanted = [t for t in x if t.requires_grad]
 
     def forward():
