@@ -34,8 +34,23 @@ void AGK(scatter_add)(int64_t n, const ag_real *x, int64_t stride, const ag_real
 
 enum { COLUMNS = 64 }; /* that are gone down together */
 
+/* Along the last axis: one chain. */
+static void cumsum_row(int64_t size, const ag_real *x, bool reverse, bool add, ag_real *y)
+{
+    const int64_t step = reverse ? -1 : 1;
+    ag_real       sum = 0;
+    for (int64_t k = 0, at = reverse ? size - 1 : 0; k < size; k++, at += step) {
+        sum += x[at];
+        y[at] = add ? y[at] + sum : sum;
+    }
+}
+
 void AGK(cumsum)(int64_t size, int64_t inner, const ag_real *x, bool reverse, bool add, ag_real *y)
 {
+    if (inner == 1) {
+        cumsum_row(size, x, reverse, add, y);
+        return;
+    }
     for (int64_t first = 0; first < inner; first += COLUMNS) {
         const int64_t n = inner - first < COLUMNS ? inner - first : COLUMNS;
         ag_real       sum[COLUMNS] = {0};
@@ -49,8 +64,28 @@ void AGK(cumsum)(int64_t size, int64_t inner, const ag_real *x, bool reverse, bo
     }
 }
 
+/* The place of the first of n elements that equal `most`, which is there; of the first NaN if it is NaN. */
+static int64_t place_of(int64_t n, const ag_real *x, ag_real most)
+{
+    enum { BLOCK = 32 };
+    int64_t i = 0;
+    for (bool found = false; i + BLOCK <= n && !found; i += found ? 0 : BLOCK) {
+        int any = 0;
+        for (int l = 0; l < BLOCK; l++)
+            any |= (x[i + l] == most) | (x[i + l] != x[i + l]);
+        found = any != 0;
+    }
+    while (x[i] != most && x[i] == x[i])
+        i++;
+    return i;
+}
+
 void AGK(argmax)(int64_t size, int64_t inner, const ag_real *x, ag_real *y)
 {
+    if (inner == 1) {
+        y[0] = (ag_real)place_of(size, x, AGK(max)(size, x));
+        return;
+    }
     for (int64_t first = 0; first < inner; first += COLUMNS) {
         const int64_t n = inner - first < COLUMNS ? inner - first : COLUMNS;
         ag_real       largest[COLUMNS];
