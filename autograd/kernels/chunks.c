@@ -3,7 +3,11 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/pool.h"
 
-#define CHUNK 4096
+enum {
+    CHUNK = 4096,
+    THREAD_SUM = 16384, /* elements whose sum is worth a thread */
+    LEAST_COLUMNS = 64  /* of a thread: whole cache lines of a row */
+};
 
 typedef struct summing {
     agk_partial *partial;
@@ -50,7 +54,6 @@ static void some_columns(void *context, int64_t begin, int64_t end)
 
 void agk_sum_columns(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
-    const int64_t grain = 16384 / rows + 1,
-                  least = 64; /* columns that are worth a thread; cache lines, to read whole */
-    agk_parallel(n, grain > least ? grain : least, some_columns, &(columns){rows, n, x, y});
+    const int64_t grain = THREAD_SUM / rows + 1;
+    agk_parallel(n, grain > LEAST_COLUMNS ? grain : LEAST_COLUMNS, some_columns, &(columns){rows, n, x, y});
 }

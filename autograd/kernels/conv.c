@@ -11,16 +11,6 @@ enum {
     THREAD_WORK = 200000 /* multiply-adds that are worth a thread */
 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t area(const int64_t *size)
-{
-    return size[0] * size[1];
-}
-
 static int64_t round_up(int64_t n, int64_t unit)
 {
     return (n + unit - 1) / unit * unit;
@@ -83,7 +73,7 @@ static meeting meeting_of(const direction *d, int axis, int64_t at)
     int64_t         step = d->tap_step[axis], move = d->partner_step[axis], from = d->from[axis];
     meeting         m = {0, at * stride - c->padding[axis], c->kernel[axis]};
     if (!d->forward) {
-        while (m.tap < least(step, c->kernel[axis]) && (shifted - m.tap * c->dilation[axis]) % stride)
+        while (m.tap < agk__least(step, c->kernel[axis]) && (shifted - m.tap * c->dilation[axis]) % stride)
             m.tap++;
         m.partner = (shifted - m.tap * c->dilation[axis]) / stride;
         m.count = m.tap < step ? (c->kernel[axis] - m.tap + step - 1) / step : 0;
@@ -100,7 +90,8 @@ static void target_pixel(const direction *d, int64_t block, const meeting *v, in
 {
     const agk_conv *c = d->c;
     const meeting   h = meeting_of(d, 1, x);
-    int64_t  lanes = agk_interleaved_lanes(c->batch, block), from = area(d->from) * lanes, to = area(d->to) * lanes;
+    int64_t         lanes = agk_interleaved_lanes(c->batch, block), from = agk__area(d->from) * lanes,
+            to = agk__area(d->to) * lanes;
     int64_t  per_tap = d->depth * AGK_CONV_ROWS, per_group = agk__group_weights(c, d->forward);
     agk_taps taps = {v->count,
                      h.count,
@@ -111,13 +102,14 @@ static void target_pixel(const direction *d, int64_t block, const meeting *v, in
                      d->partner_step[0] * d->from[1] * lanes,
                      d->partner_step[1] * lanes};
     for (int64_t g = 0; g < c->groups; g++) {
-        const ag_real *source = d->source + block * BLOCK * area(d->from) * d->depth * c->groups + g * d->depth * from;
+        const ag_real *source = d->source + block * BLOCK * agk__area(d->from) * d->depth * c->groups +
+                                g * d->depth * from;
         for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
             int64_t  channel = g * d->rows + r;
-            ag_real *target = d->target + block * BLOCK * area(d->to) * d->rows * c->groups + channel * to +
+            ag_real *target = d->target + block * BLOCK * agk__area(d->to) * d->rows * c->groups + channel * to +
                               (y * d->to[1] + x) * lanes;
-            agk()->conv_pixel(least(d->rows - r, AGK_CONV_ROWS), lanes, &taps, d->depth, from,
-                              d->weight + g * per_group + r * area(c->kernel) * d->depth, source,
+            agk()->conv_pixel(agk__least(d->rows - r, AGK_CONV_ROWS), lanes, &taps, d->depth, from,
+                              d->weight + g * per_group + r * agk__area(c->kernel) * d->depth, source,
                               d->bias ? d->bias + channel : NULL, target, to);
         }
     }
@@ -138,7 +130,7 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
 {
     const agk_conv *c = d.c;
     agk__order_weights(c, d.forward, w, ordered);
-    int64_t work = c->in_channels / c->groups * c->out_channels * area(c->kernel) * c->out[1] *
+    int64_t work = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel) * c->out[1] *
                    BLOCK; /* about, per item */
     agk_parallel(agk_interleaved_blocks(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
 }
@@ -194,13 +186,13 @@ int64_t agk_conv_room_size(const agk_conv *c)
     double       out = (double)c->out_channels * (double)c->out[0] * (double)c->out[1];
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
-    return agk_interleaved(c->batch, c->in_channels * area(c->in) + c->out_channels * area(c->out)) +
+    return agk_interleaved(c->batch, c->in_channels * agk__area(c->in) + c->out_channels * agk__area(c->out)) +
            ordered_weights(c);
 }
 
 agk_conv_room agk_conv_room_in(const agk_conv *c, ag_real *memory)
 {
     int64_t  images = round_up(c->batch, AGK_LANES);
-    ag_real *y = memory + images * c->in_channels * area(c->in);
-    return (agk_conv_room){memory, y, y + images * c->out_channels * area(c->out)};
+    ag_real *y = memory + images * c->in_channels * agk__area(c->in);
+    return (agk_conv_room){memory, y, y + images * c->out_channels * agk__area(c->out)};
 }

@@ -12,6 +12,16 @@ typedef struct agk_conv {
     int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
 } agk_conv;
 
+static inline int64_t agk__least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t agk__area(const int64_t *size)
+{
+    return size[0] * size[1];
+}
+
 /* Where a convolution works: the interleaved input and output, and the weight in the order of the kernels. */
 typedef struct agk_conv_room {
     ag_real *x, *y, *w;

@@ -1,5 +1,5 @@
 /* The direct ways of a convolution: the choice, and the entries. */
-#include "autograd/kernels/conv_direct_internal.h"
+#include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/pool.h"
 
 /* ---- Which pixels meet. ---- */
@@ -32,23 +32,40 @@ agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward)
 
 /* ---- The choice, and the entries. ---- */
 
+/* Whether the source with its border, as both ways below copy it, is not much larger than the images are: wide padding
+ * and dilation may make it so. */
+static bool has_small_borders(const agk_conv *c)
+{
+    const double most = 4 * ((double)agk__area(c->in) + (double)agk__area(c->out)) + 4096;
+    if (c->stride[0] > AGK_MOST_STRIDE || c->stride[1] > AGK_MOST_STRIDE)
+        return false;
+    for (int forward = 0; forward < 2; forward++) {
+        const agk__conv_job j = agk__conv_job_of(c, forward);
+        const agk__border   b = agk__border_of(&j);
+        if ((double)(b.phases[0] * b.part[0]) * (double)(b.phases[1] * b.part[1]) > most)
+            return false;
+    }
+    return true;
+}
+
 /* Groups of few channels, whose products would be of thin matrices. */
 static bool by_rows(const agk_conv *c)
 {
     const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
     return in * out <= 2 && c->groups > 1 && agk__area(c->kernel) * in * out <= AGK_MOST_TAPS - AGK_CONV_GRAD_ROWS &&
-           c->stride[0] <= AGK_MOST_STRIDE && c->stride[1] <= AGK_MOST_STRIDE;
+           has_small_borders(c);
 }
 
 /* Whether lanes that are pixels cost less than lanes that are images. Of the former some lie between rows, of the
  * latter some are beyond the batch; the former reach about four fifths of the speed, as measured. */
 static bool by_planes(const agk_conv *c)
 {
+    if (c->batch >= AGK_LANES || agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
+        return false;
     const int64_t pitch = c->out[1] + c->dilation[1] * (c->kernel[1] - 1) / c->stride[1];
-    const int64_t line = (c->out[0] - 1) * pitch + c->out[1],
-                  images = (c->batch + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
-    const int64_t pixels = c->batch * ((line + AGK_LANES - 1) / AGK_LANES * AGK_LANES);
-    return agk__conv_has_planes(c) && 5 * pixels <= 4 * images * agk__area(c->out);
+    const int64_t line = (c->out[0] - 1) * pitch + c->out[1];
+    const int64_t pixels = (line + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
 }
 
 bool agk_conv_is_direct(const agk_conv *c)

@@ -9,16 +9,6 @@ enum {
     AGK_CONV_GRAIN = 16384 /* multiply-adds or copies that are worth a thread */
 };
 
-static inline int64_t agk__least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline int64_t agk__area(const int64_t *size)
-{
-    return size[0] * size[1];
-}
-
 /* Along one axis: positions first, first + step, ... of the target, `count` of them, and the taps that they meet. Tap
  * tap[t] of position i finds the source at base[t] + i * advance. Forward, the source is the input; for the gradient of
  * the input, it is that of the output. */
@@ -47,7 +37,6 @@ enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400 };
 
 /* For groups of several channels. Reals of room, at least; the target, whose lanes are pixels; and the gradient of the
  * weight, by products. */
-bool   agk__conv_has_planes(const agk_conv *c);
 double agk__conv_planes_room(const agk_conv *c);
 void   agk__conv_planes(const agk__conv_job *j);
 double agk__conv_products_room(const agk_conv *c);

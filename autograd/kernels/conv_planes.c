@@ -49,11 +49,6 @@ typedef struct planes_job {
     ag_real             *at;                         /* (image, group, band), bordered */
 } planes_job;
 
-bool agk__conv_has_planes(const agk_conv *c)
-{
-    return agk__area(c->kernel) <= MOST && c->stride[0] <= AGK_MOST_STRIDE && c->stride[1] <= AGK_MOST_STRIDE;
-}
-
 /* Taps of phase (v, h), behind the n that others have. Returns how many there are then. */
 static int64_t add_phase(planes_job *p, const int64_t *place, const agk__phase *v, const agk__phase *h, int64_t n)
 {

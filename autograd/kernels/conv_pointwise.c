@@ -3,7 +3,7 @@
  *        target (channels x pixels)  =  weights (channels x depth)  *  source (depth x pixels)
  *
  * of matrices as they lie. */
-#include <string.h>
+#include <stddef.h>
 
 #include "autograd/kernels/conv_direct_internal.h"
 #include "autograd/kernels/pool.h"

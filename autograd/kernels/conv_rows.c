@@ -6,10 +6,7 @@
 #include "autograd/kernels/pool.h"
 #include "autograd/kernels/workspace.h"
 
-enum {
-    LINE = 1024, /* reals of rows that are computed as one */
-    SLACK = AGK_BORDER_SLACK
-};
+enum { LINE = 1024 }; /* reals of rows that are computed as one */
 
 typedef struct row_job {
     const agk__conv_job *j;
@@ -35,7 +32,7 @@ static ag_real *room_for(const row_job *r, int64_t planes, int64_t i, const ag_r
 /* How many rows of a phase are computed as one: as many as a line has room for. */
 static int64_t rows_at_once(const agk__phase *v, const agk__border *b, int64_t y)
 {
-    const int64_t fit = (LINE - SLACK) / b->part[1];
+    const int64_t fit = (LINE - AGK_BORDER_SLACK) / b->part[1];
     return agk__least(fit > 1 ? fit : 1, v->count - y);
 }
 
@@ -119,7 +116,7 @@ static void target_plane(const row_job *r, const agk__phase *v, const agk__phase
     for (int64_t y = 0, many; y < v->count; y += many) {
         many = rows_at_once(v, &r->b, y);
         for (int64_t x = 0, wide; x < h->count; x += wide) {
-            wide = many > 1 ? h->count : agk__least(h->count - x, LINE - SLACK);
+            wide = many > 1 ? h->count : agk__least(h->count - x, LINE - AGK_BORDER_SLACK);
             for (int64_t i = 0; i < phases; i++)
                 agk()->conv_row((many - 1) * pitch + wide, w[i].n, w[i].weight, w[i].from, y * pitch + x, bias,
                                 line[i]);
@@ -175,7 +172,7 @@ static void add_products(const row_job *r, const ag_real *g, const ag_real *cons
     for (int64_t y = 0, many; y < r->v->count; y += many) {
         many = rows_at_once(r->v, &r->b, y);
         for (int64_t x = 0, wide; x < width; x += wide) {
-            wide = many > 1 ? width : agk__least(width - x, LINE - SLACK);
+            wide = many > 1 ? width : agk__least(width - x, LINE - AGK_BORDER_SLACK);
             const int64_t n = (many - 1) * pitch + wide;
             agk()->copy_rows(many, wide, g + y * width + x, width, false, line, pitch);
             memset(line + n, 0, AGK_LANES * sizeof *line);

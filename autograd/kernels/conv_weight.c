@@ -16,25 +16,15 @@ enum {
     SUMS = PATCH * AGK_LANES,
     WIDEST = 4 * AGK_CONV_GRAD_COLUMNS, /* input channels of a patch, at most, */
     MANY_ITEMS = 16,                    /* where so many patches are left to share out */
-    WORKSPACE_SUMS = 4 * SOME_TAPS * SUMS,
+    WORKSPACE_SUMS = WIDEST / AGK_CONV_GRAD_COLUMNS * SOME_TAPS * SUMS,
     COPIES = AGK_WORKSPACE - WORKSPACE_SUMS /* reals of the workspace that are left */
 };
 
 _Static_assert(COPIES > 0, "the sums fit the workspace");
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t most(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-static int64_t area(const int64_t *size)
-{
-    return size[0] * size[1];
 }
 
 static int64_t parts(int64_t n, int64_t size)
@@ -59,7 +49,7 @@ static overlap overlap_of(const agk_conv *c, int axis, int64_t tap)
 {
     int64_t stride = c->stride[axis], shift = tap * c->dilation[axis] - c->padding[axis];
     int64_t begin = shift < 0 ? (-shift + stride - 1) / stride : 0;
-    int64_t end = shift < c->in[axis] ? least((c->in[axis] - shift + stride - 1) / stride, c->out[axis]) : 0;
+    int64_t end = shift < c->in[axis] ? agk__least((c->in[axis] - shift + stride - 1) / stride, c->out[axis]) : 0;
     return (overlap){begin, end, begin * stride + shift};
 }
 
@@ -77,7 +67,7 @@ typedef struct pixels {
 
 static pixels pixels_of(const ag_real *images, int64_t lanes, int64_t channel, const int64_t *size)
 {
-    const int64_t plane = area(size) * lanes;
+    const int64_t plane = agk__area(size) * lanes;
     return (pixels){images + channel * plane, plane, 0, size[1] * lanes, lanes};
 }
 
@@ -106,7 +96,7 @@ static void correlate(const patch_job *j, int64_t columns, const overlap tap[2],
                       const pixels *g, const pixels *x, ag_real *sums)
 {
     const agk_conv *c = j->c;
-    const int64_t   begin = most(tap[0].begin, top), end = least(tap[0].end, bottom);
+    const int64_t   begin = most(tap[0].begin, top), end = agk__least(tap[0].end, bottom);
     if (begin >= end || tap[1].begin >= tap[1].end)
         return;
     const int64_t    y = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
@@ -123,7 +113,7 @@ static void correlate_band(const patch_job *j, int64_t top, int64_t bottom, pixe
     const agk_conv *c = j->c;
     const int64_t   reach = (c->kernel[0] - 1) * c->dilation[0], rows = bottom - top;
     const int64_t   first = most(top * c->stride[0] - c->padding[0], 0);
-    const int64_t   end = least((bottom - 1) * c->stride[0] - c->padding[0] + reach + 1, c->in[0]);
+    const int64_t   end = agk__least((bottom - 1) * c->stride[0] - c->padding[0] + reach + 1, c->in[0]);
     const int64_t   of_g = j->p->rows * rows * c->out[1] * AGK_LANES;
     const int64_t   of_x = AGK_CONV_GRAD_COLUMNS * (end - first) * c->in[1] * AGK_LANES;
     const bool      copy = j->copies && j->taps >= WORTH_COPYING && g.pixel > AGK_LANES && of_g + of_x <= COPIES;
@@ -133,7 +123,7 @@ static void correlate_band(const patch_job *j, int64_t top, int64_t bottom, pixe
     if (copy)
         g = copied(&g, j->p->rows, top, rows, c->out[1], j->copies);
     for (int64_t k = 0; k < j->p->columns; k += AGK_CONV_GRAD_COLUMNS, x.at += AGK_CONV_GRAD_COLUMNS * x.channel) {
-        const int64_t columns = least(j->p->columns - k, AGK_CONV_GRAD_COLUMNS);
+        const int64_t columns = agk__least(j->p->columns - k, AGK_CONV_GRAD_COLUMNS);
         const pixels  some = copy ? copied(&x, columns, first, end - first, c->in[1], j->copies + of_g) : x;
         for (int64_t i = 0; i < j->taps; i++, sums += SUMS)
             correlate(j, columns, j->tap[i], top, bottom, &g, &some, sums);
@@ -147,18 +137,18 @@ static void correlate_batch(const patch_job *j, agk_conv_room room)
     const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1;
     for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++) {
         const int64_t lanes = agk_interleaved_lanes(c->batch, block), first = block * BLOCK;
-        pixels        g = pixels_of(room.y + first * area(c->out) * c->out_channels, lanes, j->p->channel, c->out);
-        pixels        x = pixels_of(room.x + first * area(c->in) * c->in_channels, lanes, j->p->from, c->in);
+        pixels        g = pixels_of(room.y + first * agk__area(c->out) * c->out_channels, lanes, j->p->channel, c->out);
+        pixels        x = pixels_of(room.x + first * agk__area(c->in) * c->in_channels, lanes, j->p->from, c->in);
         for (int64_t lane = 0; lane < lanes; lane += AGK_LANES, g.at += AGK_LANES, x.at += AGK_LANES)
             for (int64_t top = 0; top < c->out[0]; top += height)
-                correlate_band(j, top, least(top + height, c->out[0]), g, x);
+                correlate_band(j, top, agk__least(top + height, c->out[0]), g, x);
     }
 }
 
 /* Taps t .. t + n - 1 of a patch of n totals each. */
 static void put_totals(const weight_gradient *j, const patch *p, int64_t t, int64_t n, const ag_real *totals)
 {
-    const int64_t taps = area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
+    const int64_t taps = agk__area(j->c->kernel), depth = j->c->in_channels / j->c->groups;
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t k = 0; k < p->columns; k++) {
             ag_real       *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
@@ -181,8 +171,8 @@ static void weight_taps(const weight_gradient *j, const patch *p, int64_t t, int
     correlate_batch(&job, j->room);
     for (int64_t k = 0; k < p->columns; k += AGK_CONV_GRAD_COLUMNS, sums += n * SUMS) {
         agk()->conv_totals(n * PATCH, sums, totals);
-        put_totals(j, &(patch){p->channel, p->rows, p->from + k, least(p->columns - k, AGK_CONV_GRAD_COLUMNS)}, t, n,
-                   totals);
+        put_totals(j, &(patch){p->channel, p->rows, p->from + k, agk__least(p->columns - k, AGK_CONV_GRAD_COLUMNS)}, t,
+                   n, totals);
     }
 }
 
@@ -191,12 +181,12 @@ static void weight_patch(const weight_gradient *j, const patch *p)
 {
     _Alignas(64) ag_real small[SUMS];
     ag_real             *workspace = agk_workspace();
-    const int64_t        taps = area(j->c->kernel), some = workspace ? SOME_TAPS : 1;
+    const int64_t        taps = agk__area(j->c->kernel), some = workspace ? SOME_TAPS : 1;
     const int64_t        columns = workspace ? WIDEST : AGK_CONV_GRAD_COLUMNS;
     for (int64_t k = 0; k < p->columns; k += columns) {
-        const patch part = {p->channel, p->rows, p->from + k, least(p->columns - k, columns)};
+        const patch part = {p->channel, p->rows, p->from + k, agk__least(p->columns - k, columns)};
         for (int64_t t = 0; t < taps; t += some)
-            weight_taps(j, &part, t, least(taps - t, some), workspace ? workspace : small,
+            weight_taps(j, &part, t, agk__least(taps - t, some), workspace ? workspace : small,
                         workspace ? workspace + WORKSPACE_SUMS : NULL);
     }
 }
@@ -215,8 +205,8 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const int64_t group = i / (a->tall * a->wide), r = i / a->wide % a->tall * AGK_CONV_GRAD_ROWS,
                       k = i % a->wide * a->columns;
-        weight_patch(&a->gradient, &(patch){group * out + r, least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
-                                            least(in - k, a->columns)});
+        weight_patch(&a->gradient, &(patch){group * out + r, agk__least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
+                                            agk__least(in - k, a->columns)});
     }
 }
 
@@ -225,7 +215,8 @@ void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, a
     const int64_t in = c->in_channels / c->groups, tall = parts(c->out_channels / c->groups, AGK_CONV_GRAD_ROWS);
     const int64_t few = c->groups * tall * parts(in, WIDEST);
     const int64_t columns = few >= MANY_ITEMS ? WIDEST : AGK_CONV_GRAD_COLUMNS, wide = parts(in, columns);
-    const int64_t work = AGK_CONV_GRAD_ROWS * columns * area(c->kernel) * area(c->out) * c->batch; /* per item */
-    patches       a = {{c, room, add, dw}, tall, wide, columns};
+    const int64_t work = AGK_CONV_GRAD_ROWS * columns * agk__area(c->kernel) * agk__area(c->out) *
+                         c->batch; /* per item */
+    patches a = {{c, room, add, dw}, tall, wide, columns};
     agk_parallel(c->groups * tall * wide, THREAD_WORK / work + 1, weight_patches, &a);
 }

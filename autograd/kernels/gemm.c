@@ -7,7 +7,7 @@
 
 enum {
     THREAD_WORK = 400000, /* multiply-adds that are worth a thread */
-    READING = 4           /* as many take as long as it does to read a number of the larger matrix */
+    READING = 4           /* as many take as long as reading one number of the larger matrix */
 };
 
 typedef struct product {

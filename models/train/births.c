@@ -12,7 +12,7 @@
 enum {
     MOST = TRAIN_MOST_FRAMES,
     MOST_PIXELS = 1 << 15, /* along a side of a picture */
-    COMMENT = MOST * 96    /* characters */
+    COMMENT = MOST * 24    /* characters */
 };
 
 void train__drop_frames(struct train_frames *f)
@@ -42,23 +42,23 @@ static void thin(struct train_frames *f)
     f->every *= 2;
 }
 
-/* Takes over the pixels, which are freed on failure. */
-bool train__keep_frame(struct train_frames *f, int64_t ordinal, const char *caption, uint8_t *pixels, tl_error *why)
+bool train__keep_frame(struct train_frames *f, int64_t ordinal, int64_t epoch, uint8_t *pixels, tl_error *why)
 {
-    const int i = f->n++;
-    snprintf(f->caption[i], sizeof f->caption[i], "%s", caption);
+    const int i = f->n;
+    snprintf(f->caption[i], sizeof f->caption[i], "epoch %lld", (long long)epoch);
     f->png[i] = (tl_png){.caption = f->caption[i]};
+    if (!tl_png_bytes(pixels, f->width, f->height, 1, &f->png[i].bytes, &f->png[i].size)) {
+        free(pixels);
+        return tl_fail(why, "out of memory");
+    }
     f->ordinal[i] = ordinal;
     f->pixels[i] = pixels;
-    if (!tl_png_bytes(pixels, f->width, f->height, 1, &f->png[i].bytes, &f->png[i].size))
-        return tl_fail(why, "out of memory");
-    if (f->n == MOST)
+    if (++f->n == MOST)
         thin(f);
     return true;
 }
 
-/* ---- The file. Its comment says which epochs are kept, every how many, and then for each frame the epoch's ordinal
- * and the caption. ---- */
+/* ---- The file. Its comment says of every how many epochs frames are kept, and then each one's ordinal. ---- */
 
 bool train__write_births(train_images *m, tl_error *why)
 {
@@ -72,8 +72,7 @@ bool train__write_births(train_images *m, tl_error *why)
         return tl_fail(why, "out of memory");
     for (int i = 0; i < f->n; i++) {
         memcpy(all + i * size, f->pixels[i], (size_t)size);
-        length += (size_t)snprintf(comment + length, sizeof comment - length, "%lld %s\n", (long long)f->ordinal[i],
-                                   f->caption[i]);
+        length += (size_t)snprintf(comment + length, sizeof comment - length, "%lld\n", (long long)f->ordinal[i]);
     }
     bool ok = train_folder_file(&m->job->folder, "births.png", path, sizeof path, why) &&
               tl_output_open(&out, path, why);
@@ -110,9 +109,20 @@ static uint8_t *frame_pixels(const uint8_t *data, size_t size, size_t width, siz
 /* What is being read: the frames so far, and the lines of the comment that are left. */
 typedef struct births {
     struct train_frames *frames;
-    int64_t              before; /* the ordinal that ends it */
+    const train_history *history; /* up to the epoch that ends it, which is not among them */
     char                 comment[COMMENT], *line;
 } births;
+
+/* The size of all frames, before the first of them. */
+static bool take_header(births *b, const uint8_t *data, size_t size)
+{
+    const uint32_t width = size == 13 ? number_at(data) : 0, height = size == 13 ? number_at(data + 4) : 0;
+    if (b->frames->n > 0 || width < 1 || height < 1 || width > MOST_PIXELS || height > MOST_PIXELS)
+        return false;
+    b->frames->width = (int)width;
+    b->frames->height = (int)height;
+    return true;
+}
 
 static bool take_comment(births *b, const uint8_t *data, size_t size)
 {
@@ -133,17 +143,16 @@ static bool take_comment(births *b, const uint8_t *data, size_t size)
 static bool take_frame(births *b, const uint8_t *data, size_t size)
 {
     struct train_frames *f = b->frames;
-    char                *end = b->line ? strchr(b->line, '\n') : NULL, *caption;
+    char                *end;
     tl_error             unused;
-    if (!end || f->n == MOST - 1)
+    if (!b->line || f->width < 1 || f->n == MOST - 1)
         return false;
-    *end = '\0';
-    const long long ordinal = strtoll(b->line, &caption, 10);
-    if (*caption != ' ' || ordinal >= b->before)
+    const long long ordinal = strtoll(b->line, &end, 10);
+    if (*end != '\n' || ordinal < 1 || ordinal >= b->history->n)
         return false;
     b->line = end + 1;
     uint8_t *pixels = frame_pixels(data, size, (size_t)f->width, (size_t)f->height);
-    return pixels && train__keep_frame(f, ordinal, caption + 1, pixels, &unused);
+    return pixels && train__keep_frame(f, ordinal, b->history->at[ordinal - 1].epoch, pixels, &unused);
 }
 
 /* Chunk by chunk, as long as each is what train__write_births writes, and of an epoch before the one at hand. */
@@ -152,12 +161,9 @@ static void parse(births *b, const uint8_t *at, const uint8_t *end)
     for (bool ok = true; ok && end - at >= 12 && number_at(at) <= (size_t)(end - at) - 12;) {
         const size_t   size = number_at(at);
         const uint8_t *type = at + 4, *data = at + 8;
-        if (!memcmp(type, "IHDR", 4)) {
-            const uint32_t width = size == 13 ? number_at(data) : 0, height = size == 13 ? number_at(data + 4) : 0;
-            ok = width > 0 && height > 0 && width <= MOST_PIXELS && height <= MOST_PIXELS;
-            b->frames->width = (int)width;
-            b->frames->height = (int)height;
-        } else if (!memcmp(type, "tEXt", 4))
+        if (!memcmp(type, "IHDR", 4))
+            ok = take_header(b, data, size);
+        else if (!memcmp(type, "tEXt", 4))
             ok = take_comment(b, data, size);
         else if (!memcmp(type, "IDAT", 4))
             ok = take_frame(b, data, size);
@@ -167,13 +173,13 @@ static void parse(births *b, const uint8_t *at, const uint8_t *end)
     }
 }
 
-void train__read_births(train_images *m, int64_t ordinal)
+void train__read_births(train_images *m)
 {
     const char *checkpoint = m->job->options.resume, *name = strrchr(checkpoint, '/');
     char        path[4200];
     size_t      size;
     tl_error    unused;
-    births      b = {.frames = m->frames, .before = ordinal};
+    births      b = {.frames = m->frames, .history = &m->job->run.history};
     snprintf(path, sizeof path, "%.*sbirths.png", name ? (int)(name + 1 - checkpoint) : 0, checkpoint);
     uint8_t *bytes = tl_read_file(path, &size, &unused);
     if (bytes && size > 8)

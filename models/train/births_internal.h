@@ -11,18 +11,18 @@ struct train_frames {
     int      n, every, width, height;
     tl_png   png[TRAIN_MOST_FRAMES];
     uint8_t *pixels[TRAIN_MOST_FRAMES];
-    int64_t  ordinal[TRAIN_MOST_FRAMES]; /* of the epoch, counted through all phases */
+    int64_t  ordinal[TRAIN_MOST_FRAMES]; /* of the epoch's record in the history, from 1 on */
     char     caption[TRAIN_MOST_FRAMES][64];
 };
 
-/* Takes over the pixels. */
-bool train__keep_frame(struct train_frames *f, int64_t ordinal, const char *caption, uint8_t *pixels, tl_error *why);
+/* Takes over the pixels, of the epoch with that number. */
+bool train__keep_frame(struct train_frames *f, int64_t ordinal, int64_t epoch, uint8_t *pixels, tl_error *why);
 
 bool train__write_births(train_images *m, tl_error *why);
 
-/* Frames of epochs before `ordinal` from the births.png beside the checkpoint that is resumed; none where there is no
- * such file, or another one. */
-void train__read_births(train_images *m, int64_t ordinal);
+/* Frames of the epochs before that of the last record, from the births.png beside the checkpoint that is resumed; none
+ * where there is no such file, or another one. */
+void train__read_births(train_images *m);
 
 void train__drop_frames(struct train_frames *f);
 

@@ -113,7 +113,6 @@ static bool draw_frame(train_images *m, tl_picture *p, tl_error *why)
 bool train__collect_frame(train_images *m, const train_record *record, tl_error *why)
 {
     tl_picture    p = {0};
-    char          caption[64];
     const int64_t ordinal = m->job->run.history.n;
     if (!m->program->encode || !m->program->decode || m->encodes_only || m->test.count == 0)
         return true;
@@ -123,7 +122,7 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
             return tl_fail(why, "out of memory");
         m->frames->every = 1;
         if (m->job->options.resume)
-            train__read_births(m, ordinal);
+            train__read_births(m);
     }
     struct train_frames *f = m->frames;
     if (ordinal % f->every)
@@ -137,8 +136,7 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
         train__drop_frames(f); /* those of a run with other pictures */
     f->width = (int)p.width;
     f->height = (int)p.height;
-    snprintf(caption, sizeof caption, "epoch %lld", (long long)record->epoch);
-    return train__keep_frame(f, ordinal, caption, p.pixels, why);
+    return train__keep_frame(f, ordinal, record->epoch, p.pixels, why);
 }
 
 /* ---- All of them. ---- */

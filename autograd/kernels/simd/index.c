@@ -64,18 +64,23 @@ void AGK(cumsum)(int64_t size, int64_t inner, const ag_real *x, bool reverse, bo
     }
 }
 
-/* The place of the first of n elements that equal `most`, which is there; of the first NaN if it is NaN. */
+/* Whether one of n elements is `most`, or NaN. */
+INLINE bool has(int64_t n, const ag_real *x, ag_real most)
+{
+    int any = 0;
+    for (int64_t i = 0; i < n; i++)
+        any |= (x[i] == most) | (x[i] != x[i]);
+    return any;
+}
+
+/* The place of the largest of n elements, the first of equals; of the first NaN if there is one. */
 static int64_t place_of(int64_t n, const ag_real *x, ag_real most)
 {
     enum { BLOCK = 32 };
     int64_t i = 0;
-    for (bool found = false; i + BLOCK <= n && !found; i += found ? 0 : BLOCK) {
-        int any = 0;
-        for (int l = 0; l < BLOCK; l++)
-            any |= (x[i + l] == most) | (x[i + l] != x[i + l]);
-        found = any != 0;
-    }
-    while (x[i] != most && x[i] == x[i])
+    while (i + BLOCK <= n && !has(BLOCK, x + i, most))
+        i += BLOCK;
+    while (i < n - 1 && !has(1, x + i, most))
         i++;
     return i;
 }

@@ -10,14 +10,6 @@ INLINE void copy_part(int64_t s, int64_t from, int64_t low, int64_t high, const 
         to[j] = row[from + j * s];
 }
 
-INLINE void copy_pairs(int64_t n, const ag_real *restrict row, ag_real *restrict even, ag_real *restrict odd)
-{
-    for (int64_t j = 0; j < n; j++) {
-        even[j] = row[2 * j];
-        odd[j] = row[2 * j + 1];
-    }
-}
-
 /* Copies a row of the input; `border` where there is none, and in the last AGK_LANES of a line. */
 static void fill_line(const strip *t, int64_t s, const ag_real *row, ag_real border, ag_real *line)
 {
@@ -30,11 +22,10 @@ static void fill_line(const strip *t, int64_t s, const ag_real *row, ag_real bor
             line[j] = border;
         if (s == 1)
             copy_part(1, t->first, t->low[0], t->high[0], row, line);
-        else if (s == 2) {
-            copy_part(2, t->first + r, t->low[r], least(begin, t->high[r]), row, line);
-            copy_part(2, t->first + r, end, t->high[r], row, line);
-        } else
-            copy_part(s, t->first + r, t->low[r], t->high[r], row, line);
+        else {
+            copy_part(s, t->first + r, t->low[r], least(begin, t->high[r]), row, line);
+            copy_part(s, t->first + r, end > t->low[r] ? end : t->low[r], t->high[r], row, line);
+        }
         for (int64_t j = t->high[r]; j < t->part; j++)
             line[j] = border;
     }

@@ -36,14 +36,6 @@ INLINE void give(int64_t n, int64_t s, const ag_real *restrict x, ag_real *restr
         }                                                 \
     } while (0)
 
-INLINE void split_pairs(int64_t n, const ag_real *restrict x, ag_real *restrict even, ag_real *restrict odd)
-{
-    for (int64_t j = 0; j < n; j++) {
-        even[j] = x[2 * j];
-        odd[j] = x[2 * j + 1];
-    }
-}
-
 INLINE void add_pairs(int64_t n, const ag_real *restrict even, const ag_real *restrict odd, ag_real *restrict y)
 {
     for (int64_t j = 0; j < n; j++) {
@@ -83,7 +75,7 @@ static void sum_windows(const agk_pool *p, const strip *t, const ag_real *line, 
     switch (p->stride[1]) {
     case 1: add_taps(t->n, taps, 1, part, line, y); break;
     case 2:
-        split_pairs(part, line, sorted, sorted + part);
+        copy_pairs(part, line, sorted, sorted + part);
         memset(sorted + 2 * part, 0, AGK_LANES * sizeof *sorted);
         add_taps(t->n, taps, 2, part, sorted, y);
         break;

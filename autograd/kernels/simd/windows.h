@@ -27,6 +27,15 @@ INLINE int64_t area(const int64_t *size)
     return size[0] * size[1];
 }
 
+/* The even elements of 2 n, and the odd ones. */
+INLINE void copy_pairs(int64_t n, const ag_real *restrict row, ag_real *restrict even, ag_real *restrict odd)
+{
+    for (int64_t j = 0; j < n; j++) {
+        even[j] = row[2 * j];
+        odd[j] = row[2 * j + 1];
+    }
+}
+
 INLINE bool is_small(const agk_pool *p)
 {
     return area(p->in) <= SMALL && area(p->out) <= SMALL;
