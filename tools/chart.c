@@ -93,12 +93,18 @@ static void text_at(FILE *f, double x, double y, const char *more, const char *t
     fputs("</text>", f);
 }
 
+/* The first multiple of `step` at or above `low`, divided by it; 0 rather than -0, which would be printed so. */
+static double first_tick(double low, double step)
+{
+    return ceil(low / step) + 0.0;
+}
+
 /* Between whole numbers, such as epochs, there is nothing. */
 static void x_ticks(FILE *f, const tl_axes *a, bool whole)
 {
     const double fine = tl_tick_step(a->x_high - a->x_low), step = whole && fine < 1 ? 1 : fine;
     const double bottom = a->top + a->height;
-    for (double i = ceil(a->x_low / step); i * step <= a->x_high; i++) {
+    for (double i = first_tick(a->x_low, step); i * step <= a->x_high; i++) {
         line(f, place_x(a, i * step), a->top, place_x(a, i * step), bottom, 0.15);
         text_at(f, place_x(a, i * step), bottom + 18, "text-anchor=\"middle\"", TL_NUMBER(i * step, 6));
     }
@@ -119,7 +125,7 @@ static void y_ticks(FILE *f, const tl_axes *a, bool logarithmic)
         const double low = logarithmic ? pow(10, a->y_low) : a->y_low,
                      high = logarithmic ? pow(10, a->y_high) : a->y_high;
         const double step = tl_tick_step(high - low);
-        for (double i = ceil(low / step); i * step <= high; i++)
+        for (double i = first_tick(low, step); i * step <= high; i++)
             y_tick(f, a, logarithmic ? log10(i * step) : i * step, i * step);
         return;
     }

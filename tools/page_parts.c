@@ -47,7 +47,8 @@ const char *const tl__page_style[] = {
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}",
     "@media (max-width:640px){figure{width:100%}.chart,.points,.explorer{flex-basis:100%}th{width:auto}}",
     "@media print{body{background:#fff;color:#000}figure,table,pre{break-inside:avoid}",
-    "section{display:block}section>*{margin-bottom:.6rem}section>h2,section>p{break-after:avoid}.controls,.chart>input,.chart>label{display:none}}",
+    "section{display:block}section>*{margin-bottom:.6rem}.chart{display:inline-block;width:49%}section>h2,section>p{break-after:avoid}",
+    ".controls,.chart>input,.chart>label{display:none}}",
     0,
 };
 
