@@ -205,7 +205,7 @@ run_kills() {
 
 short=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cvae_mnist" "mlp_ae_mnist" "conv_ae_mnist"
     "denoising_ae_mnist" "mlp_classifier_mnist" "adversarial_ae_mnist" "vae_gan_mnist" "stacked_ae_mnist --pretrain-epochs 1"
-    "poem_vae")
+    "vq_vae_mnist --prior-epochs 1" "poem_vae")
 
 # Every program with as little address space as $memory KiB, twice, three times, ... that, until it has enough: what is too little
 # is said, and nothing dies of it. Where not even --version can be printed it is the system that has too little to start it.

@@ -17,4 +17,4 @@ _hourglass() {
 }
 complete -o default -F _hourglass hourglass hourglass-compare hourglass-inspect \
     adversarial_ae_mnist augmentation_mnist conv_ae_mnist cvae_mnist denoising_ae_mnist flow_vae_mnist iwae_mnist mlp_ae_mnist \
-    mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist
+    mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist vq_vae_mnist

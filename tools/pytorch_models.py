@@ -134,6 +134,82 @@ class FlowVae(nn.Module):
         return (log_q - log_p).mean()
 
 
+class VqVae(nn.Module):
+    """models/vq_vae.c. With averages, the codebook has no gradient: `move` is its step."""
+
+    def __init__(self, vectors=64, size=16, first=32, second=64, averages=True):
+        super().__init__()
+        self.averages = averages
+        self.encoder = nn.Sequential(nn.Conv2d(1, first, 4, 2, 1), nn.ReLU(), nn.Conv2d(first, second, 4, 2, 1), nn.ReLU(),
+                                     nn.Conv2d(second, size, 1))
+        self.codebook = nn.Module()
+        start = torch.empty(vectors, size).uniform_(-1 / vectors, 1 / vectors)
+        if averages:
+            self.codebook.count, self.codebook.sum = nn.Parameter(torch.ones(vectors)), nn.Parameter(start)
+        else:
+            self.codebook.weight = nn.Parameter(start)
+        self.decoder = nn.Sequential(nn.Conv2d(size, second, 3, 1, 1), nn.ReLU(), nn.ConvTranspose2d(second, first, 4, 2, 1),
+                                     nn.ReLU(), nn.ConvTranspose2d(first, 1, 4, 2, 1))
+
+    def vectors(self):
+        if not self.averages:
+            return self.codebook.weight
+        count, total = self.codebook.count, self.codebook.count.sum()
+        return (self.codebook.sum / ((count + 1e-5) * total / (total + len(count) * 1e-5))[:, None]).detach()
+
+    def encode(self, x):
+        z = self.encoder(x.reshape(-1, 1, 28, 28)).permute(0, 2, 3, 1)
+        flat, book = z.detach().reshape(-1, z.shape[-1]), self.vectors().detach()
+        return z, torch.argmin(book.pow(2).sum(1) - 2 * flat @ book.T, 1).reshape(z.shape[:-1])
+
+    def loss(self, x, variance, beta=0.25):
+        z, index = self.encode(x)
+        e = self.vectors()[index]
+        self.seen = z.detach().reshape(-1, z.shape[-1]), index.reshape(-1)
+        made = self.decoder((z + (e - z).detach()).permute(0, 3, 1, 2)).reshape(x.shape)
+        loss = F.mse_loss(made, x) / variance + beta * F.mse_loss(z, e.detach())
+        return loss if self.averages else loss + F.mse_loss(e, z.detach())
+
+    @torch.no_grad()
+    def move(self, decay=0.99):
+        """Towards what the last loss was of."""
+        z, index = self.seen
+        taken = F.one_hot(index, len(self.codebook.count)).to(z)
+        self.codebook.count.mul_(decay).add_(taken.sum(0), alpha=1 - decay)
+        self.codebook.sum.mul_(decay).add_(taken.T @ z, alpha=1 - decay)
+
+
+class MaskedConv2d(nn.Conv2d):
+    def __init__(self, inside, outside, kernel, sees_own):
+        super().__init__(inside, outside, kernel, padding=kernel // 2)
+        own = kernel * kernel // 2
+        seen = torch.arange(kernel * kernel) < own + sees_own
+        self.register_buffer("mask", seen.to(self.weight).reshape(kernel, kernel).expand_as(self.weight).clone())
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
+
+
+class PixelCnn(nn.Module):
+    """models/pixel_cnn.c."""
+
+    def __init__(self, symbols=64, channels=32, blocks=4):
+        super().__init__()
+        wide = 2 * channels
+        self.embedding, self.input = nn.Embedding(symbols, channels), MaskedConv2d(channels, wide, 5, False)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), nn.Conv2d(wide, channels, 1), nn.ReLU(), MaskedConv2d(channels, channels, 3, True), nn.ReLU(),
+                          nn.Conv2d(channels, wide, 1)) for _ in range(blocks))
+        self.output = nn.Sequential(nn.ReLU(), nn.Conv2d(wide, wide, 1), nn.ReLU(), nn.Conv2d(wide, symbols, 1))
+
+    def loss(self, index):
+        """-log p of a grid (N, height, width), a mean over them."""
+        x = self.input(self.embedding(index).permute(0, 3, 1, 2))
+        for block in self.blocks:
+            x = x + block(x)
+        return F.cross_entropy(self.output(x), index) * index[0].numel()
+
+
 class ConditionalVae(nn.Module):
     """A Vae with one-hot labels c beside x and z."""
 

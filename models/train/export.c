@@ -41,6 +41,8 @@ bool train__export(train_images *m, const char *path, tl_error *why)
     ag_tape   *tape = train_image_tape(m);
     char       name[200], reason[300];
     tl_output  f;
+    if (m->symbols)
+        return tl_fail(why, "--export: a model whose codes are numbers of a codebook's vectors is not exported");
     ag_set_grad_enabled(tape, true);
     ag_tensor *in = ag_requires_grad(ag_zeros(tape, AG_SHAPE(1, encoder ? m->height * m->width : m->code)));
     ag_tensor *out = encoder ? encode(m, in) : decode(m, in);

@@ -32,7 +32,8 @@ typedef struct train_images {
     train_phase                phase;        /* one phase over all images, as the options say */
     int64_t                    code;         /* set by build: numbers of an image's code */
     bool                       encodes_only; /* set by build: this model of the program's has no decoder */
-    int64_t                    columns;      /* of --generate's picture; 16 if build leaves it */
+    bool                       symbols; /* set by build: codes are numbers of a codebook's vectors, not quantities */
+    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
     const char          *data, *encode, *decode, *reconstruct, *denoise, *exported, *output, *classifier;

@@ -312,7 +312,7 @@ bool train__show_codes(train_images *m, tl_page *page, tl_error *why)
 {
     train_table images = {0}, codes = {0};
     centred     c = {0};
-    if (!m->program->encode || !m->program->decode || m->test.count == 0)
+    if (!m->program->encode || !m->program->decode || m->symbols || m->test.count == 0)
         return true;
     bool ok = train__unit_images(&m->test, POINTS, &images, why);
     if (ok)

@@ -222,6 +222,15 @@ static int run_plan(train_job *job, tl_error *why)
     return status;
 }
 
+static void print_stopped(const train_job *job)
+{
+    const train_run *run = &job->run;
+    fprintf(stderr, "%s: stopped in epoch %lld", job->program->name, (long long)run->epoch);
+    if (run->plan->n_phases > 1)
+        fprintf(stderr, " of %s", run->plan->phases[run->phase].name);
+    fprintf(stderr, " after step %lld of %lld\n", (long long)run->step, (long long)run->steps);
+}
+
 static int train(train_job *job, tl_error *why)
 {
     const train_program *p = job->program;
@@ -229,8 +238,7 @@ static int train(train_job *job, tl_error *why)
     if (status == TRAIN_FAILED || !leads(job))
         return status;
     if (status == TRAIN_STOPPED) {
-        fprintf(stderr, "%s: stopped in epoch %lld after step %lld of %lld\n", p->name, (long long)job->run.epoch,
-                (long long)job->run.step, (long long)job->run.steps);
+        print_stopped(job);
         print_resume(job);
     }
     const bool kept = job->options.resume && !job->run.made && job->folder.home; /* nothing was left to do */

@@ -1,4 +1,4 @@
-"""Makes tests/golden/training.txt: the losses of 100 steps of ten models in PyTorch, in double, from the weights, batches and
+"""Makes tests/golden/training.txt: the losses of 100 steps of the models in PyTorch, in double, from the weights, batches and
 noise that tests/models/training.c has too.
 
     python3 tests/golden/make_training.py > tests/golden/training.txt
@@ -89,6 +89,19 @@ def flow_loss(m, x, t):
     return m.loss(x, noise(t))
 
 
+def vq_loss(m, x, t):
+    return m.loss(x, 0.1)
+
+
+def grids(t):
+    n = BATCH * 49
+    return ((torch.arange(n) * 7919 + 1301 * 104729 * t) % 10007 % 12).reshape(BATCH, 7, 7)
+
+
+def grid_loss(m, x, t):
+    return m.loss(x)
+
+
 def dreg_loss(m, x, t):
     return m.loss(x, 3, noise(t), dreg=True)
 
@@ -103,6 +116,8 @@ WORKLOADS = [
     ("q", zoo.Iwae(784, 32, 8), 2e-4, images, iwae_loss),
     ("r", zoo.Iwae(784, 32, 8), 2e-4, images, dreg_loss),
     ("s", zoo.FlowVae(784, 32, 2, 6, 2), 2e-4, images, flow_loss),
+    ("t", zoo.VqVae(12, 6, 8, 10, averages=False), 1e-3, images, vq_loss),
+    ("v", zoo.PixelCnn(12, 8, 2), 1e-3, grids, grid_loss),
 ]
 
 
@@ -165,3 +180,13 @@ for t in range(STEPS):
         print(make_step(layers[k], model.layer_loss(images(t), k, keep(t))))
     else:
         print(make_step(fine, F.cross_entropy(model(images(t)), (torch.arange(BATCH) + t) % 10)))
+
+# The codebook's averages move after each step.
+model = zoo.VqVae(12, 6, 8, 10)
+set_values(model)
+torch.nn.init.ones_(model.codebook.count)
+adam = torch.optim.Adam([*model.encoder.parameters(), *model.decoder.parameters()], lr=1e-3)
+print("workload u")
+for t in range(STEPS):
+    print(make_step(adam, model.loss(images(t), 0.1)))
+    model.move()

@@ -123,6 +123,8 @@ static const struct {
     {"flow_vae_mnist", "--hidden 20 --latent 4 --nll 10", "reconstructions.png samples.png nll.csv", false},
     {"flow_vae_mnist", "--recipe mean-field --hidden 20 --latent 4", "samples.png codes.tsv", false},
     {"flow_vae_mnist", "--recipe iaf --hidden 20 --latent 4 --nll 3", "samples.png nll.csv", false},
+    {"vq_vae_mnist", "--prior-epochs 1 --channels 6", "reconstructions.png samples.png codebook.csv labels.tsv", true},
+    {"vq_vae_mnist", "--prior-epochs 0 --codebook gradient --latent 3", "samples.png codebook.csv", true},
     {"mlp_classifier_mnist", "", "metrics.csv confusion.csv", false},
     {"mlp_classifier_mnist", "--hidden 0", "metrics.csv", false},
 };
@@ -174,6 +176,7 @@ Test(programs, refuse)
         {"vae_mnist", "--variant none", "vae_mnist: --variant none: expected standard|chunked|conv"},
         {"vae_mnist", "--variant chunked --free-bits 1", "--free-bits: not with the chunked variant"},
         {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|mean-field|iaf"},
+        {"vq_vae_mnist", "--codebook none", "--codebook none: expected averages|gradient"},
         {"mlp_ae_mnist", "--variant none", "--variant none: expected relu20|tanh3|relu2"},
         {"denoising_ae_mnist", "--noise pink", "--noise pink: expected gaussian|masking|saltpepper"},
         {"mlp_ae_mnist", "--dropout 2", "--dropout 2: expected a number from 0 to 1"},

@@ -1,4 +1,4 @@
-/* 100 training steps of ten models against PyTorch, from the same weights, batches and noise:
+/* 100 training steps of the models against PyTorch, from the same weights, batches and noise:
  * tests/golden/training.txt, made by tests/golden/make_training.py. */
 #include <math.h>
 #include <stdio.h>
@@ -11,10 +11,12 @@
 #include "models/flow_vae.h"
 #include "models/iwae.h"
 #include "models/mlp_ae.h"
+#include "models/pixel_cnn.h"
 #include "models/recipes.h"
 #include "models/stacked_ae.h"
 #include "models/vae.h"
 #include "models/vae_gan.h"
+#include "models/vq_vae.h"
 #include "tests/test.h"
 
 #ifdef AG_DOUBLE
@@ -320,4 +322,69 @@ Test(training, iwae_equals_pytorch)
 Test(training, iwae_by_dreg_equals_pytorch)
 {
     check_training('r', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_r);
+}
+
+/* ---- A codebook, moved by its loss or as averages; and the prior of its numbers. ---- */
+
+static const vq_vae_config small_vq_vae = {28, 28, 8, 10, 12, 6, false};
+
+static ag_tensor *loss_t(nn_module *base, ag_tensor *x)
+{
+    vq_vae *m = (vq_vae *)base;
+    return vq_vae_loss(m, vq_vae_forward(m, x), x, 0.1, 0.25).total;
+}
+
+Test(training, vq_vae_equals_pytorch)
+{
+    check_training('t', 1e-3, 784, 0, &vq_vae_new(small_vq_vae)->base, loss_t);
+}
+
+Test(training, vq_vae_with_averages_equals_pytorch)
+{
+    vq_vae_config c = small_vq_vae;
+    c.averages = true;
+    vq_vae       *m = vq_vae_new(c);
+    codebook     *book = (codebook *)m->codebook;
+    ag_tape      *tape = ag_tape_new(SEED);
+    FILE         *f = begin_workload('u', &m->base);
+    nn_optimizer *encoder = nn_adam(m->encoder, nn_adam_defaults(1e-3)),
+                 *decoder = nn_adam(m->decoder, nn_adam_defaults(1e-3)),
+                 *averages = nn_sgd(m->codebook, (nn_sgd_options){.lr = 0.01, .weight_decay = 1});
+    cr_assert(nn_init_constant(book->count, 1));
+    for (int64_t t = 0; t < COMPARED; t++) {
+        double  wanted;
+        ag_real tally[12 * 7];
+        ag_tape_reset(tape);
+        ag_tensor    *x = examples(tape, 784, 0, t);
+        vq_vae_output o = vq_vae_forward(m, x);
+        ag_tensor    *loss = vq_vae_loss(m, o, x, 0.1, 0.25).total;
+        memcpy(tally, codebook_tally(o.z, o.index, 12)->data, sizeof tally);
+        nn_zero_grad(&m->base);
+        cr_assert(ag_backward(loss) && nn_step(encoder, tape) && nn_step(decoder, tape), "%s", ag_error(tape));
+        cr_assert(fscanf(f, "%lf", &wanted) == 1);
+        cr_assert(fabs(ag_item(loss) - wanted) <= TOLERANCE * wanted, "step %d: %.9g, PyTorch %.9g", (int)t,
+                  ag_item(loss), wanted);
+        ag_tape_reset(tape);
+        nn_zero_grad(&m->base);
+        loss = codebook_loss(book, ag_input(tape, AG_SHAPE(12, 7), tally));
+        cr_assert(ag_backward(loss) && nn_step(averages, tape), "%s", ag_error(tape));
+    }
+    nn_optimizer_free(encoder);
+    nn_optimizer_free(decoder);
+    nn_optimizer_free(averages);
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+    fclose(f);
+}
+
+static ag_tensor *loss_v(nn_module *m, ag_tensor *x)
+{
+    return pixel_cnn_loss((pixel_cnn *)m, ag_reshape(x, AG_SHAPE(-1, 7, 7)));
+}
+
+Test(training, pixel_cnn_equals_pytorch)
+{
+    pixel_cnn *m = pixel_cnn_new((pixel_cnn_config){7, 7, 12, 8, 2});
+    nn_reset_parameters(&m->base, 1); /* the masks */
+    check_training('v', 1e-3, 49, 12, &m->base, loss_v);
 }
