@@ -33,10 +33,14 @@ ag_tensor *iwae_sample(vae_code q, int64_t k)
 }
 
 /* log p(z) - log q(z) of a code, summed over its numbers; what is 2 pi in both is left out. */
-static ag_tensor *log_ratio(ag_tensor *z, ag_tensor *mu, ag_tensor *logvar)
+static ag_tensor *log_ratio(iwae *m, ag_tensor *z, ag_tensor *mu, ag_tensor *logvar)
 {
     ag_tensor *squares = ag_mul(ag_square(ag_sub(z, mu)), ag_exp(ag_neg(logvar)));
-    return ag_scale(ag_sum(ag_sub(ag_add(squares, logvar), ag_square(z)), AG_AXES(-1), false), 0.5);
+    ag_tensor *distance = ag_add(squares, logvar);
+    if (!m->upper)
+        return ag_scale(ag_sum(ag_sub(distance, ag_square(z)), AG_AXES(-1), false), 0.5);
+    ag_tensor *log_p = iwae_upper_log_weights((iwae_upper *)m->upper, z);
+    return ag_add(ag_scale(ag_sum(distance, AG_AXES(-1), false), 0.5), log_p);
 }
 
 ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
@@ -48,7 +52,7 @@ ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
     ag_tensor *logits = iwae_decode(m, z);
     ag_tensor *target = ag_expand(with_samples(x), logits->shape);
     ag_tensor *log_likelihood = ag_neg(ag_sum(ag_bce_with_logits_loss(logits, target, AG_NONE), AG_AXES(-1), false));
-    return ag_add(log_likelihood, log_ratio(z, with_samples(q.mu), with_samples(q.logvar)));
+    return ag_add(log_likelihood, log_ratio(m, z, with_samples(q.mu), with_samples(q.logvar)));
 }
 
 ag_tensor *iwae_bound(ag_tensor *log_weights)
@@ -64,6 +68,28 @@ ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k)
     vae_code   q = iwae_encode(m, x);
     ag_tensor *z = iwae_sample(q, k);
     return ag_neg(ag_mean(iwae_bound(iwae_log_weights(m, x, q, z)), AG_ALL, false));
+}
+
+/* ---- The prior. ---- */
+
+ag_tensor *iwae_prior_sample(iwae *m, ag_tape *tape, int64_t n)
+{
+    if (!m->upper)
+        return ag_randn(tape, AG_SHAPE(n, m->config.latent));
+    vae_code p = iwae_upper_prior((iwae_upper *)m->upper, ag_randn(tape, AG_SHAPE(n, m->config.upper)));
+    return vae_sample(p.mu, p.logvar);
+}
+
+/* Of N(mu, v) from N(m, w), with d = log v - log w: (v / w + (mu - m)^2 / w - 1 - d) / 2; which is that of N((mu - m) /
+ * sqrt(w), v / w) from N(0, 1). */
+ag_tensor *iwae_divergence(iwae *m, vae_code q)
+{
+    if (!m->upper)
+        return vae_divergence(q);
+    iwae_upper *upper = (iwae_upper *)m->upper;
+    vae_code    p = iwae_upper_prior(upper, iwae_upper_encode(upper, q.mu).mu);
+    ag_tensor  *mu = ag_mul(ag_sub(q.mu, p.mu), ag_exp(ag_scale(p.logvar, -0.5)));
+    return vae_divergence((vae_code){mu, ag_sub(q.logvar, p.logvar)});
 }
 
 /* ---- The doubly reparameterised estimator. ---- */
@@ -98,7 +124,9 @@ ag_tensor *iwae_dreg_loss(iwae *m, ag_tensor *x, int64_t k)
 {
     vae_code   q = iwae_encode(m, x), fixed = {ag_detach(q.mu), ag_detach(q.logvar)};
     ag_tensor *z = iwae_sample(q, k);
-    scaling   *s = ag_tape_alloc(z->tape, sizeof *s);
+    if (m->upper)
+        return ag_fail(z->tape, "iwae_dreg_loss: two stochastic layers, expected one; iwae_loss takes two");
+    scaling *s = ag_tape_alloc(z->tape, sizeof *s);
     if (!s || ag_tensor_error(z))
         return z;
     ag_tensor *log_weights = iwae_log_weights(m, x, fixed, ag_apply(&scaled_op, 1, &z, &s, sizeof s));
@@ -147,5 +175,7 @@ iwae *iwae_new(iwae_config c)
     NN_CHILD(m, decoder,
              nn_sequential(nn_linear(c.latent, c.hidden), nn_tanh(), nn_linear(c.hidden, c.hidden), nn_tanh(),
                            nn_linear(c.hidden, c.input)));
+    if (c.upper != 0)
+        NN_CHILD(m, upper, iwae_upper_new(c.latent, c.upper_hidden, c.upper));
     return m;
 }

@@ -13,7 +13,7 @@
 enum { STAGES = 8 };
 
 typedef struct iwae_program {
-    int64_t         k, hidden, latent, stages, nll;
+    int64_t         layers, k, hidden, latent, upper_hidden, upper, stages, nll;
     const char     *estimator;
     train_phase     phase[STAGES];
     ag_real        *mean; /* of the training pixels */
@@ -41,7 +41,8 @@ static ag_tensor *encode(void *context, const train_batch *b)
 
 static ag_tensor *divergence(void *context, const train_batch *b)
 {
-    return vae_divergence(iwae_encode(((iwae_program *)context)->model, b->x));
+    iwae *m = ((iwae_program *)context)->model;
+    return iwae_divergence(m, iwae_encode(m, b->x));
 }
 
 static ag_tensor *decode(void *context, ag_tensor *z)
@@ -51,7 +52,7 @@ static ag_tensor *decode(void *context, ag_tensor *z)
 
 static ag_tensor *sample(void *context, ag_tape *tape, int64_t n)
 {
-    return ag_randn(tape, AG_SHAPE(n, ((iwae_program *)context)->latent));
+    return iwae_prior_sample(((iwae_program *)context)->model, tape, n);
 }
 
 /* ---- Pictures and the likelihood of the test images. ---- */
@@ -68,23 +69,35 @@ static bool draw(void *context, train_images *m, tl_error *why)
 {
     iwae_program *p = context;
     return train_draw_reconstructions(m, why) &&
-           train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
+           train_draw_grid(m, "samples.png", "decoded from codes drawn from the prior",
                            decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
            (p->nll == 0 || train_draw_likelihood(m, p->nll, log_weights, p, why));
 }
 
 /* ---- Options and model. ---- */
 
+static const char *variant(void *context)
+{
+    return ((iwae_program *)context)->layers == 2 ? "two-layers" : NULL;
+}
+
 static void defaults(void *context, train_options *o, train_image_use *use)
 {
-    (void)context, (void)use;
+    iwae_program *p = context;
+    (void)use;
+    p->latent = p->layers == 1 ? 50 : 100;
     o->batch = 20;
     o->lr = 1e-4;
 }
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    (void)context;
+    const iwae_program *p = context;
+    const char *upper = train_given(job, "upper") ? "upper" : train_given(job, "upper-hidden") ? "upper-hidden" : NULL;
+    if (p->layers == 1 && upper)
+        return tl_fail(why, "--%s: of a second stochastic layer, which --layers 2 makes", upper);
+    if (p->layers == 2 && strcmp(p->estimator, "iwae"))
+        return tl_fail(why, "--estimator %s: offered for one stochastic layer", p->estimator);
     return !train_given(job, "epochs") ||
            tl_fail(why, "--epochs: stage i of the schedule has 3^(i-1); --stages or --steps say how long a run is");
 }
@@ -128,7 +141,12 @@ static bool build(void *context, train_images *m, tl_error *why)
     if (!find_mean(p, m))
         return tl_fail(why, "out of memory");
     m->code = p->latent;
-    p->model = iwae_new((iwae_config){m->height * m->width, p->hidden, p->latent, p->mean});
+    p->model = iwae_new((iwae_config){.input = m->height * m->width,
+                                      .hidden = p->hidden,
+                                      .latent = p->latent,
+                                      .mean = p->mean,
+                                      .upper_hidden = p->upper_hidden,
+                                      .upper = p->layers == 2 ? p->upper : 0});
     nn_module *model = (nn_module *)p->model;
     train_set_model(m->job, model, &p->adam, "adam", nn_adam(model, adam));
     set_stages(p, m);
@@ -137,17 +155,22 @@ static bool build(void *context, train_images *m, tl_error *why)
 
 int main(int argc, char **argv)
 {
-    iwae_program p = {.k = 5, .hidden = 200, .latent = 50, .stages = 3, .estimator = "iwae"};
-    tl_option    options[] = {
-           {"k", TL_INT, &p.k, 1, 1e6, "N", "samples of a training image's code; 1: a VAE", false},
-           {"estimator", TL_TEXT, &p.estimator, 0, 0, "iwae|dreg",
-            "of the encoder's gradient: the paper's, or doubly reparameterised", false},
-           {"stages", TL_INT, &p.stages, 1, STAGES, "N", "of the schedule; 8, 3,280 epochs, is the paper's", false},
-           {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the hidden layers", false},
-           {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code", false},
-           {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples (paper: 5000); 0: not",
-            false},
-           TL_OPTIONS_END,
+    iwae_program p = {
+        .layers = 1, .k = 5, .hidden = 200, .upper_hidden = 100, .upper = 50, .stages = 3, .estimator = "iwae"};
+    tl_option options[] = {
+        {"layers", TL_INT, &p.layers, 1, 2, "N", "stochastic layers", false},
+        {"k", TL_INT, &p.k, 1, 1e6, "N", "samples of a training image's code; 1: a VAE", false},
+        {"estimator", TL_TEXT, &p.estimator, 0, 0, "iwae|dreg",
+         "of the encoder's gradient: the paper's, or doubly reparameterised", false},
+        {"stages", TL_INT, &p.stages, 1, STAGES, "N", "of the schedule; 8, 3,280 epochs, is the paper's", false},
+        {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the hidden layers", false},
+        {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code: 50, with two layers 100", false},
+        {"upper-hidden", TL_INT, &p.upper_hidden, 1, 1e6, "N", "units of the second stochastic layer's hidden layers",
+         false},
+        {"upper", TL_INT, &p.upper, 1, 1e6, "N", "numbers of the second stochastic layer", false},
+        {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples (paper: 5000); 0: not",
+         false},
+        TL_OPTIONS_END,
     };
     const int status = train_image_main(
         argc, argv,
@@ -157,6 +180,7 @@ int main(int argc, char **argv)
                 "Trains an importance-weighted autoencoder on images whose pixels are drawn anew, black or white, each time.\n"
                 "metrics.csv has the loss, -L_k in nats; nll.csv the likelihood of the test images (--nll).",
             .options = options,
+            .variant = variant,
             .defaults = defaults,
             .check = check,
             .build = build,

@@ -17,6 +17,9 @@ quick=
 rows="iwae-k1|86.76|86.35|mnist|iwae_mnist --k 1 --stages 8 --nll 5000|151 158
 iwae-k5|85.54|85.18|mnist|iwae_mnist --k 5 --stages 8 --nll 5000|146 153
 iwae-k50|84.78|84.59|mnist|iwae_mnist --k 50 --stages 8 --nll 5000|
+iwae2-k1|85.33||mnist|iwae_mnist --layers 2 --k 1 --stages 8 --nll 5000|152 160
+iwae2-k5|83.89||mnist|iwae_mnist --layers 2 --k 5 --stages 8 --nll 5000|149 157
+iwae2-k50|82.90||mnist|iwae_mnist --layers 2 --k 50 --stages 8 --nll 5000|
 vae-fixed|89.9|89.78|binarized|flow_vae_mnist --recipe vae --nll 200|199 207
 mean-field|97.10||binarized|flow_vae_mnist --recipe mean-field --nll 500|167 175
 iaf|95.33||binarized|flow_vae_mnist --recipe iaf --nll 500|170 178"

@@ -55,12 +55,35 @@ class Vae(Variational):
 
 
 class Iwae(nn.Module):
-    def __init__(self, pixels, hidden, latent):
+    """models/iwae.c; upper: the second stochastic layer's hidden units and numbers (models/iwae_upper.c)."""
+
+    def __init__(self, pixels, hidden, latent, upper=None):
         super().__init__()
         self.encoder = nn.Sequential(nn.Linear(pixels, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh())
         self.mu, self.logvar = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
         self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(),
                                      nn.Linear(hidden, pixels))
+        self.upper = upper and self.make_upper(latent, *upper)
+
+    @staticmethod
+    def make_upper(latent, hidden, size):
+        layers = lambda n: nn.Sequential(nn.Linear(n, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh())
+        upper = nn.Module()
+        upper.encoder, upper.mu, upper.logvar = layers(latent), nn.Linear(hidden, size), nn.Linear(hidden, size)
+        upper.decoder, upper.prior_mu, upper.prior_logvar = layers(size), nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        return upper
+
+    def log_prior(self, z, noise):
+        """log p(z), or log p(u) p(z | u) / q(u | z) of a draw u; without what is 2 pi in p."""
+        if not self.upper:
+            return -0.5 * (z ** 2).sum(-1)
+        h = self.upper.encoder(z)
+        mu, logvar = self.upper.mu(h), self.upper.logvar(h)
+        u = mu + torch.exp(0.5 * logvar) * noise(mu)
+        h = self.upper.decoder(u)
+        prior_mu, prior_logvar = self.upper.prior_mu(h), self.upper.prior_logvar(h)
+        log_ratio = 0.5 * ((u - mu) ** 2 / logvar.exp() + logvar - u ** 2).sum(-1)
+        return log_ratio - 0.5 * ((z - prior_mu) ** 2 / prior_logvar.exp() + prior_logvar).sum(-1)
 
     def loss(self, x, k, noise=torch.randn_like, dreg=False):
         """-L_k, a mean over x; with `dreg` the encoder's gradient is the doubly reparameterised one."""
@@ -71,7 +94,7 @@ class Iwae(nn.Module):
             mu, logvar = mu.detach(), logvar.detach()
         logits = self.decoder(z)
         likelihood = -F.binary_cross_entropy_with_logits(logits, x[:, None].expand_as(logits), reduction="none").sum(-1)
-        log_w = likelihood + 0.5 * ((z - mu) ** 2 / logvar.exp() + logvar - z ** 2).sum(-1)
+        log_w = likelihood + 0.5 * ((z - mu) ** 2 / logvar.exp() + logvar).sum(-1) + self.log_prior(z, noise)
         if dreg:
             weight = torch.softmax(log_w.detach(), 1)[..., None]
             z.register_hook(lambda g: weight * g)

@@ -85,6 +85,11 @@ def iwae_loss(m, x, t):
     return m.loss(x, 3, noise(t))
 
 
+def two_layer_loss(m, x, t):
+    draws = iter((2 * t, 2 * t + 1))
+    return m.loss(x, 3, lambda mu: noise(next(draws))(mu))
+
+
 def flow_loss(m, x, t):
     return m.loss(x, noise(t))
 
@@ -115,6 +120,7 @@ WORKLOADS = [
     ("n", zoo.CoupletVae(50, 10, 16, 8), 1e-3, couplets, couplet_loss),
     ("q", zoo.Iwae(784, 32, 8), 2e-4, images, iwae_loss),
     ("r", zoo.Iwae(784, 32, 8), 2e-4, images, dreg_loss),
+    ("w", zoo.Iwae(784, 32, 8, (12, 5)), 2e-4, images, two_layer_loss),
     ("s", zoo.FlowVae(784, 32, 2, 6, 2), 2e-4, images, flow_loss),
     ("t", zoo.VqVae(12, 6, 8, 10, averages=False), 1e-3, images, vq_loss),
     ("v", zoo.PixelCnn(12, 8, 2), 1e-3, grids, grid_loss),

@@ -57,12 +57,19 @@ Test(iwae, bound_rises_to_the_likelihood)
 
 /* ---- Gradients. ---- */
 
-static iwae *small_model(void)
+static iwae *model_of(int64_t upper)
 {
     static ag_real mean[INPUT] = {0, 0.2f, 0.5f, 0.7f, 1, 0.9f};
-    iwae          *m = iwae_new((iwae_config){INPUT, HIDDEN, LATENT, mean});
+    iwae          *m = iwae_new((iwae_config){
+                 .input = INPUT, .hidden = HIDDEN, .latent = LATENT, .mean = mean, .upper_hidden = 4, .upper = upper});
+    cr_assert(m && !nn_error(&m->base), "%s", nn_error(&m->base));
     nn_reset_parameters(&m->base, 5);
     return m;
+}
+
+static iwae *small_model(void)
+{
+    return model_of(0);
 }
 
 static ag_tensor *ones_and_zeros(ag_tape *tape)
@@ -89,9 +96,19 @@ Test(iwae, first_values)
 /* Against differences: the same noise for every value of a parameter. */
 Test(iwae, gradient_is_that_of_the_bound)
 {
-    iwae       *m = small_model();
+    iwae       *m = model_of(2);
     ag_tape    *tape = ag_tape_new(9);
-    const char *names[] = {"encoder.0.weight", "mu.bias", "logvar.weight", "decoder.0.weight", "decoder.4.bias"};
+    const char *names[] = {"encoder.0.weight",
+                           "mu.bias",
+                           "logvar.weight",
+                           "decoder.0.weight",
+                           "decoder.4.bias",
+                           "upper.mu.weight",
+                           "upper.logvar.bias",
+                           "upper.encoder.2.bias",
+                           "upper.decoder.0.weight",
+                           "upper.prior_mu.bias",
+                           "upper.prior_logvar.weight"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ag_tensor *p = nn_parameter_named(&m->base, names[i]);
         double     value[3];
@@ -116,6 +133,56 @@ Test(iwae, gradient_is_that_of_the_bound)
     nn_module_free(&m->base);
 }
 #endif
+
+/* A second layer that is N(0, 1) whatever the code, and makes N(0, 1) of it, changes nothing. */
+Test(iwae, a_second_layer_that_does_nothing)
+{
+    static const char *const zero[] = {"upper.mu.weight",           "upper.mu.bias",          "upper.logvar.weight",
+                                       "upper.logvar.bias",         "upper.prior_mu.weight",  "upper.prior_mu.bias",
+                                       "upper.prior_logvar.weight", "upper.prior_logvar.bias"};
+    iwae                    *m = model_of(2);
+    ag_tape                 *tape = ag_tape_new(9);
+    double                   wanted[N * K], apart[N * LATENT];
+    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
+        cr_assert(nn_init_constant(nn_parameter_named(&m->base, zero[i]), 0));
+    ag_tensor *x = ones_and_zeros(tape);
+    vae_code   q = iwae_encode(m, x);
+    ag_tensor *z = iwae_sample(q, K), *both = iwae_log_weights(m, x, q, z), *of_both = iwae_divergence(m, q);
+    nn_module *upper = m->upper;
+    m->upper = NULL;
+    ag_tensor *one = iwae_log_weights(m, x, q, z), *of_one = iwae_divergence(m, q);
+    m->upper = upper;
+    cr_assert(!ag_error(tape), "%s", ag_error(tape));
+    for (int i = 0; i < N * K; i++)
+        wanted[i] = (double)one->data[i];
+    for (int i = 0; i < N * LATENT; i++)
+        apart[i] = (double)of_one->data[i];
+    check_close("log weights", N * K, both->data, wanted, 1e-6);
+    check_close("divergence", N * LATENT, of_both->data, apart, 1e-6);
+    REFUSED("two stochastic layers, expected one", iwae_dreg_loss(m, ones_and_zeros(tape), K));
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+
+/* Codes drawn from a prior whose deviation is exp(-1) around 3. */
+Test(iwae, codes_of_the_prior)
+{
+    iwae    *m = model_of(2);
+    ag_tape *tape = ag_tape_new(9);
+    nn_init_constant(nn_parameter_named(&m->base, "upper.prior_mu.weight"), 0);
+    nn_init_constant(nn_parameter_named(&m->base, "upper.prior_mu.bias"), 3);
+    nn_init_constant(nn_parameter_named(&m->base, "upper.prior_logvar.weight"), 0);
+    nn_init_constant(nn_parameter_named(&m->base, "upper.prior_logvar.bias"), -2);
+    ag_tensor *z = iwae_prior_sample(m, tape, 20000);
+    cr_assert(!ag_error(tape) && z->shape.dim[1] == LATENT, "%s", ag_error(tape));
+    cr_expect(fabs(ag_item(ag_mean(z, AG_ALL, false)) - 3) < 0.01);
+    cr_expect(fabs(ag_item(ag_std(z, AG_ALL, 1, false)) - exp(-1)) < 0.01);
+    vae_code     q = {ag_shift(ag_zeros(tape, AG_SHAPE(1, LATENT)), 2), ag_zeros(tape, AG_SHAPE(1, LATENT))};
+    const double apart = 0.5 * (exp(2) * (1 + 1) - 1 - 2); /* N(2, 1) from N(3, exp(-2)) */
+    cr_expect(fabs((double)iwae_divergence(m, q)->data[1] - apart) < 1e-5, "%s", ag_error(tape));
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
 
 /* Gradients of a parameter by one of the losses, from the same noise. */
 static void gradient_of(iwae *m, ag_tensor *(*loss)(iwae *, ag_tensor *, int64_t), const char *name, ag_real *to)

@@ -316,12 +316,18 @@ Test(training, couplet_vae_equals_pytorch)
 
 Test(training, iwae_equals_pytorch)
 {
-    check_training('q', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_q);
+    check_training('q', 2e-4, 784, 0, &iwae_new((iwae_config){.input = 784, .hidden = 32, .latent = 8})->base, loss_q);
+}
+
+Test(training, iwae_with_two_layers_equals_pytorch)
+{
+    const iwae_config c = {784, 32, 8, NULL, 12, 5};
+    check_training('w', 2e-4, 784, 0, &iwae_new(c)->base, loss_q);
 }
 
 Test(training, iwae_by_dreg_equals_pytorch)
 {
-    check_training('r', 2e-4, 784, 0, &iwae_new((iwae_config){784, 32, 8, NULL})->base, loss_r);
+    check_training('r', 2e-4, 784, 0, &iwae_new((iwae_config){.input = 784, .hidden = 32, .latent = 8})->base, loss_r);
 }
 
 /* ---- A codebook, moved by its loss or as averages; and the prior of its numbers. ---- */
