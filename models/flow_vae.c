@@ -15,15 +15,21 @@ ag_tensor *flow_vae_decode(flow_vae *m, ag_tensor *z)
 }
 
 /* Algorithm 1: z = sigmoid(gate) z + (1 - sigmoid(gate)) mean. The gates begin nearly open. */
+static ag_tensor *carry_autoregressive(masked_ar *flow, ag_tensor *z, ag_tensor *context, ag_tensor **log_det)
+{
+    masked_ar_output o = masked_ar_forward(flow, z, context);
+    ag_tensor       *gate = ag_shift(o.gate, 2);
+    *log_det = ag_neg(ag_sum(ag_softplus(ag_neg(gate)), AG_AXES(-1), false));
+    return ag_add(o.mean, ag_mul(ag_sigmoid(gate), ag_sub(z, o.mean)));
+}
+
 ag_tensor *flow_vae_carry(flow_vae *m, ag_tensor *z, ag_tensor *context, ag_tensor **log_det)
 {
-    ag_tensor *total = NULL;
+    ag_tensor *total = NULL, *one;
     for (int64_t i = 0; i < m->config.flows; i++) {
-        masked_ar_output o = masked_ar_forward(m->flow[i], z, context);
-        ag_tensor       *gate = ag_shift(o.gate, 2);
-        z = ag_add(o.mean, ag_mul(ag_sigmoid(gate), ag_sub(z, o.mean)));
-        ag_tensor *log_gates = ag_neg(ag_sum(ag_softplus(ag_neg(gate)), AG_AXES(-1), false));
-        total = total ? ag_add(total, log_gates) : log_gates;
+        z = m->config.planar ? planar_flow_carry((planar_flow *)m->flow[i], z, context, &one)
+                             : carry_autoregressive((masked_ar *)m->flow[i], z, context, &one);
+        total = total ? ag_add(total, one) : one;
     }
     if (log_det)
         *log_det = total;
@@ -106,8 +112,9 @@ flow_vae *flow_vae_new(flow_vae_config c)
     for (int64_t i = 0; i < c.flows; i++) {
         char name[24];
         snprintf(name, sizeof name, "flow%lld", (long long)i);
-        m->flow[i] = masked_ar_new(c.latent, c.hidden, c.hidden, i % 2 == 1);
-        nn_add_child(&m->base, name, (nn_module *)m->flow[i]);
+        m->flow[i] = c.planar ? (nn_module *)planar_flow_new(c.latent, c.hidden)
+                              : (nn_module *)masked_ar_new(c.latent, c.hidden, c.hidden, i % 2 == 1);
+        nn_add_child(&m->base, name, m->flow[i]);
     }
     NN_CHILD(m, decoder, layers(c.latent, c.hidden, c.layers));
     nn_append(m->decoder, nn_linear(c.hidden, c.input));

@@ -1,23 +1,25 @@
-/* A variational autoencoder of binary images with a diagonal Gaussian posterior, or one that inverse autoregressive
- * flows make richer: Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling: "Improved variational inference with
- * inverse autoregressive flow", 2016. */
+/* A variational autoencoder of binary images with a diagonal Gaussian posterior, or one that flows make richer: inverse
+ * autoregressive ones (Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling: "Improved variational inference with
+ * inverse autoregressive flow", 2016) or planar ones (planar_flow.h). */
 #ifndef MODELS_FLOW_VAE_H
 #define MODELS_FLOW_VAE_H
 
 #include "models/masked_ar.h"
+#include "models/planar_flow.h"
 
-enum { FLOW_VAE_MOST_FLOWS = 8 };
+enum { FLOW_VAE_MOST_FLOWS = 32 };
 
 typedef struct flow_vae_config {
     int64_t input, hidden, layers, latent; /* `layers` hidden layers (1 to 4) in encoder and decoder */
     int64_t flows;                         /* 0: the Gaussian alone */
+    bool    planar;                        /* they are planar, not autoregressive */
 } flow_vae_config;
 
 typedef struct flow_vae {
     nn_module       base;
     flow_vae_config config;
     nn_module      *encoder, *mu, *deviation, *decoder;
-    masked_ar      *flow[FLOW_VAE_MOST_FLOWS];
+    nn_module      *flow[FLOW_VAE_MOST_FLOWS]; /* masked_ar or planar_flow */
 } flow_vae;
 
 /* Without values. NULL if memory runs out; nn_error tells anything else. Freed by nn_module_free(&m->base). */

@@ -15,13 +15,15 @@ typedef struct flow_recipe {
     const char *name;
     int64_t     hidden, layers, latent, flows, batch, epochs[PHASES];
     double      lr;
-    bool        adam; /* else centred RMSprop */
+    bool        adam;   /* else centred RMSprop */
+    bool        planar; /* flows */
 } flow_recipe;
 
 static const flow_recipe recipes[] = {
-    {"vae", 400, 1, 40, 0, 100, {200, 150, 150}, 1e-4, true},
-    {"mean-field", 256, 2, 128, 0, 128, {166, 0, 0}, 1e-3, false}, /* 65,000 steps of 50,000 images */
-    {"iaf", 256, 2, 128, 2, 128, {383, 0, 0}, 1e-3, false},        /* 150,000 */
+    {"vae", 400, 1, 40, 0, 100, {200, 150, 150}, 1e-4, true, false},
+    {"planar", 400, 1, 40, 10, 100, {200, 150, 150}, 1e-4, true, true},
+    {"mean-field", 256, 2, 128, 0, 128, {166, 0, 0}, 1e-3, false, false}, /* 65,000 steps of 50,000 images */
+    {"iaf", 256, 2, 128, 2, 128, {383, 0, 0}, 1e-3, false, false},        /* 150,000 */
 };
 
 typedef struct flow_program {
@@ -116,7 +118,7 @@ static bool check(void *context, const train_job *job, tl_error *why)
 {
     const flow_program *p = context;
     (void)job;
-    return recipe_named(p->recipe) || tl_fail(why, "--recipe %s: expected vae|mean-field|iaf", p->recipe);
+    return recipe_named(p->recipe) || tl_fail(why, "--recipe %s: expected vae|planar|mean-field|iaf", p->recipe);
 }
 
 /* The recipe's phases; a run of another length has one, at the first rate. */
@@ -140,15 +142,16 @@ static bool build(void *context, train_images *m, tl_error *why)
 {
     flow_program      *p = context;
     const double       lr = m->job->options.lr;
+    const flow_recipe *r = recipe_named(p->recipe);
     nn_rmsprop_options rmsprop = nn_rmsprop_defaults(lr);
     (void)why;
     rmsprop.centered = true;
     m->code = p->latent;
-    p->model = flow_vae_new((flow_vae_config){m->height * m->width, p->hidden, p->layers, p->latent, p->flows});
+    p->model = flow_vae_new(
+        (flow_vae_config){m->height * m->width, p->hidden, p->layers, p->latent, p->flows, r->planar});
     nn_module *model = (nn_module *)p->model;
-    const bool adam = recipe_named(p->recipe)->adam;
-    train_set_model(m->job, model, &p->optimizer, adam ? "adam" : "rmsprop",
-                    adam ? nn_adam(model, nn_adam_defaults(lr)) : nn_rmsprop(model, rmsprop));
+    train_set_model(m->job, model, &p->optimizer, r->adam ? "adam" : "rmsprop",
+                    r->adam ? nn_adam(model, nn_adam_defaults(lr)) : nn_rmsprop(model, rmsprop));
     set_phases(p, m);
     return true;
 }
@@ -157,13 +160,12 @@ int main(int argc, char **argv)
 {
     flow_program p = {.recipe = "vae"};
     tl_option    options[] = {
-           {"recipe", TL_TEXT, &p.recipe, 0, 0, "vae|mean-field|iaf", "sizes, batch, optimizer, rate and length of run",
-            false},
+           {"recipe", TL_TEXT, &p.recipe, 0, 0, "vae|planar|mean-field|iaf",
+            "sizes, batch, optimizer, rate and length of run", false},
            {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of a hidden layer", false},
            {"layers", TL_INT, &p.layers, 1, 4, "N", "hidden layers of encoder and decoder", false},
            {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code", false},
-           {"flows", TL_INT, &p.flows, 0, FLOW_VAE_MOST_FLOWS, "N", "inverse autoregressive flows of the posterior",
-            false},
+           {"flows", TL_INT, &p.flows, 0, FLOW_VAE_MOST_FLOWS, "N", "flows of the posterior", false},
            {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples; 0: not", false},
            TL_OPTIONS_END,
     };
@@ -172,8 +174,8 @@ int main(int argc, char **argv)
         &(train_image_program){
             .name = "flow_vae_mnist",
             .about =
-                "Trains a variational autoencoder of binary images, with a Gaussian posterior or one with inverse\n"
-                "autoregressive flows. metrics.csv has the bound's negative in nats; nll.csv the likelihood (--nll).",
+                "Trains a variational autoencoder of binary images, with a Gaussian posterior or one with planar\n"
+                "or inverse autoregressive flows. metrics.csv has the bound's negative in nats; nll.csv the likelihood (--nll).",
             .options = options,
             .variant = variant,
             .defaults = defaults,

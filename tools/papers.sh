@@ -21,6 +21,7 @@ iwae2-k1|85.33||mnist|iwae_mnist --layers 2 --k 1 --stages 8 --nll 5000|152 160
 iwae2-k5|83.89||mnist|iwae_mnist --layers 2 --k 5 --stages 8 --nll 5000|149 157
 iwae2-k50|82.90||mnist|iwae_mnist --layers 2 --k 50 --stages 8 --nll 5000|
 vae-fixed|89.9|89.78|binarized|flow_vae_mnist --recipe vae --nll 200|199 207
+planar|-||binarized|flow_vae_mnist --recipe planar --nll 200|182 191
 mean-field|97.10||binarized|flow_vae_mnist --recipe mean-field --nll 500|167 175
 iaf|95.33||binarized|flow_vae_mnist --recipe iaf --nll 500|170 178"
 

@@ -127,8 +127,26 @@ class MaskedAutoregressive(nn.Module):
         return self.mean(h), self.gate(h)
 
 
+class PlanarFlow(nn.Module):
+    """models/planar_flow.c."""
+
+    def __init__(self, size, context):
+        super().__init__()
+        self.push, self.normal, self.offset = nn.Linear(context, size), nn.Linear(context, size), nn.Linear(context, 1)
+
+    def forward(self, z, context):
+        u, w, b = self.push(context), self.normal(context), self.offset(context)
+        along = (u * w).sum(-1, keepdim=True)
+        wanted = F.softplus(along) - 1
+        u = u + w * ((wanted - along) / (w * w).sum(-1, keepdim=True))
+        h = torch.tanh((w * z).sum(-1, keepdim=True) + b)
+        return z + u * h, torch.log(1 + (1 - h ** 2) * wanted).sum(-1)
+
+
 class FlowVae(nn.Module):
-    def __init__(self, pixels, hidden, layers, latent, flows):
+    """models/flow_vae.c."""
+
+    def __init__(self, pixels, hidden, layers, latent, flows, planar=False):
         super().__init__()
 
         def stack(n):
@@ -140,8 +158,15 @@ class FlowVae(nn.Module):
         self.encoder = nn.Sequential(*stack(pixels))
         self.mu, self.deviation = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
         for i in range(flows):
-            setattr(self, f"flow{i}", MaskedAutoregressive(latent, hidden, hidden, i % 2 == 1))
+            setattr(self, f"flow{i}", PlanarFlow(latent, hidden) if planar else MaskedAutoregressive(latent, hidden, hidden, i % 2 == 1))
         self.decoder = nn.Sequential(*stack(latent), nn.Linear(hidden, pixels))
+
+    @staticmethod
+    def carry(flow, z, context):
+        if isinstance(flow, PlanarFlow):
+            return flow(z, context)
+        mean, gate = flow(z, context)
+        return mean + torch.sigmoid(gate + 2) * (z - mean), F.logsigmoid(gate + 2).sum(-1)
 
     def loss(self, x, noise=torch.randn_like):
         """-(log p(x, z) - log q(z | x)), a mean over x."""
@@ -150,9 +175,8 @@ class FlowVae(nn.Module):
         eps = noise(mu)
         z, log_q = mu + deviation * eps, -(eps ** 2 / 2 + deviation.log()).sum(-1)
         for i in range(self.flows):
-            mean, gate = getattr(self, f"flow{i}")(z, h)
-            z = mean + torch.sigmoid(gate + 2) * (z - mean)
-            log_q = log_q - F.logsigmoid(gate + 2).sum(-1)
+            z, log_det = self.carry(getattr(self, f"flow{i}"), z, h)
+            log_q = log_q - log_det
         log_p = -F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none").sum(-1) - (z ** 2 / 2).sum(-1)
         return (log_q - log_p).mean()
 

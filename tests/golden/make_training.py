@@ -122,6 +122,7 @@ WORKLOADS = [
     ("r", zoo.Iwae(784, 32, 8), 2e-4, images, dreg_loss),
     ("w", zoo.Iwae(784, 32, 8, (12, 5)), 2e-4, images, two_layer_loss),
     ("s", zoo.FlowVae(784, 32, 2, 6, 2), 2e-4, images, flow_loss),
+    ("x", zoo.FlowVae(784, 32, 1, 6, 3, planar=True), 2e-4, images, flow_loss),
     ("t", zoo.VqVae(12, 6, 8, 10, averages=False), 1e-3, images, vq_loss),
     ("v", zoo.PixelCnn(12, 8, 2), 1e-3, grids, grid_loss),
 ]

@@ -43,12 +43,17 @@ Test(masked_ar, an_output_depends_on_what_comes_before)
         check_order(i / 2, i % 2);
 }
 
-static flow_vae *model(int64_t flows)
+static flow_vae *model_with(int64_t flows, bool planar)
 {
-    flow_vae *m = flow_vae_new((flow_vae_config){8, HIDDEN, 2, SIZE, flows});
+    flow_vae *m = flow_vae_new((flow_vae_config){8, HIDDEN, 2, SIZE, flows, planar});
     cr_assert(m && !nn_error(&m->base), "%s", nn_error(&m->base));
     nn_reset_parameters(&m->base, 6);
     return m;
+}
+
+static flow_vae *model(int64_t flows)
+{
+    return model_with(flows, false);
 }
 
 /* The determinant of a matrix, by elimination. */
@@ -73,9 +78,9 @@ static double determinant(double a[SIZE][SIZE])
 }
 
 /* The Jacobian row by row, by backward. */
-Test(flow_vae, log_det_is_that_of_the_jacobian)
+static void check_log_det(bool planar)
 {
-    flow_vae *m = model(3);
+    flow_vae *m = model_with(3, planar);
     ag_tape  *tape = ag_tape_new(1);
     double    jacobian[SIZE][SIZE], log_det = 0;
     for (int i = 0; i < SIZE; i++) {
@@ -94,11 +99,17 @@ Test(flow_vae, log_det_is_that_of_the_jacobian)
     ag_tape_free(tape);
 }
 
+Test(flow_vae, log_det_is_that_of_the_jacobian)
+{
+    check_log_det(false);
+    check_log_det(true);
+}
+
 /* Many samples of one example have the mean of single ones; more flows change it. */
 Test(flow_vae, weights_of_many_samples)
 {
-    for (int64_t flows = 0; flows < 3; flows++) {
-        flow_vae  *m = model(flows);
+    for (int flows = 0; flows < 5; flows++) {
+        flow_vae  *m = flows < 3 ? model(flows) : model_with(flows, true);
         ag_tape   *tape = ag_tape_new(2);
         ag_tensor *x = ag_zeros(tape, AG_SHAPE(N, 8));
         x->data[0] = x->data[9] = 1;
@@ -112,7 +123,7 @@ Test(flow_vae, weights_of_many_samples)
             x->data[0] = x->data[9] = 1;
             sum -= ag_item(flow_vae_loss(m, x)) / 400;
         }
-        cr_expect(fabs(sum - mean) < 0.3, "%d flows: %g, of many %g", (int)flows, sum, mean);
+        cr_expect(fabs(sum - mean) < 0.3, "%d flows: %g, of many %g", flows, sum, mean);
         cr_expect(mean < 0, "the likelihood of binary images is below 1");
         nn_module_free(&m->base);
         ag_tape_free(tape);
@@ -121,8 +132,10 @@ Test(flow_vae, weights_of_many_samples)
 
 Test(flow_vae, bad_input)
 {
-    flow_vae *bad[] = {flow_vae_new((flow_vae_config){8, 4, 0, 3, 0}), flow_vae_new((flow_vae_config){8, 4, 1, 3, 9}),
-                       flow_vae_new((flow_vae_config){8, 4, 1, 1, 1}), flow_vae_new((flow_vae_config){0, 4, 1, 3, 0})};
+    flow_vae *bad[] = {flow_vae_new((flow_vae_config){8, 4, 0, 3, 0, false}),
+                       flow_vae_new((flow_vae_config){8, 4, 1, 3, FLOW_VAE_MOST_FLOWS + 1, false}),
+                       flow_vae_new((flow_vae_config){8, 4, 1, 1, 1, false}),
+                       flow_vae_new((flow_vae_config){0, 4, 1, 3, 0, false})};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect(nn_error(&bad[i]->base), "model %d", (int)i);
         nn_module_free(&bad[i]->base);

@@ -123,6 +123,7 @@ static const struct {
     {"iwae_mnist", "--layers 2 --hidden 30 --latent 9 --upper 4 --upper-hidden 8 --k 3 --nll 10", "samples.png nll.csv",
      false},
     {"flow_vae_mnist", "--hidden 20 --latent 4 --nll 10", "reconstructions.png samples.png nll.csv", false},
+    {"flow_vae_mnist", "--recipe planar --hidden 20 --latent 4 --flows 2 --nll 3", "samples.png nll.csv", false},
     {"flow_vae_mnist", "--recipe mean-field --hidden 20 --latent 4", "samples.png codes.tsv", false},
     {"flow_vae_mnist", "--recipe iaf --hidden 20 --latent 4 --nll 3", "samples.png nll.csv", false},
     {"vq_vae_mnist", "--prior-epochs 1 --channels 6", "reconstructions.png samples.png codebook.csv labels.tsv", true},
@@ -177,7 +178,7 @@ Test(programs, refuse)
     } bad[] = {
         {"vae_mnist", "--variant none", "vae_mnist: --variant none: expected standard|chunked|conv"},
         {"vae_mnist", "--variant chunked --free-bits 1", "--free-bits: not with the chunked variant"},
-        {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|mean-field|iaf"},
+        {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|planar|mean-field|iaf"},
         {"vq_vae_mnist", "--codebook none", "--codebook none: expected averages|gradient"},
         {"iwae_mnist", "--upper 3", "--upper: of a second stochastic layer, which --layers 2 makes"},
         {"iwae_mnist", "--layers 2 --estimator dreg", "--estimator dreg: offered for one stochastic layer"},

@@ -265,9 +265,14 @@ static ag_tensor *loss_s(nn_module *m, ag_tensor *x)
 
 Test(training, flow_vae_equals_pytorch)
 {
-    flow_vae *m = flow_vae_new((flow_vae_config){784, 32, 2, 6, 2});
+    flow_vae *m = flow_vae_new((flow_vae_config){784, 32, 2, 6, 2, false});
     nn_reset_parameters(&m->base, 1); /* the masks */
     check_training('s', 2e-4, 784, 0, &m->base, loss_s);
+}
+
+Test(training, vae_with_planar_flows_equals_pytorch)
+{
+    check_training('x', 2e-4, 784, 0, &flow_vae_new((flow_vae_config){784, 32, 1, 6, 3, true})->base, loss_s);
 }
 
 Test(training, vae_equals_pytorch)
