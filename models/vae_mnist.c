@@ -6,6 +6,7 @@
 #include "models/recipes.h"
 #include "models/train/draw.h"
 #include "models/train/image_program.h"
+#include "models/train/kl_parts.h"
 
 static const vae_kind *const kinds[] = {&vae_standard, &vae_chunked, &vae_conv};
 
@@ -59,13 +60,21 @@ static ag_tensor *sample(void *context, ag_tape *tape, int64_t n)
     return ag_randn(tape, AG_SHAPE(n, ((vae_program *)context)->latent));
 }
 
+static void posterior(void *context, ag_tensor *x, ag_tensor **mu, ag_tensor **logvar)
+{
+    vae_program *p = context;
+    vae_code     code = p->kind->encode(p->model, x);
+    *mu = code.mu;
+    *logvar = code.logvar;
+}
+
 static bool draw(void *context, train_images *m, tl_error *why)
 {
     vae_program *p = context;
-    if (!train_draw_reconstructions(m, why))
-        return false;
-    return train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
+    return train_draw_reconstructions(m, why) &&
+           train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
                            decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
+           train_draw_traversals(m, why) && train_draw_kl_parts(m, posterior, p, why) &&
            (p->latent != 2 || train_draw_manifold(m, why)) && (!p->interpolate || train_draw_interpolations(m, why));
 }
 
@@ -133,7 +142,8 @@ int main(int argc, char **argv)
             .name = "vae_mnist",
             .about =
                 "Trains a variational autoencoder on images of digits and draws reconstructions and samples.\n"
-                "metrics.csv has the loss and its parts: the error of the reconstruction (bce or mse), and kld before --beta.",
+                "metrics.csv has the loss and its parts: the error of the reconstruction (bce or mse), and kld before --beta;\n"
+                "kl.csv what the latter is made of.",
             .options = options,
             .variant = variant,
             .defaults = defaults,

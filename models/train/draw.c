@@ -12,7 +12,7 @@
 #include "tools/png.h"
 #include "tools/text.h"
 
-enum { SCALE = 2 }; /* pixels of a picture to those of an image */
+enum { SCALE = 2 /* pixels of a picture to those of an image */, TRAVERSED = 10 };
 
 static bool passed(train_images *m, tl_error *why)
 {
@@ -174,4 +174,70 @@ bool train_draw_interpolations(train_images *m, tl_error *why)
     ag_tensor *z = ag_reshape(ag_add(from, ag_mul(ag_sub(to, from), along)), AG_SHAPE(-1, m->code));
     return train_draw_grid(m, "interpolations.png", "from one test image to another, on a line of codes",
                            m->program->decode(context, z), STEPS, why);
+}
+
+static double variance(const ag_tensor *codes, int64_t k)
+{
+    const int64_t n = codes->shape.dim[0], width = codes->shape.dim[1];
+    double        sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double z = (double)codes->data[i * width + k];
+        sum += z / (double)n;
+        squares += z * z / (double)n;
+    }
+    return squares - sum * sum;
+}
+
+/* Which of the codes' numbers vary most, but for those in number[0 .. n-1]. */
+static int most_varied(const ag_tensor *codes, int n, const int *number)
+{
+    int    best = 0;
+    double most = -1;
+    for (int k = 0; k < codes->shape.dim[1]; k++) {
+        const double v = variance(codes, k);
+        bool         taken = false;
+        for (int i = 0; i < n; i++)
+            taken = taken || number[i] == k;
+        if (!taken && v > most) {
+            most = v;
+            best = k;
+        }
+    }
+    return best;
+}
+
+bool train_draw_traversals(train_images *m, tl_error *why)
+{
+    enum { STEPS = 13, IMAGES = 500 };
+    int         number[TRAVERSED];
+    tl_text     text[STEPS];
+    char        name[TRAVERSED][24];
+    const char *row[TRAVERSED], *column[STEPS];
+    if (!train__can(m, true, true, "traversals", why))
+        return false;
+    train_batch      b = train_test_images(m, 0, IMAGES);
+    const ag_tensor *codes = m->program->encode(m->program->context, &b);
+    if (!passed(m, why))
+        return false;
+    const int  rows = m->code < TRAVERSED ? (int)m->code : TRAVERSED;
+    ag_tensor *z = ag_zeros(b.x->tape, AG_SHAPE(rows * STEPS, m->code));
+    if (!passed(m, why))
+        return false;
+    for (int i = 0; i < rows; i++) {
+        number[i] = most_varied(codes, i, number);
+        snprintf(name[i], sizeof name[i], "z%d", number[i] + 1);
+        row[i] = name[i];
+    }
+    for (int64_t i = 0; i < rows * STEPS; i++) {
+        memcpy(z->data + i * m->code, codes->data, (size_t)m->code * sizeof *z->data);
+        z->data[i * m->code + number[i / STEPS]] = (ag_real)(-3 + 6.0 * (double)(i % STEPS) / (STEPS - 1));
+    }
+    for (int i = 0; i < STEPS; i++) {
+        text[i] = tl_number_text(-3 + 6.0 * i / (STEPS - 1), 2);
+        column[i] = text[i].s;
+    }
+    ag_tensor *images = m->program->decode(m->program->context, z);
+    return train_draw_rows(m, "traversals.png",
+                           &(tl_labels){"one number of a code at a time", rows, STEPS, row, column}, 1, &images, STEPS,
+                           why);
 }

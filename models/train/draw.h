@@ -36,6 +36,10 @@ bool train_draw_manifold(train_images *images, tl_error *why);
 /* interpolations.png: each row goes in a straight line of the space of codes from one test image to another. */
 bool train_draw_interpolations(train_images *images, tl_error *why);
 
+/* traversals.png: the first test image's code, one number of it going from -3 to 3 in each row: the ten numbers that
+ * differ most over test images. */
+bool train_draw_traversals(train_images *images, tl_error *why);
+
 /* codes.png: the first 5,000 test images' codes, if they have two or three numbers, as a scatter plot (or all three
  * planes) coloured by digit; codes.tsv, labels.tsv and sprite.png, as the TensorFlow embedding projector loads them,
  * for codes of any length. train_image_main calls it for every program that encodes and decodes. */

@@ -96,6 +96,7 @@ static const struct {
 } runs[] = {
     {"vae_mnist", "--variant chunked --latent 3 --interpolate",
      "samples.png interpolations.png reconstructions.png codes.png codes.tsv labels.tsv sprite.png", false},
+    {"vae_mnist", "--hidden 30 --beta 4 --latent 12", "traversals.png kl.csv", false},
     {"vae_mnist", "--hidden 30 --edit", "edits.png arithmetic.png walk.png edits.csv", false},
     {"vae_mnist", "--hidden 30 --kl-warmup 3 --free-bits 0.5", "samples.png", false},
     {"vae_mnist", "--variant conv --latent 2", "manifold.png reconstructions.png", true},
