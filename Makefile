@@ -239,7 +239,7 @@ $(BUILD)/exports.map: Makefile $(STAMP)
 # ---- What one asks for. ----
 
 .DEFAULT_GOAL := all
-.PHONY: all demo zoo papers papers-quick gallery check-gallery bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 hostile valgrind check-layers check-format check-docs \
+.PHONY: all demo zoo papers papers-quick gallery check-gallery bench test check amalgamation test-amalgamation sanitize tsan coverage fuzz golden test-aarch64 test-armhf test-riscv64 test-s390x test-emulated test-i686 portability hostile valgrind check-layers check-format check-docs \
 	check-examples ops-table install uninstall clean dist deb help
 
 LIBRARIES := $(foreach v,f32 f64,$(BUILD)/$(v)/libhourglass.a $(BUILD)/$(v)/libhourglass.so)
@@ -332,6 +332,10 @@ test-i686: $(STAMP) ## the tests in 32 bits with SSE2, in float; needs gcc-multi
 	$(MAKE) BUILD=$(I686) CC='$(CC) -m32 -msse2 -mfpmath=sse' CPPFLAGS='$(CPPFLAGS) -idirafter /usr/include/$(MACHINE)' CRITERION=no \
 		$(I686)/f32/tests/run $(PROGRAM_SRC:%.c=$(I686)/f32/programs/%)
 	$(call run_tests,i686/f32,i686/f32/programs)
+
+PORTABILITY ?=
+portability: ## the tests with every compiler, machine and library that Debian has here, a line each; PORTABILITY=--short: only fingerprints
+	@tests/portability.sh $(PORTABILITY)
 
 # Runs in pairs, single failures of I/O calls, kills: with the C library at hand, and with musl where there is one.
 HOSTILE ?=
