@@ -51,7 +51,7 @@ static ag_tensor *half_squares(ag_tensor *x)
 }
 
 /* log q(z0) = -eps^2 / 2 - log deviation; what is 2 pi in it and in log p(z) is left out of both. */
-ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k)
+static ag_tensor *log_weights(flow_vae *m, ag_tensor *x, int64_t k, double beta)
 {
     flow_vae_code q = flow_vae_encode(m, x);
     if (ag_tensor_error(q.deviation) || k < 1)
@@ -63,13 +63,18 @@ ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k)
     if (log_det)
         log_q = ag_sub(log_q, log_det);
     ag_tensor *error = ag_bce_with_logits_loss(flow_vae_decode(m, z), repeated(x, k), AG_NONE);
-    ag_tensor *log_p = ag_neg(ag_add(ag_sum(error, AG_AXES(-1), false), half_squares(z)));
-    return ag_reshape(ag_sub(log_p, log_q), AG_SHAPE(-1, k));
+    ag_tensor *log_p = ag_neg(ag_add(ag_sum(error, AG_AXES(-1), false), ag_scale(half_squares(z), beta)));
+    return ag_reshape(ag_sub(log_p, ag_scale(log_q, beta)), AG_SHAPE(-1, k));
 }
 
-ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x)
+ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k)
 {
-    return ag_neg(ag_mean(flow_vae_log_weights(m, x, 1), AG_ALL, false));
+    return log_weights(m, x, k, 1);
+}
+
+ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x, double beta)
+{
+    return ag_neg(ag_mean(log_weights(m, x, 1, beta), AG_ALL, false));
 }
 
 /* ---- The module. ---- */

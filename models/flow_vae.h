@@ -38,8 +38,8 @@ ag_tensor    *flow_vae_decode(flow_vae *m, ag_tensor *z); /* z (N, latent); retu
 ag_tensor *flow_vae_carry(flow_vae *m, ag_tensor *z0, ag_tensor *context, ag_tensor **log_det);
 
 /* log p(x, z) - log q(z | x) of k codes drawn for each x (N, input) of zeros and ones: (N, k). The mean is the bound on
- * log p(x); its negative the loss. */
+ * log p(x); its negative the loss, where beta weighs log q(z | x) - log p(z). */
 ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k);
-ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x);
+ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x, double beta);
 
 #endif

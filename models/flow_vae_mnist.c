@@ -28,7 +28,7 @@ static const flow_recipe recipes[] = {
 
 typedef struct flow_program {
     const char     *recipe;
-    int64_t         hidden, layers, latent, flows, nll;
+    int64_t         hidden, layers, latent, flows, kl_warmup, nll;
     train_phase     phase[PHASES];
     flow_vae       *model;
     train_optimizer optimizer;
@@ -53,7 +53,7 @@ static bool step(void *context, train_step *s)
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    ag_tensor *loss = flow_vae_loss(p->model, train_binarise(b.x));
+    ag_tensor *loss = flow_vae_loss(p->model, train_binarise(b.x), train_rise(s, p->kl_warmup));
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
     return train_minimize(s, loss, &p->optimizer);
 }
@@ -166,6 +166,7 @@ int main(int argc, char **argv)
            {"layers", TL_INT, &p.layers, 1, 4, "N", "hidden layers of encoder and decoder", false},
            {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code", false},
            {"flows", TL_INT, &p.flows, 0, FLOW_VAE_MOST_FLOWS, "N", "flows of the posterior", false},
+           {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
            {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples; 0: not", false},
            TL_OPTIONS_END,
     };

@@ -46,7 +46,7 @@ vae_gan_losses vae_gan_encoder_loss(vae_gan *m, ag_tensor *x)
     ag_tensor     *features = nn_forward(m->features, ag_concat(2, (ag_tensor *[]){x, made}, 0));
     ag_tensor     *kld = ag_gaussian_kl_loss(code.mu, code.logvar, AG_SUM);
     ag_tensor     *error = feature_error(features, n);
-    return (vae_gan_losses){ag_add(kld, error), kld, error};
+    return (vae_gan_losses){ag_add(kld, error), kld, error, code};
 }
 
 /* Real images, their reconstructions, and as many samples: (3N, input). No gradient reaches the encoder. */

@@ -44,6 +44,7 @@ ag_tensor *vae_gan_decode(vae_gan *m, ag_tensor *z); /* z (N, latent); images (N
  * the program's: RMSprop averages over the last hundred steps (alpha 0.99), not over four. */
 typedef struct vae_gan_losses {
     ag_tensor *encoder, *kld, *error;
+    vae_code   code; /* that kld is of */
 } vae_gan_losses;
 
 typedef struct vae_gan_verdict {

@@ -6,11 +6,21 @@
 enum { ENCODER, DISCRIMINATOR, DECODER, OPTIMIZERS };
 
 typedef struct gan_program {
-    int64_t         hidden, latent;
-    double          weight;
+    int64_t         hidden, latent, kl_warmup;
+    double          weight, free_bits;
     vae_gan        *model;
     train_optimizer optimizer[OPTIMIZERS];
 } gan_program;
+
+/* The encoder's, with the KL term as the options weigh it. */
+static ag_tensor *encoder_loss(const gan_program *p, train_step *s, vae_gan_losses l)
+{
+    const double beta = train_rise(s, p->kl_warmup);
+    ag_tensor   *loss = beta < 1 ? ag_add(l.error, ag_scale(l.kld, beta)) : l.encoder;
+    if (p->free_bits > 0 && !train_is_test(s))
+        loss = ag_add(loss, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
+    return loss;
+}
 
 /* Three passes over the same images: encoder, discriminator, decoder. */
 static bool step(void *context, train_step *s)
@@ -20,10 +30,11 @@ static bool step(void *context, train_step *s)
     if (!train_load(s, &b))
         return false;
     const vae_gan_losses l = vae_gan_encoder_loss(p->model, b.x);
-    train_report(s, "loss", l.encoder);
+    ag_tensor           *loss = encoder_loss(p, s, l);
+    train_report(s, "loss", loss);
     train_report(s, "kld", l.kld);
     train_report(s, "features", l.error);
-    if (!train_minimize(s, l.encoder, &p->optimizer[ENCODER]) || !train_load(s, &b))
+    if (!train_minimize(s, loss, &p->optimizer[ENCODER]) || !train_load(s, &b))
         return false;
     const vae_gan_verdict v = vae_gan_discriminator_loss(p->model, b.x);
     const double          real = ag_item(v.real), fake = ag_item(v.fake), n = (double)b.n;
@@ -95,6 +106,9 @@ int main(int argc, char **argv)
     tl_option   options[] = {
           {"hidden", TL_INT, &p.hidden, 1, 1e5, "N", "units of each hidden layer", false},
           {"latent", TL_INT, &p.latent, 1, 1e5, "N", "numbers in the code", false},
+          {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
+          {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+           "nats of KL divergence that each number of a code may have for nothing", false},
           {"weight", TL_REAL, &p.weight, 0, 1, "X",
            "of the features' error in the decoder's loss; the adversary has the rest", false},
           TL_OPTIONS_END,

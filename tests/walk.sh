@@ -1,8 +1,8 @@
 #!/bin/sh
 # Walks through README.md on a fresh Debian: types each command of it, to the program of your own, into a new system made with
-# debootstrap, and compares what that program prints. Once as root, who installs for everybody, and once as a user, who runs the
-# tests and installs in the home folder. Nothing is set that the README does not set. Run from the project's folder, as root;
-# takes four minutes.
+# debootstrap, and compares what that program prints. Once as a user, who builds, runs the tests and installs in the home folder, and
+# once as root, on another fresh system, who finds the folder as the user has left it and installs for everybody. Nothing is set that
+# the README does not set. Run from the project's folder, as root; takes minutes.
 #
 #   tests/walk.sh [--cached]     --cached keeps the bare system and the packages for the next time, in ~/.cache/hourglass-walk
 set -eu
@@ -73,7 +73,7 @@ grep -v '^step ' "$dir/lines" > "$dir/commands"
 grep '^step ' "$dir/lines" > "$dir/expected"
 cp "$dir/$name/models/examples/xor.c" "$dir" # tests/readme.sh: the README's program
 
-# walk NAME USER HOME PATTERN: types the commands but those with the pattern.
+# walk NAME USER HOME PATTERN: types the commands but those with the pattern, and keeps what was built for the next walk.
 walk() {
     system=$dir/$1 user=$2 home=$3
     mkdir "$system"
@@ -81,7 +81,7 @@ walk() {
     cp /etc/resolv.conf /etc/hosts "$system/etc/"
     apt-config dump | grep -i '^Acquire::.*proxy' > "$system/etc/apt/apt.conf.d/proxy" || true
     in_system "$system" apt-get update -qq
-    cp -r "$dir/$name" "$dir/xor.c" "$system$home/"
+    cp -a "$dir/$name" "$dir/xor.c" "$system$home/"
     cp "$dir/xor.c" "$system$home/$name/"
     {
         echo 'set -e'
@@ -97,7 +97,9 @@ walk() {
     grep '^step ' "$system$home/log" | cmp - "$dir/expected" || { echo 'walk: the program prints something else'; exit 1; }
     grep -E 'Synthesis|passed, ' "$system$home/log" || true
     echo "walk: as $user: all of it works, in $(($(date +%s) - start)) s"
+    rm -rf "${dir:?}/$name" "$system$home/$name/runs"
+    mv "$system$home/$name" "$dir/"
     rm -rf "$system"
 }
-walk root root /root '\.local\|make test'
 walk home walker /home/walker 'sudo make install'
+walk root root /root '\.local\|make test'

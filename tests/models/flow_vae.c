@@ -121,13 +121,36 @@ Test(flow_vae, weights_of_many_samples)
             ag_tape_reset(tape);
             x = ag_zeros(tape, AG_SHAPE(N, 8));
             x->data[0] = x->data[9] = 1;
-            sum -= ag_item(flow_vae_loss(m, x)) / 400;
+            sum -= ag_item(flow_vae_loss(m, x, 1)) / 400;
         }
         cr_expect(fabs(sum - mean) < 0.3, "%d flows: %g, of many %g", flows, sum, mean);
         cr_expect(mean < 0, "the likelihood of binary images is below 1");
         nn_module_free(&m->base);
         ag_tape_free(tape);
     }
+}
+
+/* The loss is a straight line in beta; without the KL term it is the error of the reconstruction. */
+Test(flow_vae, beta_weighs_the_divergence)
+{
+    flow_vae *m = model(2);
+    double    loss[3];
+    for (int i = 0; i < 3; i++) {
+        ag_tape *tape = ag_tape_new(2);
+        loss[i] = ag_item(flow_vae_loss(m, ag_ones(tape, AG_SHAPE(N, 8)), i / 2.0));
+        ag_tape_free(tape);
+    }
+    cr_expect(fabs(loss[0] - 2 * loss[1] + loss[2]) < 1e-5 && fabs(loss[0] - loss[2]) > 1e-3, "%g %g %g", loss[0],
+              loss[1], loss[2]);
+    ag_tape      *tape = ag_tape_new(2);
+    ag_tensor    *x = ag_ones(tape, AG_SHAPE(N, 8));
+    flow_vae_code q = flow_vae_encode(m, x);
+    ag_tensor    *eps = ag_randn_like(q.mu);
+    ag_tensor    *z = flow_vae_carry(m, ag_add(q.mu, ag_mul(q.deviation, eps)), q.context, NULL);
+    const double  error = ag_item(ag_bce_with_logits_loss(flow_vae_decode(m, z), x, AG_SUM)) / N;
+    cr_expect(fabs(loss[0] - error) < 1e-5, "%g, expected %g", loss[0], error);
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
 }
 
 Test(flow_vae, bad_input)
@@ -142,7 +165,7 @@ Test(flow_vae, bad_input)
     }
     flow_vae *m = model(2);
     ag_tape  *tape = ag_tape_new(1);
-    REFUSED("linear: input (2, 7) has 7 features", flow_vae_loss(m, ag_zeros(tape, AG_SHAPE(2, 7))));
+    REFUSED("linear: input (2, 7) has 7 features", flow_vae_loss(m, ag_zeros(tape, AG_SHAPE(2, 7)), 1));
     REFUSED("flow_vae: 0 samples", flow_vae_log_weights(m, ag_zeros(tape, AG_SHAPE(2, 8)), 0));
     nn_module_free(&m->base);
     ag_tape_free(tape);

@@ -260,7 +260,7 @@ static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
 
 static ag_tensor *loss_s(nn_module *m, ag_tensor *x)
 {
-    return flow_vae_loss((flow_vae *)m, x);
+    return flow_vae_loss((flow_vae *)m, x, 1);
 }
 
 Test(training, flow_vae_equals_pytorch)
