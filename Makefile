@@ -273,7 +273,7 @@ bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their k
 
 # Tests may make malloc and file calls fail: those of the library, not of the C library itself, go through tests/support/malloc.c
 # and io.c.
-TEST_WRAPS := $(foreach f,malloc calloc aligned_alloc realloc open open64 close fsync fileno rename write fdopen,-Wl$(comma)--wrap=$(f))
+TEST_WRAPS := $(foreach f,malloc calloc aligned_alloc realloc open open64 close fsync fileno rename pread pread64 write fdopen,-Wl$(comma)--wrap=$(f))
 
 define newline
 

@@ -65,6 +65,8 @@ score="--score --classifier $out/classifier.safetensors"
 workload j test_loss     %.4f '' adversarial_ae_mnist "$score"
 workload j kid           %.0f '' adversarial_ae_mnist "$score" score.csv
 workload k kid           %.0f '' vae_gan_mnist "$score" score.csv
+workload vq test_loss    %.2f '' vq_vae_mnist "$score"
+workload vq kid          %.0f '' vq_vae_mnist "$score" score.csv
 workload m pretrained    %.4f '' stacked_ae_mnist '' errors.csv
 workload m plain         %.4f '' stacked_ae_mnist '' errors.csv
 workload deep test_loss  %.2f '' stacked_ae_mnist --deep

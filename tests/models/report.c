@@ -24,6 +24,7 @@ static const struct {
     {"denoising_ae_mnist", "", "Second: the same with noise|class=\"frames\""},
     {"cvae_mnist", "--hidden 20", "The rows below are samples|class=\"points\""},
     {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\"|Confusion matrix"},
+    {"vq_vae_mnist", "--prior-epochs 1 --vectors 8 --channels 4", "Codebook|of 8 vectors are in use|class=\"frames\""},
     {"adversarial_ae_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
 };
 

@@ -17,6 +17,7 @@ int     __real_fsync(int fd);
 int     __real_fileno(FILE *stream);
 int     __real_rename(const char *from, const char *to);
 ssize_t __real_write(int fd, const void *bytes, size_t n);
+ssize_t __real_pread(int fd, void *bytes, size_t n, off_t at);
 int     __wrap_open(const char *path, int flags, ...);
 int     __wrap_open64(const char *path, int flags, ...);
 int     __wrap_close(int fd);
@@ -24,6 +25,8 @@ int     __wrap_fsync(int fd);
 int     __wrap_fileno(FILE *stream);
 int     __wrap_rename(const char *from, const char *to);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n);
+ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t at);
+ssize_t __wrap_pread64(int fd, void *bytes, size_t n, int64_t at);
 FILE   *__wrap_fdopen(int fd, const char *mode);
 
 static atomic_bool watching;
@@ -121,6 +124,17 @@ int __wrap_fsync(int fd)
 ssize_t __wrap_write(int fd, const void *bytes, size_t n)
 {
     return refused() ? -1 : __real_write(fd, bytes, n);
+}
+
+/* Half of what was asked for, as the system may give, so that readers have to ask again. */
+ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t at)
+{
+    return refused() ? -1 : __real_pread(fd, bytes, watching ? (n + 1) / 2 : n, at);
+}
+
+ssize_t __wrap_pread64(int fd, void *bytes, size_t n, int64_t at)
+{
+    return __wrap_pread(fd, bytes, n, (off_t)at);
 }
 
 /* The descriptor is gone in any case, as on Linux. */

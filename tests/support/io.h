@@ -1,4 +1,5 @@
-/* Calls to the system under control: those by which the library opens, writes, syncs, closes and renames files. */
+/* Calls to the system under control: those by which the library opens, reads, writes, syncs, closes and renames
+ * files. */
 #ifndef TESTS_IO_H
 #define TESTS_IO_H
 
