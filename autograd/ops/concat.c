@@ -1,5 +1,5 @@
 /* concat: tensors one after the other along an axis. */
-#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/copy.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -38,7 +38,7 @@ static void concat_forward(ag_node *node)
     ag_real           *to = node->out->data;
     for (int i = 0; i < node->n_in; i++) {
         const int64_t piece = ag_numel(&node->in[i]->shape) / p->blocks;
-        agk()->copy_rows(p->blocks, piece, node->in[i]->data, piece, false, to, p->block);
+        agk_copy_rows(p->blocks, piece, node->in[i]->data, piece, false, to, p->block);
         to += piece;
     }
 }
@@ -51,7 +51,7 @@ static void concat_backward(const ag_node *node)
         const int64_t  piece = ag_numel(&node->in[i]->shape) / p->blocks;
         ag_grad_target dx = ag_grad_open(node->in[i]);
         if (dx.data)
-            agk()->copy_rows(p->blocks, piece, from, p->block, dx.add, dx.data, piece);
+            agk_copy_rows(p->blocks, piece, from, p->block, dx.add, dx.data, piece);
         from += piece;
     }
 }

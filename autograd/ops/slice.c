@@ -1,7 +1,7 @@
 /* slice and chunk: a part of a tensor along one axis. */
 #include <string.h>
 
-#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/copy.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/slice_internal.h"
@@ -39,7 +39,7 @@ static bool slice_shape(ag_node *node)
 static void slice_forward(ag_node *node)
 {
     const ag__slice_plan *p = node->attr;
-    agk()->copy_rows(p->blocks, p->piece, node->in[0]->data + p->offset, p->block, false, node->out->data, p->piece);
+    agk_copy_rows(p->blocks, p->piece, node->in[0]->data + p->offset, p->block, false, node->out->data, p->piece);
 }
 
 /* Around the piece the gradient is zero. */
@@ -55,7 +55,7 @@ static void slice_backward(const ag_node *node)
         memset(dx.data + i * p->block, 0, before);
         memset(dx.data + i * p->block + p->offset + p->piece, 0, after);
     }
-    agk()->copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
+    agk_copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
 }
 
 static const ag_op slice_op = {"slice", slice_shape, slice_forward, slice_backward};
