@@ -296,9 +296,9 @@ test-amalgamation: $(ONE_TESTS:%=$(BUILD)/%-one/tests/run) $(PROGRAM_SRC:%.c=$(B
 	$(foreach v,$(ONE_TESTS),$(call run_tests,$(v)-one,f32-one/programs)$(newline))
 	tests/one_file.sh $(dir $(ONE_FILE))
 
-sanitize: $(BUILD)/f32-asan/tests/run $(BUILD)/f64-asan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan
-	$(call run_tests,f64-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)
-	$(call run_tests,f32-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)
+SANITIZED ?= f64 f32
+sanitize: $(SANITIZED:%=$(BUILD)/%-asan/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan; SANITIZED=f32: in float only
+	$(foreach v,$(SANITIZED),$(call run_tests,$(v)-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)$(newline))
 
 tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
 	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')
