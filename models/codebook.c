@@ -8,6 +8,9 @@ static const double least_count = 1e-5;
 
 ag_tensor *codebook_vectors(codebook *m, ag_tape *tape)
 {
+    const char *error = nn_error((const nn_module *)m);
+    if (error)
+        return ag_fail(tape, "codebook: %s", error);
     if (m->weight)
         return ag_on_tape(tape, m->weight);
     const int64_t vectors = m->count->shape.dim[0];
@@ -46,7 +49,7 @@ ag_tensor *codebook_loss(codebook *m, ag_tensor *tally)
 {
     if (ag_tensor_error(tally))
         return tally;
-    if (!m->count)
+    if (nn_error((const nn_module *)m) || !m->count)
         return ag_fail(tally->tape, "codebook_loss: this codebook has no averages");
     ag_tensor *counts = ag_reshape(ag_slice(tally, 1, 0, 1), m->count->shape), *sums = ag_slice(tally, 1, 1, INT64_MAX);
     ag_tensor *of_counts = ag_sum(ag_mul(ag_on_tape(tally->tape, m->count), counts), AG_ALL, false);
@@ -56,7 +59,7 @@ ag_tensor *codebook_loss(codebook *m, ag_tensor *tally)
 
 /* ---- The module. ---- */
 
-/* Within 1 / vectors of 0, as the authors' code begins. */
+/* Within 1 / vectors of 0. */
 static void reset(nn_module *base, ag_rng *rng)
 {
     codebook    *m = (codebook *)base;

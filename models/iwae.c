@@ -74,6 +74,9 @@ ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k)
 
 ag_tensor *iwae_prior_sample(iwae *m, ag_tape *tape, int64_t n)
 {
+    const char *error = nn_error(&m->base);
+    if (error)
+        return ag_fail(tape, "iwae: %s", error);
     if (!m->upper)
         return ag_randn(tape, AG_SHAPE(n, m->config.latent));
     vae_code p = iwae_upper_prior((iwae_upper *)m->upper, ag_randn(tape, AG_SHAPE(n, m->config.upper)));

@@ -91,6 +91,7 @@ static bool draw_place(pixel_cnn *m, ag_tape *tape, int64_t n, int64_t at, const
 
 ag_tensor *pixel_cnn_sample(pixel_cnn *m, ag_tape *tape, int64_t n)
 {
+    enum { AT_A_TIME = 250 }; /* grids in a pass */
     const int64_t places = m->config.height * m->config.width;
     ag_tensor    *u = ag_rand(tape, AG_SHAPE(n, places)), *grid = ag_zeros(tape, AG_SHAPE(n, places));
     ag_tape      *passes = ag_tape_new(0); /* of the network: one for each place, in the same memory */
@@ -98,9 +99,12 @@ ag_tensor *pixel_cnn_sample(pixel_cnn *m, ag_tape *tape, int64_t n)
         return ag_fail(tape, "pixel_cnn: out of memory");
     ag_set_training(passes, false);
     ag_set_grad_enabled(passes, false);
-    for (int64_t at = 0; at < places && !ag_error(tape); at++)
-        if (!draw_place(m, passes, n, at, u->data, grid->data))
-            grid = ag_fail(tape, "%s", ag_error(passes));
+    for (int64_t first = 0; first < n && !ag_error(tape); first += AT_A_TIME) {
+        const int64_t some = n - first < AT_A_TIME ? n - first : AT_A_TIME;
+        for (int64_t at = 0; at < places && !ag_error(tape); at++)
+            if (!draw_place(m, passes, some, at, u->data + first * places, grid->data + first * places))
+                grid = ag_fail(tape, "%s", ag_error(passes));
+    }
     ag_tape_free(passes);
     return grid;
 }

@@ -7,7 +7,7 @@
 
 typedef struct pixel_cnn_config {
     int64_t height, width, symbols;
-    int64_t channels, blocks; /* of the residual blocks: twice so many channels outside, so many inside */
+    int64_t channels, blocks; /* residual blocks, with `channels` inside and twice as many outside */
 } pixel_cnn_config;
 
 typedef struct pixel_cnn {

@@ -10,11 +10,12 @@ ag_tensor *planar_flow_carry(planar_flow *m, ag_tensor *z, ag_tensor *context, a
 {
     ag_tensor *u = nn_forward(m->push, context), *w = nn_forward(m->normal, context);
     ag_tensor *b = nn_forward(m->offset, context);
-    ag_tensor *along = dot(u, w), *wanted = ag_shift(ag_softplus(along), -1);
-    u = ag_add(u, ag_mul(w, ag_div(ag_sub(wanted, along), dot(w, w))));
+    ag_tensor *along = dot(u, w), *soft = ag_softplus(along);
+    u = ag_add(u, ag_mul(w, ag_div(ag_sub(ag_shift(soft, -1), along), dot(w, w))));
     ag_tensor *h = ag_tanh(ag_add(dot(w, z), b));
     ag_tensor *slope = ag_shift(ag_neg(ag_square(h)), 1);
-    *log_det = ag_sum(ag_log(ag_shift(ag_mul(slope, wanted), 1)), AG_AXES(-1), false);
+    /* 1 + slope (soft - 1), of which no part cancels another. */
+    *log_det = ag_sum(ag_log(ag_add(ag_square(h), ag_mul(slope, soft))), AG_AXES(-1), false);
     return ag_add(z, ag_mul(u, h));
 }
 

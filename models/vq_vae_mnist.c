@@ -24,6 +24,7 @@ typedef struct pair {
 typedef struct vq_program {
     const char     *codebook;
     int64_t         vectors, size, prior_epochs, channels, blocks;
+    double          batch;    /* images of a step */
     double          variance; /* of the training pixels */
     ag_real        *tally;    /* of the codebook's averages, from one pass to the next */
     pair           *pair;
@@ -47,7 +48,9 @@ static bool move_averages(vq_program *p, train_step *s)
     if (!train_load(s, &b))
         return false;
     ag_tensor *tally = ag_input(train_tape(s), AG_SHAPE(p->vectors, 1 + p->size), p->tally);
-    return train_minimize(s, codebook_loss((codebook *)p->vae->codebook, tally), &p->optimizer[AVERAGES]);
+    ag_tensor *loss = codebook_loss((codebook *)p->vae->codebook, tally);
+    /* The tally is a sum over images, while the harness averages the losses of shards by their sizes. */
+    return train_minimize(s, ag_scale(loss, p->batch / (double)b.n), &p->optimizer[AVERAGES]);
 }
 
 static bool autoencode(void *context, train_step *s)
@@ -196,7 +199,8 @@ static const char *variant(void *context)
 static bool check(void *context, const train_job *job, tl_error *why)
 {
     const vq_program *p = context;
-    (void)job;
+    if (has_averages(p) && job->options.clip > 0)
+        return tl_fail(why, "--clip: not with --codebook averages, which are no gradients");
     return has_averages(p) || !strcmp(p->codebook, "gradient") ||
            tl_fail(why, "--codebook %s: expected averages|gradient", p->codebook);
 }
@@ -220,8 +224,9 @@ static void set_phases(vq_program *p, train_images *m)
     p->phase[PRIOR].name = "prior";
     p->phase[PRIOR].step = learn_prior;
     p->phase[PRIOR].epochs = p->prior_epochs;
+    p->phase[PRIOR].steps = 0;
     m->job->plan.phases = p->phase;
-    m->job->plan.n_phases = p->prior_epochs > 0 ? PHASES : 1;
+    m->job->plan.n_phases = PHASES;
 }
 
 /* The averages' optimizer is SGD as codebook_loss wants it. */
@@ -262,6 +267,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     p->variance = variance_of(&m->train, m->height * m->width);
     m->code = h * w;
     m->symbols = true;
+    p->batch = (double)m->job->options.batch;
     set_optimizers(p, m);
     set_phases(p, m);
     return true;
@@ -272,7 +278,7 @@ int main(int argc, char **argv)
     vq_program p = {.codebook = "averages", .vectors = 64, .size = 16, .prior_epochs = 10, .channels = 32, .blocks = 4};
     tl_option  options[] = {
          {"codebook", TL_TEXT, &p.codebook, 0, 0, "averages|gradient",
-          "its vectors are moving averages of what they stand for, or are moved by a loss", false},
+          "its vectors are moving averages of the encodings assigned to them, or are moved by a loss", false},
          {"vectors", TL_INT, &p.vectors, 1, 1e5, "N", "vectors of the codebook", false},
          {"latent", TL_INT, &p.size, 1, 1e5, "N", "numbers of each vector", false},
          {"prior-epochs", TL_INT, &p.prior_epochs, 0, 1e6, "N", "epochs that the prior is trained after the autoencoder",

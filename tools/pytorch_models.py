@@ -137,10 +137,10 @@ class PlanarFlow(nn.Module):
     def forward(self, z, context):
         u, w, b = self.push(context), self.normal(context), self.offset(context)
         along = (u * w).sum(-1, keepdim=True)
-        wanted = F.softplus(along) - 1
-        u = u + w * ((wanted - along) / (w * w).sum(-1, keepdim=True))
+        soft = F.softplus(along)
+        u = u + w * ((soft - 1 - along) / (w * w).sum(-1, keepdim=True))
         h = torch.tanh((w * z).sum(-1, keepdim=True) + b)
-        return z + u * h, torch.log(1 + (1 - h ** 2) * wanted).sum(-1)
+        return z + u * h, torch.log(h ** 2 + (1 - h ** 2) * soft).sum(-1)
 
 
 class FlowVae(nn.Module):

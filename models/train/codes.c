@@ -174,6 +174,8 @@ bool train_draw_codes(train_images *m, tl_error *why)
     enum { CODES = 5000 };
     if (!train__can(m, true, false, "codes", why))
         return false;
+    if (m->symbols)
+        return true;
     train_table images = {0}, codes = {0};
     bool        ok = train__unit_images(&m->test, CODES, &images, why);
     if (ok)

@@ -99,7 +99,7 @@ bool train_draw_kl_parts(train_images *m, train_posterior_fn *posterior, void *c
     bool     ok = mu || tl_fail(why, "out of memory");
     if (ok && find_codes(m, posterior, context, mu, logvar)) {
         const train_kl_parts p = train_split_kl(train_image_tape(m), m->test.count, m->code, mu, logvar, DRAWS);
-        ok = !ag_error(m->job->run.tape) && write_parts(m, &p, why);
+        ok = ag_error(m->job->run.tape) || write_parts(m, &p, why);
     }
     free(mu);
     return ok && (!ag_error(m->job->run.tape) || tl_fail(why, "%s", ag_error(m->job->run.tape)));

@@ -65,7 +65,9 @@ Test(codebook, bad_input)
     ag_tape   *tape = ag_tape_new(1);
     nn_module *none = codebook_new(0, 4, true);
     cr_expect(strstr(nn_error(none), "0 vectors of 4 numbers"), "%s", nn_error(none));
+    cr_expect(ag_tensor_error(codebook_nearest((codebook *)none, ag_zeros(tape, AG_SHAPE(3, 4)))));
     nn_module_free(none);
+    ag_tape_reset(tape);
     codebook *m = book_of(false);
     cr_expect(ag_tensor_error(codebook_nearest(m, ag_zeros(tape, AG_SHAPE(3, 5)))));
     ag_tape_reset(tape);
