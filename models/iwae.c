@@ -32,15 +32,19 @@ ag_tensor *iwae_sample(vae_code q, int64_t k)
     return ag_add(with_samples(q.mu), ag_mul(with_samples(ag_exp(ag_scale(q.logvar, 0.5))), eps));
 }
 
-/* log p(z) - log q(z) of a code, summed over its numbers; what is 2 pi in both is left out. */
-static ag_tensor *log_ratio(iwae *m, ag_tensor *z, ag_tensor *mu, ag_tensor *logvar)
+static ag_tensor *half_sum(ag_tensor *t)
 {
-    ag_tensor *squares = ag_mul(ag_square(ag_sub(z, mu)), ag_exp(ag_neg(logvar)));
-    ag_tensor *distance = ag_add(squares, logvar);
+    return ag_scale(ag_sum(t, AG_AXES(-1), false), 0.5);
+}
+
+/* log p(z) - log q(z) of a code, summed over its numbers; what is 2 pi in both is left out. */
+static ag_tensor *log_ratio(iwae *m, ag_tensor *z, vae_code q)
+{
+    ag_tensor *deviance = vae_deviance(z, q);
     if (!m->upper)
-        return ag_scale(ag_sum(ag_sub(distance, ag_square(z)), AG_AXES(-1), false), 0.5);
+        return half_sum(ag_sub(deviance, ag_square(z)));
     ag_tensor *log_p = iwae_upper_log_weights((iwae_upper *)m->upper, z);
-    return ag_add(ag_scale(ag_sum(distance, AG_AXES(-1), false), 0.5), log_p);
+    return ag_add(half_sum(deviance), log_p);
 }
 
 ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
@@ -52,7 +56,7 @@ ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
     ag_tensor *logits = iwae_decode(m, z);
     ag_tensor *target = ag_expand(with_samples(x), logits->shape);
     ag_tensor *log_likelihood = ag_neg(ag_sum(ag_bce_with_logits_loss(logits, target, AG_NONE), AG_AXES(-1), false));
-    return ag_add(log_likelihood, log_ratio(m, z, with_samples(q.mu), with_samples(q.logvar)));
+    return ag_add(log_likelihood, log_ratio(m, z, (vae_code){with_samples(q.mu), with_samples(q.logvar)}));
 }
 
 ag_tensor *iwae_bound(ag_tensor *log_weights)
@@ -74,9 +78,6 @@ ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k)
 
 ag_tensor *iwae_prior_sample(iwae *m, ag_tape *tape, int64_t n)
 {
-    const char *error = nn_error(&m->base);
-    if (error)
-        return ag_fail(tape, "iwae: %s", error);
     if (!m->upper)
         return ag_randn(tape, AG_SHAPE(n, m->config.latent));
     vae_code p = iwae_upper_prior((iwae_upper *)m->upper, ag_randn(tape, AG_SHAPE(n, m->config.upper)));
@@ -180,5 +181,7 @@ iwae *iwae_new(iwae_config c)
                            nn_linear(c.hidden, c.input)));
     if (c.upper != 0)
         NN_CHILD(m, upper, iwae_upper_new(c.latent, c.upper_hidden, c.upper));
+    if (nn_error(&m->base))
+        m->upper = NULL; /* it may be no iwae_upper; the model carries the error */
     return m;
 }

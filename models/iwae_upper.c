@@ -17,12 +17,6 @@ vae_code iwae_upper_prior(iwae_upper *m, ag_tensor *u)
     return gaussian(m->decoder, m->prior_mu, m->prior_logvar, u);
 }
 
-/* -2 log N(x; mu, exp(logvar)), number by number, without what is 2 pi in it. */
-static ag_tensor *distance(ag_tensor *x, vae_code of)
-{
-    return ag_add(ag_mul(ag_square(ag_sub(x, of.mu)), ag_exp(ag_neg(of.logvar))), of.logvar);
-}
-
 static ag_tensor *half_sum(ag_tensor *t)
 {
     return ag_scale(ag_sum(t, AG_AXES(-1), false), 0.5);
@@ -33,7 +27,7 @@ ag_tensor *iwae_upper_log_weights(iwae_upper *m, ag_tensor *z)
     vae_code   q = iwae_upper_encode(m, z);
     ag_tensor *u = vae_sample(q.mu, q.logvar);
     vae_code   p = iwae_upper_prior(m, u);
-    return ag_sub(half_sum(ag_sub(distance(u, q), ag_square(u))), half_sum(distance(z, p)));
+    return ag_sub(half_sum(ag_sub(vae_deviance(u, q), ag_square(u))), half_sum(vae_deviance(z, p)));
 }
 
 /* ---- The module. ---- */

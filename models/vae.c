@@ -6,6 +6,11 @@ ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar)
     return ag_add(mu, ag_mul(ag_randn_like(std), std));
 }
 
+ag_tensor *vae_deviance(ag_tensor *z, vae_code of)
+{
+    return ag_add(ag_mul(ag_square(ag_sub(z, of.mu)), ag_exp(ag_neg(of.logvar))), of.logvar);
+}
+
 ag_tensor *vae_decode(vae *m, ag_tensor *z)
 {
     return nn_forward(m->fc4, ag_relu(nn_forward(m->fc3, z)));

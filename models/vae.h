@@ -59,6 +59,9 @@ ag_tensor *vae_divergence(vae_code code);
  * with inverse autoregressive flow", 2016, appendix C.8. */
 ag_tensor *vae_free_bits(vae_code code, double nats);
 
+/* -2 log N(z; mu, exp(logvar)) of each number of z, but for log 2 pi. */
+ag_tensor *vae_deviance(ag_tensor *z, vae_code of);
+
 /* mu + exp(logvar / 2) times a draw from N(0, 1): the reparameterization trick. */
 ag_tensor *vae_sample(ag_tensor *mu, ag_tensor *logvar);
 

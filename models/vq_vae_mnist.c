@@ -199,10 +199,8 @@ static const char *variant(void *context)
 static bool check(void *context, const train_job *job, tl_error *why)
 {
     const vq_program *p = context;
-    if (has_averages(p) && job->options.clip > 0)
-        return tl_fail(why, "--clip: not with --codebook averages, which are no gradients");
-    return has_averages(p) || !strcmp(p->codebook, "gradient") ||
-           tl_fail(why, "--codebook %s: expected averages|gradient", p->codebook);
+    return !has_averages(p) || job->options.clip <= 0 ||
+           tl_fail(why, "--clip: not with --codebook averages, which are no gradients");
 }
 
 static double variance_of(const ds_dataset *d, int64_t pixels)

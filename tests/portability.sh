@@ -60,6 +60,9 @@ run_tests() {
     return $status
 }
 
+for name in "$@"; do
+    grep -q "^$name|" <<< "$ways" || { echo "portability: no way is named $name; there are $(cut -d'|' -f1 <<< "$ways" | xargs)" >&2; exit 2; }
+done
 wanted=" $* " first='' status=0
 while IFS='|' read -r name compiler cflags ldflags cppflags emulator; do
     case "$wanted" in "  " | *" $name "*) ;; *) continue ;; esac

@@ -5,8 +5,6 @@
 
 #include "autograd/kernels/pool.h"
 
-enum { THREAD_COPIES = 16384 }; /* reals that are worth a thread */
-
 typedef struct order_job {
     const agk_conv *c;
     bool            forward;
@@ -56,5 +54,5 @@ void agk__order_weights(const agk_conv *c, bool forward, const ag_real *w, ag_re
     order_job j = order_of(c, forward);
     j.w = w;
     j.to = to;
-    agk_parallel(c->groups * j.blocks, THREAD_COPIES / (AGK_CONV_ROWS * j.depth * j.taps) + 1, order_blocks, &j);
+    agk_parallel(c->groups * j.blocks, AGK_THREAD_COPIES / (AGK_CONV_ROWS * j.depth * j.taps) + 1, order_blocks, &j);
 }

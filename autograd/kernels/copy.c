@@ -2,7 +2,7 @@
 
 #include "autograd/kernels/pool.h"
 
-enum { THREAD_COPIES = 16384 /* reals that are worth a thread */, FEW_ROWS = 16 };
+enum { FEW_ROWS = 16 };
 
 typedef struct copy {
     int64_t        rows, n, ldx, ldy;
@@ -29,7 +29,7 @@ void agk_copy_rows(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool 
     if (rows < 1 || n < 1)
         return;
     if (rows < FEW_ROWS)
-        agk_parallel(n, THREAD_COPIES / rows + 1, copy_some_columns, &c);
+        agk_parallel(n, AGK_THREAD_COPIES / rows + 1, copy_some_columns, &c);
     else
-        agk_parallel(rows, THREAD_COPIES / n + 1, copy_some_rows, &c);
+        agk_parallel(rows, AGK_THREAD_COPIES / n + 1, copy_some_rows, &c);
 }

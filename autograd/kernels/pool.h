@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Reals whose copying is worth a thread: the grain is so many over the reals of an item. */
+enum { AGK_THREAD_COPIES = 16384 };
+
 /* Works on items begin .. end-1. */
 typedef void agk_body(void *context, int64_t begin, int64_t end);
 

@@ -7,10 +7,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"
 
-enum {
-    THREAD_COPIES = 16384, /* reals that are worth a thread */
-    LEAST_COLUMNS = 32     /* of a row that are added at a time */
-};
+enum { LEAST_COLUMNS = 32 }; /* of a row that are added at a time */
 
 static bool embedding_shape(ag_node *node)
 {
@@ -54,14 +51,14 @@ static void embedding_forward(ag_node *node)
 {
     const ag_tensor *w = node->in[1];
     embedding_job    j = {ag_numel(&node->in[0]->shape), w->shape.dim[1], node->saved, w->data, node->out->data};
-    agk_parallel(j.n, THREAD_COPIES / j.width + 1, copy_rows, &j);
+    agk_parallel(j.n, AGK_THREAD_COPIES / j.width + 1, copy_rows, &j);
 }
 
 static void embedding_backward(const ag_node *node)
 {
     embedding_job j = {ag_numel(&node->in[0]->shape), node->in[1]->shape.dim[1], node->saved, node->out->grad,
                        ag_grad(node->in[1])};
-    const int64_t grain = THREAD_COPIES / j.n + 1;
+    const int64_t grain = AGK_THREAD_COPIES / j.n + 1;
     if (j.to)
         agk_parallel(j.width, grain > LEAST_COLUMNS ? grain : LEAST_COLUMNS, add_columns, &j);
 }

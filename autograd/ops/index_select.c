@@ -5,8 +5,6 @@
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"
 
-enum { THREAD_COPIES = 16384 }; /* reals that are worth a thread */
-
 /* attr: the axis. */
 static bool index_select_shape(ag_node *node)
 {
@@ -46,7 +44,7 @@ static void index_select_forward(ag_node *node)
     const int64_t   n = node->in[1]->shape.dim[0];
     const ag_real  *index = node->saved;
     if (p->inner == 1) {
-        agk_parallel(p->outer, THREAD_COPIES / (n + 1) + 1, select_in_rows, node);
+        agk_parallel(p->outer, AGK_THREAD_COPIES / (n + 1) + 1, select_in_rows, node);
         return;
     }
     for (int64_t i = 0; i < n; i++)
@@ -61,7 +59,7 @@ static void index_select_backward(const ag_node *node)
     const ag_real  *index = node->saved;
     ag_real        *dx = ag_grad(node->in[0]);
     if (dx && p->inner == 1) {
-        agk_parallel(p->outer, THREAD_COPIES / (n + 1) + 1, add_in_rows, (void *)node);
+        agk_parallel(p->outer, AGK_THREAD_COPIES / (n + 1) + 1, add_in_rows, (void *)node);
         return;
     }
     for (int64_t i = 0; dx && i < n; i++)

@@ -185,6 +185,15 @@ static bool begin_together(train_run *run)
                                    other);
 }
 
+/* Whether a phase after the present one has steps. */
+static bool has_more(const train_run *run)
+{
+    for (int i = run->phase + 1; i < run->plan->n_phases; i++)
+        if (train_phase_steps(run->plan, &run->plan->phases[i]) > 0)
+            return true;
+    return false;
+}
+
 static train_status go(train_run *run)
 {
     train_status status = enter_phase(run) ? TRAIN_OK : TRAIN_FAILED;
@@ -194,7 +203,7 @@ static train_status go(train_run *run)
         status = TRAIN_FAILED;
     while (status == TRAIN_OK) {
         status = run_phase(run);
-        if (status != TRAIN_OK || run->phase + 1 == run->plan->n_phases)
+        if (status != TRAIN_OK || !has_more(run))
             break;
         run->phase++;
         run->step = 0;

@@ -25,6 +25,7 @@ static const struct {
     {"cvae_mnist", "--hidden 20", "The rows below are samples|class=\"points\""},
     {"mlp_classifier_mnist", "--hidden 10", "accuracy|class=\"chart\"|Confusion matrix"},
     {"vq_vae_mnist", "--prior-epochs 1 --vectors 8 --channels 4", "Codebook|of 8 vectors are in use|class=\"frames\""},
+    {"vq_vae_mnist", "--prior-epochs 0 --vectors 8 --channels 4", "autoencoder, epoch 2 of 2"},
     {"adversarial_ae_mnist", "--hidden 16", "class=\"frames\"|class=\"chart\""},
 };
 
