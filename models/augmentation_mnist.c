@@ -2,16 +2,16 @@
  * alone, and with as many samples in each batch, of a VAE that was trained on the same few. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "models/cvae.h"
 #include "models/mlp_classifier.h"
 #include "models/train/draw.h"
+#include "models/train/few.h"
 #include "models/train/image_program.h"
 #include "tools/file.h"
 #include "tools/text.h"
 
-enum { CLASSES = 10, LATENT = 20, HIDDEN = 400, CLASSIFIER_HIDDEN = 300, EPOCH = 10000 };
+enum { CLASSES = TRAIN_DIGITS, LATENT = 20, HIDDEN = 400, CLASSIFIER_HIDDEN = 300, EPOCH = 10000 };
 enum { GENERATOR, ALONE, AUGMENTED, PHASES };
 
 typedef struct trio {
@@ -22,52 +22,12 @@ typedef struct trio {
 typedef struct augmentation_program {
     int64_t         labels;
     bool            around;
-    int64_t        *chosen; /* the few images, by their index; on the heap */
     trio           *model;
-    train_images   *images;
-    train_source    few;
+    train_few       few;
+    train_source    source;
     train_phase     phase[PHASES];
     train_optimizer optimizer[PHASES];
 } augmentation_program;
-
-/* ---- The few images: as many of each digit, from a place in the training set that the seed gives. An epoch goes
- * through them as often as makes 10,000. ---- */
-
-static bool choose_few(augmentation_program *p, train_images *m, tl_error *why)
-{
-    const int64_t each = p->labels / CLASSES, n = m->train.count;
-    int64_t       of[CLASSES] = {0}, found = 0;
-    p->chosen = malloc((size_t)p->labels * sizeof *p->chosen);
-    if (!p->chosen)
-        return tl_fail(why, "out of memory");
-    const int64_t first = n > 0 ? (int64_t)(m->job->options.seed % 1000 * 7919 % (uint64_t)n) : 0;
-    for (int64_t i = 0; i < n && found < each * CLASSES; i++) {
-        const int64_t at = (first + i) % n;
-        const int     digit = m->train.labels[at];
-        if (digit < CLASSES && of[digit] < each) {
-            of[digit]++;
-            p->chosen[found++] = at;
-        }
-    }
-    p->labels = found;
-    return found > 0 || m->job->options.load || tl_fail(why, "--labels: no training images of ten digits");
-}
-
-static bool load_few(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
-{
-    const augmentation_program *p = self;
-    const train_source         *all = p->images->phase.train;
-    int64_t                    *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
-    for (int64_t i = 0; at && i < n; i++)
-        at[i] = p->chosen[index[i] % p->labels];
-    return at && all->load(all->self, tape, at, n, out);
-}
-
-static uint64_t hash_all(void *self)
-{
-    const train_source *all = ((const augmentation_program *)self)->images->phase.train;
-    return all->hash(all->self);
-}
 
 /* ---- Steps. ---- */
 
@@ -136,11 +96,11 @@ static bool write_accuracy(const augmentation_program *p, train_images *m, tl_er
     const double alone = last_accuracy(&m->job->run, ALONE), augmented = last_accuracy(&m->job->run, AUGMENTED);
     if (!train_folder_file(&m->job->folder, "accuracy.csv", path, sizeof path, why) || !tl_output_open(&out, path, why))
         return false;
-    fprintf(out.stream, "labels,alone,augmented\n%lld,%s,", (long long)p->labels, TL_NUMBER(alone, 6));
+    fprintf(out.stream, "labels,alone,augmented\n%lld,%s,", (long long)p->few.count, TL_NUMBER(alone, 6));
     fprintf(out.stream, "%s\n", TL_NUMBER(augmented, 6));
     if (!m->job->options.quiet)
-        printf("test accuracy with %lld labelled images: %.2f %% alone, %.2f %% with samples\n", (long long)p->labels,
-               100 * alone, 100 * augmented);
+        printf("test accuracy with %lld labelled images: %.2f %% alone, %.2f %% with samples\n",
+               (long long)p->few.count, 100 * alone, 100 * augmented);
     return tl_output_close(&out, why);
 }
 
@@ -182,11 +142,11 @@ static void set_phases(augmentation_program *p, train_images *m)
     static const char *const    names[] = {"generator", "alone", "augmented"};
     static train_step_fn *const steps[] = {train_generator, classify, classify};
     nn_module *const            parts[] = {p->model->generator, p->model->alone, p->model->augmented};
-    p->few = (train_source){EPOCH, load_few, hash_all, p};
+    p->source = train_few_source(&p->few, EPOCH);
     for (int i = 0; i < PHASES; i++) {
         p->phase[i] = m->phase;
         p->phase[i].name = names[i];
-        p->phase[i].train = &p->few;
+        p->phase[i].train = &p->source;
         p->phase[i].step = steps[i];
         p->phase[i].sum_loss = steps[i] == train_generator;
         p->optimizer[i] = (train_optimizer){names[i], parts[i],
@@ -202,7 +162,6 @@ static bool build(void *context, train_images *m, tl_error *why)
     mlp_classifier_config c = {pixels, CLASSIFIER_HIDDEN, CLASSES, 0.25};
     m->code = CLASSES;
     m->job->input.rank = -1; /* no summary: three models */
-    p->images = m;
     m->job->plan.model = (nn_module *)(p->model = nn_new(&type));
     if (!p->model)
         return tl_fail(why, "out of memory");
@@ -211,7 +170,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     NN_CHILD(p->model, augmented, (nn_module *)mlp_classifier_new(c));
     if (nn_error(&p->model->base))
         return tl_fail(why, "%s", nn_error(&p->model->base));
-    if (!choose_few(p, m, why))
+    if (!train_few_choose(&p->few, m, p->labels, why))
         return false;
     set_phases(p, m);
     m->job->plan.optimizers = p->optimizer;
@@ -244,6 +203,6 @@ int main(int argc, char **argv)
             .draw = draw,
             .encode = encode,
             .context = &p});
-    free(p.chosen);
+    train_few_free(&p.few);
     return status;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Nothing lost: runs in pairs into one folder, single failures of I/O calls in every program, kills, and runs with little memory.
-# After each of them what
-# is in the folder is valid and of one run, and a program that could not write something said so by its exit status.
+# After each of them what is in the folder is valid and of one run, and a program that could not write something said so by its
+# exit status. And every program, killed again and again and resumed, ends with the weights of one that was never disturbed.
 #
 #   tests/hostile.sh [--short] [--pairs N] [--failures N] [--kills N] [--memory KIB] FOLDER
 #
@@ -201,6 +201,44 @@ run_kills() {
     echo "kills: $kills, of which $cut came within a write"
 }
 
+# ---- Killed again and again. ----
+
+# Two epochs or more of each phase of every program that has several, or several optimizers, or a model of its own.
+resumed=("adversarial_ae_mnist --hidden 60" "adversarial_ae_mnist --hidden 60 --labels 20" "vae_gan_mnist --hidden 60"
+    "stacked_ae_mnist --hidden 60 --pretrain-epochs 3" "augmentation_mnist --labels 20 --steps 110"
+    "iwae_mnist --hidden 30 --stages 2 --nll 0" "flow_vae_mnist --recipe iaf --hidden 30 --nll 0"
+    "vq_vae_mnist --channels 8 --prior-epochs 3" "denoising_ae_mnist" "poem_vae")
+
+# Kills a run that saves each epoch after some time, resumes it, gives it a little longer, and so on until it ends.
+run_resumed() {
+    local run words whole status slice resume phase killed=0 reached=0
+    for run in "${resumed[@]}"; do
+        read -ra words <<< "$run"
+        case $run in
+        poem_vae) words+=(--data synthetic --epochs 4 --width 8) ;;
+        iwae* | augmentation*) words+=(--data data) ;;
+        *) words+=(--data data --epochs 4) ;;
+        esac
+        words=("$programs/models/${words[0]}" "${words[@]:1}" --batch 20 --quiet)
+        rm -rf run phases
+        whole=$("${words[@]}" --out run 2>&1) || complain "$run: $whole"
+        rm -rf run
+        for ((slice = 60; slice < 60000; slice += slice / 5)); do
+            resume=(--save-every 1 --out run)
+            [ ! -e run/checkpoint.safetensors ] || resume+=(--resume run/checkpoint.safetensors)
+            [ ${#resume[@]} -gt 4 ] || rm -rf run
+            timeout -s KILL $((slice / 1000)).$(printf %03d $((slice % 1000))) "${words[@]}" "${resume[@]}" > out 2>&1
+            status=$?
+            [ $status -eq 137 ] || break
+            killed=$((killed + 1))
+            [ ! -e run/checkpoint.safetensors ] || "$inspect" run/checkpoint.safetensors | sed -n 's/^phase: //p' >> phases
+        done 2> /dev/null
+        [ $status -eq 0 ] && [ "$(cat out)" = "$whole" ] || complain "$run: $whole, and resumed: status $status, $(cat out)"
+        [ ! -e phases ] || reached=$((reached + $(sort -u phases | wc -l)))
+    done
+    echo "resumed: ${#resumed[@]} programs, killed $killed times, in $reached phases, with the same weights at the end"
+}
+
 # ---- Little memory. ----
 
 short=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cvae_mnist" "mlp_ae_mnist" "conv_ae_mnist"
@@ -233,5 +271,6 @@ run_memory
 run_pairs
 run_failures
 run_kills
+run_resumed
 [ $wrong -eq 0 ] && echo 'nothing lost' || echo "$wrong times something was lost"
 [ $wrong -eq 0 ]

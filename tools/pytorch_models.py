@@ -324,23 +324,34 @@ class CoupletVae(Variational):
 
 
 class AdversarialAe(nn.Module):
-    """models/adversarial_ae.c: codes that a discriminator cannot tell from a prior's draws."""
+    """models/adversarial_ae.c: codes that a discriminator cannot tell from a prior's draws. With labels they begin with the
+    probabilities of so many classes, which have a discriminator of their own."""
 
-    def __init__(self, pixels, hidden=1000, latent=8, classes=0):
+    def __init__(self, pixels, hidden=1000, latent=8, classes=0, labels=0):
         super().__init__()
         mlp = lambda i, o: nn.Sequential(nn.Linear(i, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, o))
-        self.classes = classes
+        self.classes, self.labels = classes, labels
         self.autoencoder = nn.Module()
-        self.autoencoder.encoder, self.autoencoder.decoder = mlp(pixels, latent), mlp(latent, pixels)
-        self.discriminator = mlp(latent + classes, 1)
+        self.autoencoder.encoder, self.autoencoder.decoder = mlp(pixels, labels + latent), mlp(labels + latent, pixels)
+        if labels:
+            self.discriminator = nn.Module()
+            self.discriminator.labels, self.discriminator.rest = mlp(labels, 1), mlp(latent, 1)
+        else:
+            self.discriminator = mlp(latent + classes, 1)
 
     def encode(self, x):
-        return self.autoencoder.encoder(x)
+        h = self.autoencoder.encoder(x)
+        return torch.cat([h[:, :self.labels].softmax(1), h[:, self.labels:]], 1) if self.labels else h
+
+    def classify(self, x):
+        return self.autoencoder.encoder(x)[:, :self.labels]
 
     def reconstruction(self, x):
         return F.binary_cross_entropy_with_logits(self.autoencoder.decoder(self.encode(x)), x)
 
     def discriminate(self, z, y):
+        if self.labels:
+            return torch.cat([self.discriminator.labels(z[:, :self.labels]), self.discriminator.rest(z[:, self.labels:])], 1)
         return self.discriminator(torch.cat([z, F.one_hot(y, self.classes).to(z)], 1) if self.classes else z)
 
     def judge(self, x, y, z):

@@ -64,6 +64,7 @@ workload o test_loss     %.2f '101.93 ± 0.16'     cvae_mnist ''
 score="--score --classifier $out/classifier.safetensors"
 workload j test_loss     %.4f '' adversarial_ae_mnist "$score"
 workload j kid           %.0f '' adversarial_ae_mnist "$score" score.csv
+workload j test_error    %.4f '' adversarial_ae_mnist '--labels 1000'
 workload k kid           %.0f '' vae_gan_mnist "$score" score.csv
 workload vq test_loss    %.2f '' vq_vae_mnist "$score"
 workload vq kid          %.0f '' vq_vae_mnist "$score" score.csv

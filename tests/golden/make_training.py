@@ -149,17 +149,20 @@ for name, model, lr, examples, loss_of in WORKLOADS:
     for t in range(STEPS):
         print(make_step(adam, loss_of(model, examples(t), t)))
 
-# Three losses a step: of the autoencoder, the discriminator, the generator.
-model = zoo.AdversarialAe(784, 32, 8, 10)
-set_values(model)
-adams = [torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.999))
-         for part in (model.autoencoder, model.discriminator, model.autoencoder.encoder)]
-print("workload j")
-for t in range(STEPS):
-    x, y = images(t), (torch.arange(BATCH) + t) % 10
-    z = philox_normal(SEED, t, BATCH * 8).reshape(BATCH, 8)
-    print(make_step(adams[0], model.reconstruction(x)), make_step(adams[1], model.judge(x, y, z)),
-          make_step(adams[2], model.deceive(x, y)))
+# Three losses a step: of the autoencoder, the discriminator, the generator; with labels a fourth, of the classifier.
+for name, model in ("j", zoo.AdversarialAe(784, 32, 8, classes=10)), ("y", zoo.AdversarialAe(784, 32, 8, labels=10)):
+    set_values(model)
+    encoder, width = model.autoencoder.encoder, 8 + model.labels
+    adams = [torch.optim.Adam(part.parameters(), lr=2e-3, betas=(0.5, 0.999))
+             for part in (model.autoencoder, model.discriminator, encoder, encoder)]
+    print("workload", name)
+    for t in range(STEPS):
+        x, y = images(t), (torch.arange(BATCH) + t) % 10
+        z = philox_normal(SEED, t, BATCH * width).reshape(BATCH, width)
+        print(make_step(adams[0], model.reconstruction(x)), make_step(adams[1], model.judge(x, y, z)),
+              make_step(adams[2], model.deceive(x, y)))
+        if model.labels:
+            print(make_step(adams[3], F.cross_entropy(model.classify(x), y)))
 
 # Three losses a step: of the encoder, the discriminator, the decoder; two draws of noise each.
 model = zoo.VaeGan(784, 32, 8)

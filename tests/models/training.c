@@ -161,32 +161,49 @@ static ag_tensor *labels(ag_tape *tape, int64_t t)
     return y;
 }
 
-Test(training, adversarial_ae_equals_pytorch)
+/* With labels, whose images are those of the batch, four losses a step, else three. */
+static void check_adversarial_ae(char name, adversarial_ae_config c)
 {
-    adversarial_ae  *m = adversarial_ae_new((adversarial_ae_config){784, 32, 8, 10});
+    adversarial_ae  *m = adversarial_ae_new(c);
     ag_tape         *tape = ag_tape_new(SEED);
     nn_adam_options  options = nn_adam_defaults(2e-3);
-    nn_module *const parts[] = {m->autoencoder, m->discriminator, m->encoder};
-    nn_optimizer    *adam[3];
+    nn_module *const parts[] = {m->autoencoder, m->discriminator, m->encoder, m->encoder};
+    const int        losses = c.labels > 0 ? 4 : 3;
+    nn_optimizer    *adam[4];
     options.beta1 = 0.5;
-    FILE *f = begin_workload('j', &m->base);
-    for (int i = 0; i < 3; i++)
+    FILE *f = begin_workload(name, &m->base);
+    for (int i = 0; i < losses; i++)
         adam[i] = nn_adam(parts[i], options);
     for (int64_t t = 0; t < COMPARED; t++) {
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < losses; i++) {
             ag_tape_reset(tape);
-            ag_tensor *x = examples(tape, 784, 0, t), *y = labels(tape, t);
-            ag_tensor *loss = i == 0   ? adversarial_ae_reconstruction(m, x)
-                              : i == 1 ? adversarial_ae_judge(m, x, y, ag_randn(tape, AG_SHAPE(BATCH, 8))).loss
-                                       : adversarial_ae_deceive(m, x, y);
-            make_step(f, 'j', tape, &m->base, adam[i], loss, t);
+            ag_tensor *x = examples(tape, 784, 0, t), *y = labels(tape, t), *loss;
+            switch (i) {
+            case 0: loss = adversarial_ae_reconstruction(m, x); break;
+            case 1:
+                loss = adversarial_ae_judge(m, x, y, ag_randn(tape, AG_SHAPE(BATCH, c.labels + c.latent))).loss;
+                break;
+            case 2: loss = adversarial_ae_deceive(m, x, y); break;
+            default: loss = ag_cross_entropy_loss(adversarial_ae_classify(m, x), y, AG_MEAN);
+            }
+            make_step(f, name, tape, &m->base, adam[i], loss, t);
         }
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < losses; i++)
         nn_optimizer_free(adam[i]);
     ag_tape_free(tape);
     nn_module_free(&m->base);
     fclose(f);
+}
+
+Test(training, adversarial_ae_equals_pytorch)
+{
+    check_adversarial_ae('j', (adversarial_ae_config){784, 32, 8, 10, 0});
+}
+
+Test(training, adversarial_ae_with_labels_equals_pytorch)
+{
+    check_adversarial_ae('y', (adversarial_ae_config){784, 32, 8, 0, 10});
 }
 
 Test(training, vae_gan_equals_pytorch)
