@@ -346,12 +346,12 @@ hostile: $(PROGRAMS) ## runs that are disturbed lose nothing; HOSTILE=--short: f
 		$(MAKE) BUILD=$(MUSL) CC=musl-gcc LDFLAGS=-static $(PROGRAM_SRC:%.c=$(MUSL)/f32/programs/%) && \
 		tests/hostile.sh $(HOSTILE) $(MUSL)/f32/programs; else echo 'musl-gcc is not installed'; fi
 
-# The readers of files, each with its own seeds; FUZZ_RUNS inputs each.
-FUZZ_RUNS ?= 4000000
-FUZZ_SRC  := autograd/real.c $(wildcard nn/safetensors*.c tools/file.c tools/error.c tools/text.c) \
-	$(addprefix datasets/,couplets.c npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
-fuzz: $(STAMP) ## the readers of files under libFuzzer; needs clang
-	@for reader in safetensors npy idx png pgm couplets; do mkdir -p $(BUILD)/fuzz/$$reader && \
+# The readers, each with its own seeds; FUZZ_RUNS inputs each.
+FUZZ_RUNS ?= 10000000
+FUZZ_SRC  := autograd/real.c models/train/history.c $(wildcard nn/safetensors*.c) \
+	$(addprefix tools/,args.c file.c error.c text.c) $(addprefix datasets/,couplets.c npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
+fuzz: $(STAMP) ## the readers of files, checkpoints and command lines under libFuzzer; needs clang
+	@for reader in safetensors npy idx png pgm couplets history args; do mkdir -p $(BUILD)/fuzz/$$reader && \
 		clang -std=c11 -I. -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$$reader \
 			-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -o $(BUILD)/fuzz/$$reader.run tests/fuzz/reader.c $(FUZZ_SRC) -lm && \
 		$(BUILD)/fuzz/$$reader.run -runs=$(FUZZ_RUNS) -max_len=600 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \

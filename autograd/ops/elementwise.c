@@ -178,10 +178,49 @@ static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
         binary_backward_row(g, r, 0, ((const ag_broadcast *)g->node->attr)->width);
 }
 
-/* An operand that repeats collects sums, so its rows run one after the other. */
-static void binary_backward_of(const ag_node *node, int which, bool repeats)
+/* An operand that repeats collects sums, each in the order of the rows. The rows are seen as (outer, count, inner) so
+ * that different places of `count` go to different elements of the operand: they are what threads share. */
+typedef struct repeated_gradient {
+    binary_gradient of;
+    int64_t         outer, count, inner;
+} repeated_gradient;
+
+static void repeated_part(void *context, int64_t begin, int64_t end)
+{
+    const repeated_gradient *r = context;
+    for (int64_t o = 0; o < r->outer; o++)
+        binary_backward_some_rows((void *)&r->of, (o * r->count + begin) * r->inner, (o * r->count + end) * r->inner);
+}
+
+/* Where all rows go to the same elements, threads share these. */
+static void repeated_columns(void *context, int64_t begin, int64_t end)
+{
+    const repeated_gradient *r = context;
+    for (int64_t row = 0; row < r->outer; row++)
+        binary_backward_row(&r->of, row, begin, end);
+}
+
+static void repeated_backward(const binary_gradient *g, const int64_t *stride, int step)
+{
+    const ag_broadcast *plan = g->node->attr;
+    repeated_gradient   r = {*g, 1, 1, 1};
+    int                 i = 0;
+    for (; i < plan->loops && stride[i] == 0; i++)
+        r.outer *= plan->count[i];
+    if (i == plan->loops && step > 0) {
+        agk_parallel(plan->width, GRAIN / plan->rows + 64, repeated_columns, &r);
+        return;
+    }
+    if (i < plan->loops)
+        r.count = plan->count[i];
+    r.inner = plan->rows / (r.outer * r.count);
+    agk_parallel(r.count, GRAIN / (r.outer * r.inner * plan->width) + 1, repeated_part, &r);
+}
+
+static void binary_backward_of(const ag_node *node, int which)
 {
     const ag_broadcast *plan = node->attr;
+    const bool          repeats = which == 0 ? plan->a_repeats : plan->b_repeats;
     binary_gradient     g = {node, which, {NULL, true}};
     if (repeats)
         g.d.data = ag_grad(node->in[which]);
@@ -190,7 +229,7 @@ static void binary_backward_of(const ag_node *node, int which, bool repeats)
     if (!g.d.data)
         return;
     if (repeats)
-        binary_backward_some_rows(&g, 0, plan->rows);
+        repeated_backward(&g, which == 0 ? plan->a : plan->b, which == 0 ? plan->a_step : plan->b_step);
     else if (plan->rows == 1)
         agk_parallel(plan->width, GRAIN, binary_backward_row_part, &g);
     else
@@ -199,9 +238,8 @@ static void binary_backward_of(const ag_node *node, int which, bool repeats)
 
 static void binary_backward(const ag_node *node)
 {
-    const ag_broadcast *plan = node->attr;
-    binary_backward_of(node, 0, plan->a_repeats);
-    binary_backward_of(node, 1, plan->b_repeats);
+    binary_backward_of(node, 0);
+    binary_backward_of(node, 1);
 }
 
 static const ag_op binary_ops[AGK_BINARY_COUNT] = {

@@ -132,7 +132,8 @@ static void print_sums(const train_sums *s, FILE *f)
 
 static void print_history(const train_history *h, FILE *f)
 {
-    for (const train_record *r = h->at; r < h->at + h->n; r++) {
+    for (int64_t i = 0; i < h->n; i++) {
+        const train_record *r = &h->at[i];
         fprintf(f, "%d %" PRId64 " %s | ", r->phase, r->epoch, TL_NUMBER(r->seconds, 6));
         print_sums(&r->train, f);
         fputs(" | ", f);
@@ -291,7 +292,8 @@ bool train_history_csv(const train_history *h, int n_phases, const char *const *
         for (int k = 0; k < test.n; k++)
             fprintf(f, ",test_%s", test.at[k].name);
         fputs(",seconds\n", f);
-        for (const train_record *r = h->at; r < h->at + h->n; r++) {
+        for (int64_t i = 0; i < h->n; i++) {
+            const train_record *r = &h->at[i];
             fprintf(f, "%" PRId64, r->epoch);
             if (n_phases > 1)
                 fprintf(f, ",%s", r->phase < n_phases ? phases[r->phase] : "");

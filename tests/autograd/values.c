@@ -217,6 +217,17 @@ static double run_large(ag_tape *tape, int kind, ag_real *gx, ag_real *gy)
         z = ag_mul(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_reshape(ag_slice(y, 0, 0, N / 3), AG_SHAPE(N / 3, 1)));
         break;
     case 11: z = ag_dropout(x, 0.5); break;
+    /* Operands that repeat: a row, a channel, an image's row, and the last but one axis beside a channel. */
+    case 12: z = ag_mul(ag_reshape(x, AG_SHAPE(200, 300)), ag_slice(y, 0, 0, 300)); break;
+    case 13:
+        z = ag_div(ag_reshape(x, AG_SHAPE(20, 30, 100)), ag_reshape(ag_slice(y, 0, 0, 30), AG_SHAPE(30, 1)));
+        break;
+    case 14:
+        z = ag_mul(ag_reshape(x, AG_SHAPE(20, 30, 100)), ag_reshape(ag_slice(y, 0, 0, 2000), AG_SHAPE(20, 1, 100)));
+        break;
+    case 15:
+        z = ag_mul(ag_reshape(x, AG_SHAPE(20, 30, 10, 10)), ag_reshape(ag_slice(y, 0, 0, 300), AG_SHAPE(30, 1, 10)));
+        break;
     default:
         z = ag_cross_entropy_loss(ag_reshape(x, AG_SHAPE(N / 3, 3)), ag_zeros(tape, AG_SHAPE(N / 3)), AG_NONE);
         break;
@@ -228,10 +239,11 @@ static double run_large(ag_tape *tape, int kind, ag_real *gx, ag_real *gy)
         memcpy(gy, y->grad, N * sizeof *gy);
     return ag_item(t);
 }
+
 Test(values, threads_do_not_change_an_op)
 {
     static ag_real gx[2][60000], gy[2][60000];
-    for (int kind = 0; kind <= 12; kind++) {
+    for (int kind = 0; kind <= 16; kind++) {
         double value[2];
         for (int many = 0; many < 2; many++) {
             ag_tape *tape = ag_tape_new(1);

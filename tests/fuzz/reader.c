@@ -1,15 +1,18 @@
-/* A reader of files under libFuzzer: READER is safetensors, npy, idx, png, pgm or couplets. `make fuzz` builds and runs
- * all of them. In a build with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no
- * checksums. */
+/* A reader under libFuzzer: READER is safetensors, npy, idx, png, pgm or couplets, of files, history, of a checkpoint's
+ * metrics, or args, of command lines and of the options in a checkpoint. `make fuzz` builds and runs all of them. In a
+ * build with FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, as it makes, the PNG reader compares no checksums. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "datasets/couplets.h"
 #include "datasets/idx.h"
 #include "datasets/npy.h"
 #include "datasets/pgm.h"
 #include "datasets/png.h"
+#include "models/train/history.h"
 #include "nn/safetensors.h"
+#include "tools/args.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b)  PASTE2(a, b)
@@ -104,6 +107,72 @@ static inline void try_pgm(const uint8_t *bytes, size_t size)
     ds_picture p;
     tl_error   error;
     try_picture(ds_pgm_parse(bytes, size, "file", &p, &error), &p);
+}
+
+/* A copy with a 0 at its end, as texts in a checkpoint have. */
+static inline char *text_of(const uint8_t *bytes, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (!text)
+        abort();
+    memcpy(text, bytes, size);
+    text[size] = 0;
+    return text;
+}
+
+/* What was read is written and read again: the same. */
+static inline void try_history(const uint8_t *bytes, size_t size)
+{
+    train_history h = {0}, again = {0};
+    train_sums    sums = {0};
+    char         *text = text_of(bytes, size), *once = NULL, *twice = NULL;
+    train_sums_parse(&sums, text);
+    if (train_history_parse(&h, text)) {
+        once = train_history_text(&h);
+        if (!train_history_parse(&again, once))
+            abort();
+        twice = train_history_text(&again);
+        if (strcmp(once, twice) != 0)
+            abort();
+    }
+    train_sums_free(&sums);
+    train_history_free(&h);
+    train_history_free(&again);
+    free(once);
+    free(twice);
+    free(text);
+}
+
+/* The words of a command line stand on lines; what was read as an option is written and read again: the same. */
+static inline void try_args(const uint8_t *bytes, size_t size)
+{
+    bool             flag = false;
+    int64_t          whole = 1;
+    double           real = 1;
+    uint64_t         seed = 1;
+    const char      *choice = "one", *path = NULL;
+    tl_option        table[] = {{"flag", TL_FLAG, &flag, 0, 0, NULL, "", false},
+                                {"int", TL_INT, &whole, -5, 1e12, "N", "", false},
+                                {"real", TL_REAL, &real, 0, 1e30, "X", "", false},
+                                {"seed", TL_SEED, &seed, 0, 0, "N", "", false},
+                                {"choice", TL_TEXT, &choice, 0, 0, "one|two", "", false},
+                                {"path", TL_TEXT, &path, 0, 0, "FILE", "", false},
+                                TL_OPTIONS_END};
+    tl_option *const tables[] = {table, NULL};
+    char            *text = text_of(bytes, size), *word[32] = {"program"}, again[64];
+    int              words = 1;
+    tl_error         why;
+    for (char *w = strtok(text, "\n"); w && words < 31; w = strtok(NULL, "\n"))
+        word[words++] = w;
+    if (tl_args_parse(words, word, tables, &why) == TL_ARGS_OK)
+        for (const tl_option *o = table; o->name; o++) {
+            const char *said = tl_option_text(o, again, sizeof again);
+            if (said && !tl_option_set(o, said, &why))
+                abort();
+        }
+    if (whole < -5 || whole > 1000000000000 || !(real >= 0 && real <= 1e30))
+        abort();
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
