@@ -20,7 +20,7 @@ static bool step(void *context, train_step *s)
     const double beta = p->beta * train_rise(s, p->kl_warmup);
     vae_losses   l = vae_loss(cvae_forward(p->model, b.x, ag_one_hot(b.y, p->classes)), b.x, beta);
     if (p->free_bits > 0 && !train_is_test(s))
-        l.total = ag_add(l.total, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
+        l.total = ag_add(l.total, ag_scale(vae_free_bits(vae_divergence(l.code), p->free_bits), beta));
     train_report(s, "loss", l.total);
     train_report(s, "bce", l.bce);
     train_report(s, "kld", l.kld);

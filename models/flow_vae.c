@@ -50,12 +50,19 @@ static ag_tensor *half_squares(ag_tensor *x)
     return ag_scale(ag_sum(ag_square(x), AG_AXES(-1), false), 0.5);
 }
 
+/* Of k codes for each x, (N, k). */
+typedef struct drawn {
+    ag_tensor *log_weights, *divergence;
+} drawn;
+
 /* log q(z0) = -eps^2 / 2 - log deviation; what is 2 pi in it and in log p(z) is left out of both. */
-static ag_tensor *log_weights(flow_vae *m, ag_tensor *x, int64_t k, double beta)
+static drawn draw(flow_vae *m, ag_tensor *x, int64_t k, double beta)
 {
     flow_vae_code q = flow_vae_encode(m, x);
-    if (ag_tensor_error(q.deviation) || k < 1)
-        return ag_fail(x ? x->tape : NULL, "flow_vae: %lld samples", (long long)k);
+    if (ag_tensor_error(q.deviation) || k < 1) {
+        ag_tensor *poison = ag_fail(x ? x->tape : NULL, "flow_vae: %lld samples", (long long)k);
+        return (drawn){poison, poison};
+    }
     ag_tensor *mu = repeated(q.mu, k), *deviation = repeated(q.deviation, k), *log_det;
     ag_tensor *eps = ag_randn_like(mu);
     ag_tensor *z = flow_vae_carry(m, ag_add(mu, ag_mul(deviation, eps)), repeated(q.context, k), &log_det);
@@ -63,18 +70,21 @@ static ag_tensor *log_weights(flow_vae *m, ag_tensor *x, int64_t k, double beta)
     if (log_det)
         log_q = ag_sub(log_q, log_det);
     ag_tensor *error = ag_bce_with_logits_loss(flow_vae_decode(m, z), repeated(x, k), AG_NONE);
-    ag_tensor *log_p = ag_neg(ag_add(ag_sum(error, AG_AXES(-1), false), ag_scale(half_squares(z), beta)));
-    return ag_reshape(ag_sub(log_p, ag_scale(log_q, beta)), AG_SHAPE(-1, k));
+    ag_tensor *squares = half_squares(z);
+    ag_tensor *log_p = ag_neg(ag_add(ag_sum(error, AG_AXES(-1), false), ag_scale(squares, beta)));
+    return (drawn){ag_reshape(ag_sub(log_p, ag_scale(log_q, beta)), AG_SHAPE(-1, k)),
+                   ag_reshape(ag_add(log_q, squares), AG_SHAPE(-1, k))};
 }
 
 ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k)
 {
-    return log_weights(m, x, k, 1);
+    return draw(m, x, k, 1).log_weights;
 }
 
-ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x, double beta)
+flow_vae_losses flow_vae_loss(flow_vae *m, ag_tensor *x, double beta)
 {
-    return ag_neg(ag_mean(log_weights(m, x, 1, beta), AG_ALL, false));
+    const drawn d = draw(m, x, 1, beta);
+    return (flow_vae_losses){ag_neg(ag_mean(d.log_weights, AG_ALL, false)), d.divergence};
 }
 
 /* ---- The module. ---- */

@@ -38,8 +38,15 @@ ag_tensor    *flow_vae_decode(flow_vae *m, ag_tensor *z); /* z (N, latent); retu
 ag_tensor *flow_vae_carry(flow_vae *m, ag_tensor *z0, ag_tensor *context, ag_tensor **log_det);
 
 /* log p(x, z) - log q(z | x) of k codes drawn for each x (N, input) of zeros and ones: (N, k). The mean is the bound on
- * log p(x); its negative the loss, where beta weighs log q(z | x) - log p(z). */
+ * log p(x). */
 ag_tensor *flow_vae_log_weights(flow_vae *m, ag_tensor *x, int64_t k);
-ag_tensor *flow_vae_loss(flow_vae *m, ag_tensor *x, double beta);
+
+/* The negative of the bound as a mean over the examples, of one code each, where beta weighs the divergence: log q(z |
+ * x) - log p(z) of the code that was drawn, (N, 1). */
+typedef struct flow_vae_losses {
+    ag_tensor *total, *divergence;
+} flow_vae_losses;
+
+flow_vae_losses flow_vae_loss(flow_vae *m, ag_tensor *x, double beta);
 
 #endif

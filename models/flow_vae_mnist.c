@@ -7,6 +7,7 @@
 #include "models/train/draw.h"
 #include "models/train/image_program.h"
 #include "models/train/likelihood.h"
+#include "models/vae.h"
 
 enum { PHASES = 3 };
 
@@ -29,6 +30,7 @@ static const flow_recipe recipes[] = {
 typedef struct flow_program {
     const char     *recipe;
     int64_t         hidden, layers, latent, flows, kl_warmup, nll;
+    double          free_bits;
     train_phase     phase[PHASES];
     flow_vae       *model;
     train_optimizer optimizer;
@@ -54,9 +56,13 @@ static bool step(void *context, train_step *s)
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    ag_tensor *loss = flow_vae_loss(p->model, train_binarise(b.x), train_rise(s, p->kl_warmup));
-    train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
-    return train_minimize(s, loss, &p->optimizer);
+    const double    beta = train_rise(s, p->kl_warmup);
+    flow_vae_losses l = flow_vae_loss(p->model, train_binarise(b.x), beta);
+    if (p->free_bits > 0 && !train_is_test(s))
+        l.total = ag_add(l.total, ag_scale(vae_free_bits(l.divergence, p->free_bits), beta / (double)b.n));
+    train_report(s, "loss", ag_scale(ag_detach(l.total), (double)b.n));
+    train_report(s, "kld", ag_sum(ag_detach(l.divergence), AG_ALL, false));
+    return train_minimize(s, l.total, &p->optimizer);
 }
 
 /* ---- Codes and pictures. ---- */
@@ -159,6 +165,8 @@ int main(int argc, char **argv)
            {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code", false},
            {"flows", TL_INT, &p.flows, 0, FLOW_VAE_MOST_FLOWS, "N", "flows of the posterior", false},
            {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
+           {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+            "nats of the KL divergence of the whole code that cost nothing", false},
            {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples; 0: not", false},
            TL_OPTIONS_END,
     };

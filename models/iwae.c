@@ -47,7 +47,7 @@ static ag_tensor *log_ratio(iwae *m, ag_tensor *z, vae_code q)
     return ag_add(half_sum(deviance), log_p);
 }
 
-ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
+static ag_tensor *weigh(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z, double beta)
 {
     if (ag_tensor_error(z))
         return z;
@@ -56,7 +56,13 @@ ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
     ag_tensor *logits = iwae_decode(m, z);
     ag_tensor *target = ag_expand(with_samples(x), logits->shape);
     ag_tensor *log_likelihood = ag_neg(ag_sum(ag_bce_with_logits_loss(logits, target, AG_NONE), AG_AXES(-1), false));
-    return ag_add(log_likelihood, log_ratio(m, z, (vae_code){with_samples(q.mu), with_samples(q.logvar)}));
+    ag_tensor *ratio = log_ratio(m, z, (vae_code){with_samples(q.mu), with_samples(q.logvar)});
+    return ag_add(log_likelihood, ag_scale(ratio, beta));
+}
+
+ag_tensor *iwae_log_weights(iwae *m, ag_tensor *x, vae_code q, ag_tensor *z)
+{
+    return weigh(m, x, q, z, 1);
 }
 
 ag_tensor *iwae_bound(ag_tensor *log_weights)
@@ -67,11 +73,11 @@ ag_tensor *iwae_bound(ag_tensor *log_weights)
     return ag_sub(ag_logsumexp(log_weights, 1), log_k);
 }
 
-ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k)
+ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k, double beta)
 {
     vae_code   q = iwae_encode(m, x);
     ag_tensor *z = iwae_sample(q, k);
-    return ag_neg(ag_mean(iwae_bound(iwae_log_weights(m, x, q, z)), AG_ALL, false));
+    return ag_neg(ag_mean(iwae_bound(weigh(m, x, q, z, beta)), AG_ALL, false));
 }
 
 /* ---- The prior. ---- */

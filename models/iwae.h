@@ -42,9 +42,11 @@ ag_tensor *iwae_bound(ag_tensor *log_weights);
 ag_tensor *iwae_prior_sample(iwae *m, ag_tape *tape, int64_t n);
 ag_tensor *iwae_divergence(iwae *m, vae_code q);
 
-/* The loss -L_k as a mean over the examples; its gradient is the paper's (equation 14), or for the encoder the doubly
- * reparameterised one, which is offered for one layer. */
-ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k);
+/* The loss -L_k as a mean over the examples, where beta weighs log p(z) - log q(z | x): 1 in the paper. Its gradient is
+ * the paper's (equation 14), or for the encoder the doubly reparameterised one, which is offered for one layer and
+ * beta 1.
+ */
+ag_tensor *iwae_loss(iwae *m, ag_tensor *x, int64_t k, double beta);
 ag_tensor *iwae_dreg_loss(iwae *m, ag_tensor *x, int64_t k);
 
 #endif

@@ -13,7 +13,8 @@
 enum { STAGES = 8 };
 
 typedef struct iwae_program {
-    int64_t         layers, k, hidden, latent, upper_hidden, upper, stages, nll;
+    int64_t         layers, k, hidden, latent, upper_hidden, upper, stages, kl_warmup, nll;
+    double          free_bits;
     const char     *estimator;
     train_phase     phase[STAGES];
     ag_real        *mean; /* of the training pixels */
@@ -21,15 +22,25 @@ typedef struct iwae_program {
     train_optimizer adam;
 } iwae_program;
 
+static bool is_dreg(const iwae_program *p)
+{
+    return !strcmp(p->estimator, "dreg");
+}
+
 static bool step(void *context, train_step *s)
 {
     iwae_program *p = context;
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    ag_tensor *x = train_binarise(b.x);
-    const bool dreg = !strcmp(p->estimator, "dreg") && !train_is_test(s);
-    ag_tensor *loss = dreg ? iwae_dreg_loss(p->model, x, p->k) : iwae_loss(p->model, x, p->k);
+    ag_tensor   *x = train_binarise(b.x);
+    const bool   dreg = is_dreg(p) && !train_is_test(s);
+    const double beta = train_rise(s, p->kl_warmup);
+    ag_tensor   *loss = dreg ? iwae_dreg_loss(p->model, x, p->k) : iwae_loss(p->model, x, p->k, beta);
+    if (p->free_bits > 0 && !train_is_test(s)) {
+        ag_tensor *lacking = vae_free_bits(iwae_divergence(p->model, iwae_encode(p->model, x)), p->free_bits);
+        loss = ag_add(loss, ag_scale(lacking, beta / (double)b.n));
+    }
     train_report(s, "loss", ag_scale(ag_detach(loss), (double)b.n));
     return train_minimize(s, loss, &p->adam);
 }
@@ -96,8 +107,10 @@ static bool check(void *context, const train_job *job, tl_error *why)
     const char *upper = train_given(job, "upper") ? "upper" : train_given(job, "upper-hidden") ? "upper-hidden" : NULL;
     if (p->layers == 1 && upper)
         return tl_fail(why, "--%s: of a second stochastic layer, which --layers 2 makes", upper);
-    if (p->layers == 2 && strcmp(p->estimator, "iwae"))
-        return tl_fail(why, "--estimator %s: offered for one stochastic layer", p->estimator);
+    if (p->layers == 2 && is_dreg(p))
+        return tl_fail(why, "--estimator dreg: offered for one stochastic layer");
+    if (p->kl_warmup > 0 && is_dreg(p))
+        return tl_fail(why, "--kl-warmup: not with --estimator dreg, which is derived for a weight of 1");
     return !train_given(job, "epochs") ||
            tl_fail(why, "--epochs: stage i of the schedule has 3^(i-1); --stages or --steps say how long a run is");
 }
@@ -168,6 +181,10 @@ int main(int argc, char **argv)
         {"upper-hidden", TL_INT, &p.upper_hidden, 1, 1e6, "N", "units of the second stochastic layer's hidden layers",
          false},
         {"upper", TL_INT, &p.upper, 1, 1e6, "N", "numbers of the second stochastic layer", false},
+        {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N",
+         "steps of each stage over which the weight of log p(z) - log q(z | x) rises to 1", false},
+        {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+         "nats of the KL divergence of each number of the code that cost nothing", false},
         {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples (paper: 5000); 0: not",
          false},
         TL_OPTIONS_END,

@@ -30,13 +30,12 @@ ag_tensor *vae_divergence(vae_code c)
     return ag_scale(ag_shift(ag_sub(squares, c.logvar), -1), 0.5);
 }
 
-ag_tensor *vae_free_bits(vae_code c, double nats)
+ag_tensor *vae_free_bits(ag_tensor *divergence, double nats)
 {
-    ag_tensor *each = vae_divergence(c);
-    if (ag_tensor_error(each))
-        return each;
-    ag_tensor *lacking = ag_relu(ag_rsub(ag_mean(each, AG_AXES(0), false), nats));
-    return ag_scale(ag_sum(lacking, AG_ALL, false), (double)each->shape.dim[0]);
+    if (ag_tensor_error(divergence))
+        return divergence;
+    ag_tensor *lacking = ag_relu(ag_rsub(ag_mean(divergence, AG_AXES(0), false), nats));
+    return ag_scale(ag_sum(lacking, AG_ALL, false), (double)divergence->shape.dim[0]);
 }
 
 vae_output vae_forward(vae *m, ag_tensor *x)

@@ -54,10 +54,10 @@ vae_code vae_encode(vae *m, ag_tensor *x); /* x (N, input) */
 /* The KL divergence from N(0, 1) of each number of the code, in nats: (N, latent). Kingma, Welling, appendix B. */
 ag_tensor *vae_divergence(vae_code code);
 
-/* What the divergence of each number, as a mean over the batch, lacks of `nats`, summed over the numbers and the batch.
- * Added to a loss, so much divergence costs nothing: the free bits of Kingma et al.: "Improved variational inference
- * with inverse autoregressive flow", 2016, appendix C.8. */
-ag_tensor *vae_free_bits(vae_code code, double nats);
+/* What the divergence (N, latent) of each number, as a mean over the batch, lacks of `nats`, summed over the numbers
+ * and the batch. Added to a loss, so much divergence costs nothing: the free bits of Kingma et al.: "Improved
+ * variational inference with inverse autoregressive flow", 2016, appendix C.8. */
+ag_tensor *vae_free_bits(ag_tensor *divergence, double nats);
 
 /* -2 log N(z; mu, exp(logvar)) of each number of z, but for log 2 pi. */
 ag_tensor *vae_deviance(ag_tensor *z, vae_code of);

@@ -18,7 +18,7 @@ static ag_tensor *encoder_loss(const gan_program *p, train_step *s, vae_gan_loss
     const double beta = train_rise(s, p->kl_warmup);
     ag_tensor   *loss = beta < 1 ? ag_add(l.error, ag_scale(l.kld, beta)) : l.encoder;
     if (p->free_bits > 0 && !train_is_test(s))
-        loss = ag_add(loss, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
+        loss = ag_add(loss, ag_scale(vae_free_bits(vae_divergence(l.code), p->free_bits), beta));
     return loss;
 }
 

@@ -29,7 +29,7 @@ static bool step(void *context, train_step *s)
     const double beta = p->beta * train_rise(s, p->kl_warmup);
     vae_losses   l = p->kind->loss(p->model, b.x, beta);
     if (p->free_bits > 0 && !train_is_test(s))
-        l.total = ag_add(l.total, ag_scale(vae_free_bits(l.code, p->free_bits), beta));
+        l.total = ag_add(l.total, ag_scale(vae_free_bits(vae_divergence(l.code), p->free_bits), beta));
     const double sums = p->kind->is_mean ? (double)b.n : 1;
     train_report(s, "loss", ag_scale(ag_detach(l.total), sums));
     train_report(s, p->kind->reconstruction, ag_scale(ag_detach(l.bce), sums));

@@ -117,7 +117,7 @@ Test(iwae, gradient_is_that_of_the_bound)
             ag_tape_reset(tape);
             *ag_tape_rng(tape) = (ag_rng){9, 0};
             p->data[1] += h;
-            ag_tensor *loss = iwae_loss(m, ones_and_zeros(tape), K);
+            ag_tensor *loss = iwae_loss(m, ones_and_zeros(tape), K, 1);
             value[d] = ag_item(loss);
             if (d == 0) {
                 nn_zero_grad(&m->base);
@@ -196,13 +196,41 @@ static void gradient_of(iwae *m, ag_tensor *(*loss)(iwae *, ag_tensor *, int64_t
     ag_tape_free(tape);
 }
 
+static ag_tensor *paper_loss(iwae *m, ag_tensor *x, int64_t k)
+{
+    return iwae_loss(m, x, k, 1);
+}
+
+/* With one sample the loss is a straight line in beta, from the error of the reconstruction to the VAE's loss. */
+Test(iwae, beta_weighs_the_prior_and_the_posterior)
+{
+    iwae  *m = small_model();
+    double loss[3];
+    for (int i = 0; i < 3; i++) {
+        ag_tape *tape = ag_tape_new(4);
+        loss[i] = ag_item(iwae_loss(m, ones_and_zeros(tape), 1, i / 2.0));
+        ag_tape_free(tape);
+    }
+    ag_tape   *tape = ag_tape_new(4);
+    ag_tensor *x = ones_and_zeros(tape);
+    vae_code   q = iwae_encode(m, x);
+    ag_tensor *z = iwae_sample(q, 1);
+    ag_tensor *logits = ag_reshape(iwae_decode(m, z), x->shape);
+    ag_tensor *error = ag_scale(ag_bce_with_logits_loss(logits, x, AG_SUM), 1.0 / (double)x->shape.dim[0]);
+    cr_expect(fabs(loss[0] - ag_item(error)) < 1e-5, "%g, expected %g", loss[0], ag_item(error));
+    cr_expect(fabs(loss[0] - 2 * loss[1] + loss[2]) < 1e-5 && fabs(loss[0] - loss[2]) > 1e-3, "%g %g %g", loss[0],
+              loss[1], loss[2]);
+    ag_tape_free(tape);
+    nn_module_free(&m->base);
+}
+
 /* The decoder's is the same; the encoder's is -1/N sum_i w_i^2 d log w_i / d z_i dz_i / d mu, put together by hand. */
 Test(iwae, doubly_reparameterised_gradient)
 {
     iwae   *m = small_model();
     ag_real decoder[2][HIDDEN * LATENT], mu[LATENT];
     double  wanted[HIDDEN * LATENT], by_hand[LATENT] = {0};
-    gradient_of(m, iwae_loss, "decoder.0.weight", decoder[0]);
+    gradient_of(m, paper_loss, "decoder.0.weight", decoder[0]);
     gradient_of(m, iwae_dreg_loss, "decoder.0.weight", decoder[1]);
     for (int i = 0; i < HIDDEN * LATENT; i++)
         wanted[i] = (double)decoder[0][i];
@@ -229,9 +257,9 @@ Test(iwae, bad_input)
 {
     ag_tape *tape = ag_tape_new(1);
     iwae    *m = small_model();
-    REFUSED("iwae: 0 samples", iwae_loss(m, ones_and_zeros(tape), 0));
+    REFUSED("iwae: 0 samples", iwae_loss(m, ones_and_zeros(tape), 0, 1));
     REFUSED("iwae: -1 samples", iwae_dreg_loss(m, ones_and_zeros(tape), -1));
-    REFUSED("linear", iwae_loss(m, ag_zeros(tape, AG_SHAPE(N, INPUT + 1)), 2));
+    REFUSED("linear", iwae_loss(m, ag_zeros(tape, AG_SHAPE(N, INPUT + 1)), 2, 1));
     ag_tape_free(tape);
     nn_module_free(&m->base);
 }

@@ -44,7 +44,7 @@ Test(models, free_bits)
     ag_tape   *tape = ag_tape_new(1);
     ag_tensor *mu = ag_requires_grad(ag_input(tape, AG_SHAPE(2, 2), (ag_real[]){2, 0.5, 2, 0.5}));
     vae_code   code = {mu, ag_zeros(tape, AG_SHAPE(2, 2))};
-    ag_tensor *lacking = vae_free_bits(code, 0.5);
+    ag_tensor *lacking = vae_free_bits(vae_divergence(code), 0.5);
     cr_assert(fabs(ag_item(lacking) - 0.75) < 1e-6, "%g", ag_item(lacking));
     cr_assert(ag_backward(lacking));
     check_close("gradient", 4, mu->grad, (const double[]){0, -0.5, 0, -0.5}, 1e-6);

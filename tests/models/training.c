@@ -267,7 +267,7 @@ static ag_tensor *loss_n(nn_module *m, ag_tensor *x)
 
 static ag_tensor *loss_q(nn_module *m, ag_tensor *x)
 {
-    return iwae_loss((iwae *)m, x, 3);
+    return iwae_loss((iwae *)m, x, 3, 1);
 }
 
 static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
@@ -277,7 +277,7 @@ static ag_tensor *loss_r(nn_module *m, ag_tensor *x)
 
 static ag_tensor *loss_s(nn_module *m, ag_tensor *x)
 {
-    return flow_vae_loss((flow_vae *)m, x, 1);
+    return flow_vae_loss((flow_vae *)m, x, 1).total;
 }
 
 Test(training, flow_vae_equals_pytorch)
