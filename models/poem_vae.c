@@ -8,6 +8,7 @@
 #include "datasets/couplets.h"
 #include "models/couplet_vae.h"
 #include "models/train/program.h"
+#include "models/vae.h"
 #include "tools/file.h"
 #include "tools/text.h"
 
@@ -19,7 +20,7 @@ enum { HELD_OUT = 5000, MADE = 20000, STEPS = 9 };
 typedef struct poem_program {
     const char     *data, *complete, *from, *to;
     int64_t         width, latent, kl_warmup, generate;
-    double          temperature;
+    double          free_bits, temperature;
     ds_couplets     couplets;
     train_rows      rows[2]; /* to train with, held out */
     train_source    source[2];
@@ -36,7 +37,13 @@ static bool step(void *context, train_step *s)
     train_batch   b;
     if (!train_load(s, &b))
         return false;
-    couplet_vae_losses l = couplet_vae_loss(couplet_vae_forward(p->model, b.x), b.x, train_rise(s, p->kl_warmup));
+    const double       weight = train_rise(s, p->kl_warmup);
+    couplet_vae_output out = couplet_vae_forward(p->model, b.x);
+    couplet_vae_losses l = couplet_vae_loss(out, b.x, weight);
+    if (p->free_bits > 0 && !train_is_test(s)) {
+        ag_tensor *lacking = vae_free_bits(vae_divergence((vae_code){out.mu, out.logvar}), p->free_bits);
+        l.total = ag_add(l.total, ag_scale(lacking, weight));
+    }
     train_report(s, "loss", ag_add(ag_detach(l.reconstruction), ag_detach(l.kld)));
     train_report(s, "reconstruction", l.reconstruction);
     train_report(s, "kld", l.kld);
@@ -330,6 +337,8 @@ int main(int argc, char **argv)
            {"width", TL_INT, &p.width, 1, 4096, "N", "numbers of a character's embedding", false},
            {"latent", TL_INT, &p.latent, 1, 4096, "N", "numbers in the code of a couplet", false},
            {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
+           {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
+            "nats of the KL divergence of each number of the code that cost nothing", false},
            TL_OPTIONS_END,
     };
     tl_option uses[] = {
