@@ -1,15 +1,14 @@
 /* safetensors files good and bad, and models in them. */
 #define _XOPEN_SOURCE 700
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "nn/nn.h"
+#include "tests/support/io.h"
 #include "tests/test.h"
 
 static tl_error why;
@@ -434,8 +433,7 @@ Test(checkpoint, a_full_disk_leaves_the_old_file)
     cr_assert(nn_save(m, path_of("full"), &why));
     snprintf(part, sizeof part, "%s.part", path_of("full"));
     uint64_t before = nn_fingerprint(m);
-    signal(SIGXFSZ, SIG_IGN);
-    cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1024, 1024}) == 0);
+    cr_assert(io_limit_files(1024));
     nn_reset_parameters(m, 2);
     cr_assert(!nn_save(m, path_of("full"), &why) && strstr(why.text, "full: cannot be written"), "%s", why.text);
     cr_assert(access(part, F_OK) != 0 && nn_load(m, path_of("full"), true, &why) && nn_fingerprint(m) == before);

@@ -16,6 +16,10 @@ void make_data(void);
 /* Runs a program on that data; returns its exit status. */
 int run_program(const char *name, const char *environment, const char *options);
 
+/* An `environment` in which no file grows beyond so many blocks of 512 bytes, as on a full disk; what a coverage build
+ * counts goes nowhere, as it would be cut off. */
+#define FILES_OF(blocks) "export GCOV_PREFIX=/dev/null; ulimit -f " #blocks "; trap '' XFSZ;"
+
 /* The same with options in which @ stands for the folder. */
 int run_there(const char *name, const char *options);
 

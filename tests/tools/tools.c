@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/io.h"
 #include "tests/test.h"
 #include "tools/file.h"
 #include "tools/args.h"
@@ -195,8 +195,7 @@ Test(png, a_full_disk_leaves_the_old_file)
     cr_assert(stat(path, &before) == 0);
     for (size_t i = 0; i < sizeof pixels; i++) /* nothing that is compressed to fit */
         pixels[i] = (uint8_t)(i * 2654435761u >> 11);
-    signal(SIGXFSZ, SIG_IGN);
-    cr_assert(setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}) == 0);
+    cr_assert(io_limit_files(4096));
     cr_assert(!write_png(path, pixels, 400, 400, 1, &why) && strstr(why.text, "cannot be written"));
     cr_assert(stat(path, &after) == 0 && after.st_size == before.st_size && after.st_ino == before.st_ino);
     snprintf(files, sizeof files, "ls %s*.part", path);

@@ -253,6 +253,8 @@ static double time_case(const op_case *c, const ds_dataset *data, double seconds
     if (us == OP_UNKNOWN)
         us = time_update(c, seconds);
     if (us == OP_UNKNOWN)
+        us = time_step(c, seconds);
+    if (us == OP_UNKNOWN)
         us = time_model(c, data, seconds);
     if (us == OP_UNKNOWN)
         fprintf(stderr, "bench: %s: no such op\n", c->line);

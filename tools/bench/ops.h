@@ -16,6 +16,7 @@ int bench_ops(const yardstick *y, const char *filter, const ds_dataset *data, FI
 enum { OP_FAILED = -1, OP_UNKNOWN = -2 };
 double time_op(const op_case *c, double seconds);
 double time_update(const op_case *c, double seconds);
+double time_step(const op_case *c, double seconds);
 double time_model(const op_case *c, const ds_dataset *data, double seconds);
 
 #endif

@@ -11,6 +11,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+import pytorch_models
+
 
 def sizes(text):
     return tuple(int(size) for size in text.split("x"))
@@ -254,6 +256,70 @@ def time_update(c, seconds):
     return median_time(clip, seconds)
 
 
+def steps_of(c):
+    """The model of a case `step` of ops.def, and functions of a batch and its labels: a loss and the parameters it is for, each."""
+    z, name, labels = pytorch_models, c.text("model"), c.number("labels")
+    if name == "adversarial_ae":
+        m = z.AdversarialAe(784, 1000, 10 if labels else 8, labels=labels)
+        encoder = m.autoencoder.encoder
+        parts = [(lambda x, y: m.reconstruction(x), m.autoencoder),
+                 (lambda x, y: m.judge(x, y, torch.randn(len(x), labels + (10 if labels else 8))), m.discriminator),
+                 (lambda x, y: m.deceive(x, y), encoder)]
+        return m, parts + [(lambda x, y: F.cross_entropy(m.classify(x), y), encoder)] * bool(labels)
+    if name == "vae_gan":
+        m = z.VaeGan(784, 1024, 32)
+        return m, [(lambda x, y: m.encoder_loss(x), m.encoder), (lambda x, y: m.discriminator_loss(x), m.discriminator),
+                   (lambda x, y: m.decoder_loss(x, 0.01), m.decoder)]
+    if name == "stacked_ae":
+        m, layer = z.StackedAe(784), c.number("layer", 3)
+        return m, [(lambda x, y: m.layer_loss(x, layer) if layer < 3 else F.cross_entropy(m(x), y), m)]
+    if name == "deep_ae":
+        m = z.mlp_ae((784, 1000, 500, 250, 30), torch.nn.ReLU)
+        return m, [(lambda x, y: F.mse_loss(m(x), x, reduction="sum"), m)]
+    if name == "couplet_vae":
+        m = z.CoupletVae(8066, 10)
+        return m, [(lambda x, y: sum(z.couplet_losses(m(x), x)), m)]
+    if name == "cvae":
+        m = z.ConditionalVae(784, 400, 20, 10)
+        return m, [(lambda x, y: z.vae_loss(m(x, y), x), m)]
+    if name == "iwae":
+        two = c.number("layers", 1) == 2
+        m = z.Iwae(784, 200, 100 if two else 50, (100, 50) if two else None)
+        return m, [(lambda x, y: m.loss(x, c.number("k", 1)), m)]
+    if name == "flow_vae":
+        deep, planar = c.number("layers", 1) == 2, c.number("planar")
+        m = z.FlowVae(784, 256 if deep else 400, 2 if deep else 1, 128 if deep else 40, planar or c.number("iaf"), planar > 0)
+        return m, [(lambda x, y: m.loss(x), m)]
+    if name == "vq_vae":
+        m = z.VqVae(averages=False)
+        return m, [(lambda x, y: m.loss(x, 0.1), m)]
+    m = z.PixelCnn()
+    return m, [(lambda x, y: m.loss(x), m)]
+
+
+def time_step(c, seconds):
+    n, name = c.number("batch"), c.text("model")
+    x = (torch.randint(8066, (n, 10)) if name == "couplet_vae" else torch.randint(64, (n, 7, 7)) if name == "pixel_cnn" else
+         torch.randint(2, (n, 784)).float() if name in ("iwae", "flow_vae") else torch.rand(n, 784))
+    y = torch.randint(10, (n,))
+
+    def time_in(layout):
+        model, losses = steps_of(c)
+        model = model.to(memory_format=layout)
+        rule = {"vae_gan": lambda p: O.RMSprop(p, lr=1e-4, foreach=True), "stacked_ae": lambda p: O.SGD(p, lr=0.01, fused=True)}.get(
+            name, lambda p: O.Adam(p, lr=2e-4, fused=True))
+        steps = [(loss, rule(part.parameters())) for loss, part in losses]
+
+        def step():
+            for loss, optimizer in steps:
+                model.zero_grad(set_to_none=True)
+                loss(x, y).backward()
+                optimizer.step()
+        return median_time(step, seconds)
+    layouts = (torch.contiguous_format, torch.channels_last) if name in ("vq_vae", "pixel_cnn") else (torch.contiguous_format,)
+    return min(time_in(layout) for layout in layouts)
+
+
 def time_model(c, seconds, zoo):
     """zoo(letter, batch) yields a model and functions for one training step and one inference, for each layout to try."""
     times = []
@@ -273,6 +339,8 @@ def run(options, zoo):
         torch.manual_seed(1)
         if c.op in ("train", "infer"):
             us = time_model(c, options.seconds, zoo)
+        elif c.op == "step":
+            us = time_step(c, options.seconds)
         elif c.op in UPDATES or c.op in CLIPPINGS:
             us = time_update(c, options.seconds)
         else:
