@@ -157,7 +157,9 @@ $(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(COMMIT_H) $(LIB_SRC) $(
 	@python3 tools/amalgamate.py $(VERSION) $(@D) --build $(BUILD) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
 
 # Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
-ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/models/,command.c edit.c folders.c poems.c report.c score.c terminal.c)
+ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/nn/,modules.c safetensors.c) \
+	$(addprefix tests/models/,command.c edit.c export.c flow_vae.c folders.c iwae.c kl_parts.c poems.c report.c score.c terminal.c \
+	training.c vq_vae.c)
 
 # ---- One variant of everything: $(1) its name and folder, $(2) its flags, $(3) the suffix of its library. ----
 # The programs, and so what only they use, are float only.

@@ -9,10 +9,10 @@
 set -u
 export LC_ALL=C HOURGLASS_THREADS=1
 
-pairs=300 failures=500 kills=90 memory=250
+pairs=300 failures=500 kills=90 memory=250 short=
 while [ $# -gt 1 ]; do
     case $1 in
-    --short) pairs=20 failures=60 kills=8 memory=3000 ;;
+    --short) pairs=20 failures=60 kills=8 memory=3000 short=yes ;;
     --pairs) pairs=$2; shift ;;
     --failures) failures=$2; shift ;;
     --kills) kills=$2; shift ;;
@@ -211,6 +211,7 @@ resumed=("adversarial_ae_mnist --hidden 60" "adversarial_ae_mnist --hidden 60 --
 
 # Kills a run that saves each epoch after some time, resumes it, gives it a little longer, and so on until it ends.
 run_resumed() {
+    [ -z "$short" ] || resumed=("${resumed[@]:3:5}") # those of several phases
     local run words whole status slice resume phase killed=0 reached=0
     for run in "${resumed[@]}"; do
         read -ra words <<< "$run"
@@ -241,7 +242,7 @@ run_resumed() {
 
 # ---- Little memory. ----
 
-short=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cvae_mnist" "mlp_ae_mnist" "conv_ae_mnist"
+small=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cvae_mnist" "mlp_ae_mnist" "conv_ae_mnist"
     "denoising_ae_mnist" "mlp_classifier_mnist" "adversarial_ae_mnist" "vae_gan_mnist" "stacked_ae_mnist --pretrain-epochs 1"
     "vq_vae_mnist --prior-epochs 1" "poem_vae")
 
@@ -249,7 +250,7 @@ short=("vae_mnist" "vae_mnist --variant chunked" "vae_mnist --variant conv" "cva
 # is said, and nothing dies of it. Where not even --version can be printed it is the system that has too little to start it.
 run_memory() {
     local run words size status tried=0
-    for run in "${short[@]}"; do
+    for run in "${small[@]}"; do
         read -ra words <<< "$run"
         [ "${words[0]}" = poem_vae ] && words+=(--data synthetic) || words+=(--data data)
         for ((size = memory; size < 4000000; size += memory + size / (memory > 1000 ? 8 : 64))); do

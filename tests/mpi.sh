@@ -30,7 +30,7 @@ numbers() { # of metrics.csv, without the seconds
 }
 
 check_ranks() {
-    local options=(vae_mnist --data synthetic --shards 8 --steps 60)
+    local options=(vae_mnist --data synthetic --shards 8 --steps 24)
     local wanted
     wanted=$(alone "${options[@]}")
     for n in 2 4 8; do
@@ -51,7 +51,7 @@ check_programs() {
 
 check_mixed() {
     local program=$dir/$mpi/mlp_ae_mnist
-    local options=(--data synthetic --shards 2 --steps 20 --quiet)
+    local options=(--data synthetic --shards 2 --steps 4 --quiet)
     local wanted
     wanted=$(alone mlp_ae_mnist "${options[@]}")
     [ "$("$run" $flags -n 1 env HOURGLASS_ISA=portable "$program" "${options[@]}" --out "$dir/mixed" : \

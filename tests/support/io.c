@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ int     __wrap_rename(const char *from, const char *to);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n);
 ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t at);
 ssize_t __wrap_pread64(int fd, void *bytes, size_t n, int64_t at);
+FILE   *__real_fdopen(int fd, const char *mode);
 FILE   *__wrap_fdopen(int fd, const char *mode);
 
 static atomic_bool watching;
@@ -79,8 +81,11 @@ static int close_cookie(void *cookie)
     return __wrap_close((int)(intptr_t)cookie);
 }
 
+/* The library only writes to streams of descriptors; one to read and write is that of what a coverage build counts. */
 FILE *__wrap_fdopen(int fd, const char *mode)
 {
+    if (strchr(mode, '+'))
+        return __real_fdopen(fd, mode);
     for (int i = 0; i < STREAMS && !refused(); i++)
         if (!streams[i].stream) {
             streams[i].fd = fd;
