@@ -129,3 +129,43 @@ Test(groups, are_as_optimizers_of_their_own)
             nn_module_free(k);
     }
 }
+
+/* ---- Gradients that are added to what is there. ---- */
+
+static ag_tensor *normalise(nn_module *m, ag_tensor *x, bool beside)
+{
+    ag_tensor *y = nn_forward(m, x), *c = random_input(x->tape, y->shape, 3);
+    ag_tensor *loss = ag_sum(ag_mul(ag_square(y), c), AG_ALL, false);
+    return beside ? ag_add(loss, ag_sum(ag_mul(x, ag_square(x)), AG_ALL, false)) : loss;
+}
+
+/* x is used beside the layer, too: its gradient is the sum of both. */
+static void check_adds(nn_module *m, ag_shape shape)
+{
+    static ag_real alone[4096];
+    ag_tape       *tape = ag_tape_new(1);
+    const int64_t  n = ag_numel(&shape);
+    nn_reset_parameters(m, 1);
+    for (int beside = 0; beside < 2; beside++) {
+        ag_tape_reset(tape);
+        nn_zero_grad(m);
+        ag_tensor *x = ag_requires_grad(random_input(tape, shape, 2));
+        cr_assert(ag_backward(normalise(m, x, beside)), "%s", ag_error(tape));
+        for (int64_t i = 0; i < n; i++)
+            if (!beside)
+                alone[i] = x->grad[i];
+            else
+                cr_assert(fabs((double)(x->grad[i] - alone[i] - 3 * x->data[i] * x->data[i])) < 1e-4, "%s: %d",
+                          m->type->name, (int)i);
+    }
+    ag_tape_free(tape);
+    nn_module_free(m);
+}
+
+Test(norm, gradients_are_added)
+{
+    check_adds(nn_batch_norm1d(5), AG_SHAPE(7, 5));
+    check_adds(nn_batch_norm2d(3), AG_SHAPE(4, 3, 6, 5));
+    check_adds(nn_layer_norm(AG_SHAPE(19)), AG_SHAPE(7, 19));
+    check_adds(nn_group_norm(2, 4), AG_SHAPE(3, 4, 5, 3));
+}
