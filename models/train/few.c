@@ -2,8 +2,12 @@
 
 #include <stdlib.h>
 
+enum { MOST_LABELS = 1000000 }; /* as many as the programs' options let through */
+
 bool train_few_choose(train_few *f, train_images *m, int64_t labels, tl_error *why)
 {
+    if (!f || !m || labels < TRAIN_DIGITS || labels > MOST_LABELS)
+        return tl_fail(why, "few: NULL, or not 10 to %d labels", MOST_LABELS);
     const int64_t each = labels / TRAIN_DIGITS, n = m->train.count;
     int64_t       of[TRAIN_DIGITS] = {0};
     *f = (train_few){.at = malloc((size_t)(each * TRAIN_DIGITS) * sizeof *f->at), .all = m->phase.train};
@@ -23,6 +27,8 @@ bool train_few_choose(train_few *f, train_images *m, int64_t labels, tl_error *w
 
 void train_few_free(train_few *f)
 {
+    if (!f)
+        return;
     free(f->at);
     f->at = NULL;
 }
@@ -50,6 +56,10 @@ train_source train_few_source(train_few *f, int64_t count)
 
 bool train_few_draw(train_few *f, ag_tape *tape, int64_t n, train_batch *out)
 {
+    if (!f || !f->at || f->count < 1 || !tape || n < 1 || !out) {
+        ag_fail(tape, "few: NULL, none chosen, or %lld images", (long long)n);
+        return false;
+    }
     int64_t         *index = ag_tape_alloc(tape, (size_t)n * sizeof *index);
     const ag_tensor *u = ag_rand(tape, AG_SHAPE(n));
     for (int64_t i = 0; index && i < n && !ag_error(tape); i++)
