@@ -305,7 +305,7 @@ sanitize: $(SANITIZED:%=$(BUILD)/%-asan/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f3
 tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
 	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')
 
-# Not the nine recipes, which take longest and reach nothing that other tests do not.
+# Without the nine recipes, which take longest.
 coverage: export TEST_OPTIONS = --filter !(recipes)/*
 coverage: $(BUILD)/f32-cov/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-cov/programs/%) ## which lines and branches the tests reach, in build/f32-cov/coverage.txt; needs gcovr
 	@find $(BUILD)/f32-cov -name '*.gcda' -delete

@@ -36,7 +36,11 @@ void train_few_free(train_few *f)
 static bool load(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
 {
     const train_few *f = self;
-    int64_t         *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
+    if (!f || !f->at || f->count < 1) {
+        ag_fail(tape, "few: no images are chosen");
+        return false;
+    }
+    int64_t *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
     for (int64_t i = 0; at && i < n; i++)
         at[i] = f->at[index[i] % f->count];
     return at && f->all->load(f->all->self, tape, at, n, out);
@@ -56,8 +60,8 @@ train_source train_few_source(train_few *f, int64_t count)
 
 bool train_few_draw(train_few *f, ag_tape *tape, int64_t n, train_batch *out)
 {
-    if (!f || !f->at || f->count < 1 || !tape || n < 1 || !out) {
-        ag_fail(tape, "few: NULL, none chosen, or %lld images", (long long)n);
+    if (!f || !tape || n < 1 || !out) {
+        ag_fail(tape, "few: NULL, or %lld images", (long long)n);
         return false;
     }
     int64_t         *index = ag_tape_alloc(tape, (size_t)n * sizeof *index);

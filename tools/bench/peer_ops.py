@@ -293,8 +293,10 @@ def steps_of(c):
     if name == "vq_vae":
         m = z.VqVae(averages=False)
         return m, [(lambda x, y: m.loss(x, 0.1), m)]
-    m = z.PixelCnn()
-    return m, [(lambda x, y: m.loss(x), m)]
+    if name == "pixel_cnn":
+        m = z.PixelCnn()
+        return m, [(lambda x, y: m.loss(x), m)]
+    raise ValueError(f"{c.line}: no such model")
 
 
 def time_step(c, seconds):

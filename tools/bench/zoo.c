@@ -34,7 +34,8 @@ typedef struct zoo_run {
     ag_real         *x, *labels;
 } zoo_run;
 
-/* `loss` is the i-th of a step, of a pass of its own, and `part` the part of the model that it is for. */
+/* `loss` is the i-th of a step, of a pass of its own, or NULL if this variant has no more; `part` is the part of the
+ * model that it is for. */
 struct zoo_model {
     const char *name;
     batch_kind  batch;
