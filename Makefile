@@ -261,7 +261,7 @@ zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print t
 papers: $(PROGRAMS) ## train what published tables say (hours), and print their values beside ours; goes on where it was cut off
 	tools/papers.sh
 
-papers-quick: $(PROGRAMS) ## some hundred steps of each of them, whose results must lie in a band
+papers-quick: $(PROGRAMS) ## 400 or 1,500 steps of each of them, whose results must lie in a band
 	@tools/papers.sh --quick
 
 gallery: $(PROGRAMS) ## draw the pictures of models/gallery anew, from data/mnist and synthetic digits

@@ -151,6 +151,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     nn_adam_options adam = nn_adam_defaults(m->job->options.lr);
     adam.beta1 = 0.99;
     adam.eps = 1e-4;
+    adam.initial_exp_avg_sq = 1;
     if (!find_mean(p, m))
         return tl_fail(why, "out of memory");
     m->code = p->latent;

@@ -10,6 +10,13 @@ typedef struct adam {
     agk_adam        now;
 } adam;
 
+static void adam_start(const nn_optimizer *base, nn_slot *s)
+{
+    const adam *o = (const adam *)base;
+    for (int64_t k = 0, n = ag_numel(&s->p->shape); k < n; k++)
+        s->state[1][k] = (ag_real)o->options.initial_exp_avg_sq;
+}
+
 static void adam_prepare(nn_optimizer *base, const nn_slot *s)
 {
     adam                  *o = (adam *)base;
@@ -33,9 +40,10 @@ static void adam_update(const nn_optimizer *base, const nn_slot *s, int64_t begi
     agk()->adam(end - begin, &o->now, s->p->grad + begin, s->state[0] + begin, s->state[1] + begin, s->p->data + begin);
 }
 
-static const nn_rule adam_rule = {"Adam", sizeof(adam), 2, {"exp_avg", "exp_avg_sq"}, NULL, adam_prepare, adam_update};
-static const nn_rule adamw_rule = {"AdamW", sizeof(adam), 2,          {"exp_avg", "exp_avg_sq"},
-                                   NULL,    adam_prepare, adam_update};
+static const nn_rule adam_rule = {"Adam",     sizeof(adam), 2,          {"exp_avg", "exp_avg_sq"},
+                                  adam_start, adam_prepare, adam_update};
+static const nn_rule adamw_rule = {"AdamW",    sizeof(adam), 2,          {"exp_avg", "exp_avg_sq"},
+                                   adam_start, adam_prepare, adam_update};
 
 nn_adam_options nn_adam_defaults(double lr)
 {
@@ -58,6 +66,8 @@ static nn_optimizer *adam_new(const nn_rule *rule, nn_module *model, nn_adam_opt
         wrong = "eps must be at least 0";
     else if (!(options.weight_decay >= 0))
         wrong = "weight decay must be at least 0";
+    else if (!(options.initial_exp_avg_sq >= 0))
+        wrong = "the initial mean of squares must be at least 0";
     nn_optimizer *o = nn__optimizer_new(rule, model, options.lr, wrong);
     if (!nn_optimizer_error(o)) {
         ((adam *)o)->options = options;

@@ -26,8 +26,10 @@ typedef struct nn_sgd_options {
     bool   nesterov;
 } nn_sgd_options;
 
+/* initial_exp_avg_sq is what the mean of squares starts from: 0 in PyTorch; a larger one makes the first 1 / (1 -
+ * beta2) steps small. */
 typedef struct nn_adam_options {
-    double lr, beta1, beta2, eps, weight_decay;
+    double lr, beta1, beta2, eps, weight_decay, initial_exp_avg_sq;
 } nn_adam_options;
 
 typedef struct nn_adagrad_options {

@@ -21,6 +21,13 @@ row(*START.tolist())
 for g in GRADS:
     row(*g.tolist())
 
+def adam_with_initial_square(p):
+    optimizer = optim.Adam(p, lr=0.1, betas=(0.9, 0.99))
+    for q in p:
+        optimizer.state[q] = {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(q), "exp_avg_sq": torch.ones_like(q)}
+    return optimizer
+
+
 CASES = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
     "sgd_decay": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.2),
@@ -29,6 +36,7 @@ CASES = {
     "sgd_nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
     "adam": lambda p: optim.Adam(p, lr=0.1),
     "adam_options": lambda p: optim.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.3),
+    "adam_initial_square": adam_with_initial_square,
     "adamw": lambda p: optim.AdamW(p, lr=0.1),
     "adagrad": lambda p: optim.Adagrad(p, lr=0.3),
     "adagrad_options": lambda p: optim.Adagrad(p, lr=0.3, initial_accumulator_value=0.1, eps=0.01, weight_decay=0.2),

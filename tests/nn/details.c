@@ -16,6 +16,7 @@ Test(details, optimizers_refuse_each_bad_option)
 {
     nn_module *m = nn_linear(2, 2);
     cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .weight_decay = -1})));
+    cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .initial_exp_avg_sq = -1})));
     cr_assert(refused(nn_adam(m, (nn_adam_options){.lr = 1, .eps = -1})) &&
               refused(nn_adam(m, nn_adam_defaults(INFINITY))));
     cr_assert(refused(nn_rmsprop(m, (nn_rmsprop_options){.lr = 1, .momentum = -1})));

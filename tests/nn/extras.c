@@ -90,8 +90,8 @@ Test(norm, options)
 static nn_optimizer *make(int kind, nn_module *m, double lr, double decay)
 {
     return kind == 0   ? nn_sgd(m, (nn_sgd_options){.lr = lr, .momentum = 0.9, .weight_decay = decay})
-           : kind == 1 ? nn_adam(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay})
-           : kind == 2 ? nn_adamw(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay})
+           : kind == 1 ? nn_adam(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay, 0})
+           : kind == 2 ? nn_adamw(m, (nn_adam_options){lr, 0.9, 0.999, 1e-8, decay, 0})
            : kind == 3
                ? nn_adagrad(m, (nn_adagrad_options){.lr = lr, .eps = 1e-10, .weight_decay = decay})
                : nn_rmsprop(m, (nn_rmsprop_options){.lr = lr, .alpha = 0.99, .eps = 1e-8, .weight_decay = decay});

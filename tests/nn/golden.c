@@ -106,6 +106,8 @@ OPTIMIZER(sgd_nesterov, nn_sgd(m, (nn_sgd_options){.lr = 0.1, .momentum = 0.9, .
 OPTIMIZER(adam, nn_adam(m, nn_adam_defaults(0.1)))
 OPTIMIZER(adam_options,
           nn_adam(m, (nn_adam_options){.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.3}))
+OPTIMIZER(adam_initial_square,
+          nn_adam(m, (nn_adam_options){.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .initial_exp_avg_sq = 1}))
 OPTIMIZER(adamw, nn_adamw(m, nn_adamw_defaults(0.1)))
 OPTIMIZER(adagrad, nn_adagrad(m, nn_adagrad_defaults(0.3)))
 OPTIMIZER(adagrad_options,
