@@ -115,14 +115,17 @@ static void target_pixel(const direction *d, int64_t block, const meeting *v, in
     }
 }
 
-/* Items are the rows of the target in each block. */
-static void target_rows(void *context, int64_t begin, int64_t end)
+/* Items are the pixels of the target in each block. */
+static void target_pixels(void *context, int64_t begin, int64_t end)
 {
     const direction *d = context;
-    for (int64_t i = begin; i < end; i++) {
-        const meeting v = meeting_of(d, 0, i % d->to[0]);
-        for (int64_t x = 0; x < d->to[1]; x++)
-            target_pixel(d, i / d->to[0], &v, i % d->to[0], x);
+    const int64_t    width = d->to[1];
+    for (int64_t i = begin, next; i < end; i = next) {
+        const int64_t row = i / width, y = row % d->to[0];
+        const meeting v = meeting_of(d, 0, y);
+        next = agk__least((row + 1) * width, end);
+        for (int64_t x = i % width; i < next; i++, x++)
+            target_pixel(d, row / d->to[0], &v, y, x);
     }
 }
 
@@ -130,9 +133,8 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
 {
     const agk_conv *c = d.c;
     agk__order_weights(c, d.forward, w, ordered);
-    int64_t work = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel) * c->out[1] *
-                   BLOCK; /* about, per item */
-    agk_parallel(agk_interleaved_blocks(c->batch) * d.to[0], THREAD_WORK / work + 1, target_rows, &d);
+    int64_t work = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel) * BLOCK; /* about, per item */
+    agk_parallel(agk_interleaved_blocks(c->batch) * agk__area(d.to), THREAD_WORK / work + 1, target_pixels, &d);
 }
 
 void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)

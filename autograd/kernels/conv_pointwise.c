@@ -10,7 +10,8 @@
 
 enum {
     LEAST_PIXELS = 32, /* products with fewer columns are slow */
-    MANY_ITEMS = 8     /* enough for a thread to have whole products */
+    MANY_ITEMS = 8,    /* enough for a thread to have whole products */
+    SUMS = 1 << 16     /* reals of products that wait to be added to what is there */
 };
 
 bool agk__conv_is_pointwise(const agk_conv *c)
@@ -24,6 +25,8 @@ bool agk__conv_is_pointwise(const agk_conv *c)
 typedef struct pointwise_job {
     const agk__conv_job *j;
     const ag_real       *w; /* (groups, rows, depth) */
+    int64_t              first;
+    ag_real             *to; /* of item `first` */
 } pointwise_job;
 
 /* Item i is a group of an image. */
@@ -43,7 +46,16 @@ static void products(void *context, int64_t begin, int64_t end)
 {
     const pointwise_job *p = context;
     for (int64_t i = begin; i < end; i++)
-        product(p, i, p->j->target + i * p->j->rows * agk__area(p->j->to));
+        product(p, p->first + i, p->to + i * p->j->rows * agk__area(p->j->to));
+}
+
+/* The products of n items from p->first on, to p->to. */
+static void all_products(pointwise_job *p, int64_t n)
+{
+    if (n >= MANY_ITEMS)
+        agk_parallel(n, AGK_CONV_GRAIN / (p->j->rows * agk__area(p->j->to) * p->j->depth) + 1, products, p);
+    else
+        products(p, 0, n);
 }
 
 static int64_t weights_size(const agk_conv *c)
@@ -51,41 +63,66 @@ static int64_t weights_size(const agk_conv *c)
     return c->out_channels * (c->in_channels / c->groups);
 }
 
+/* Of how many items the products wait at once to be added. */
+static int64_t items_at_once(int64_t items, int64_t size)
+{
+    return size >= SUMS ? 1 : items < SUMS / size ? items : SUMS / size;
+}
+
 void agk__conv_pointwise(const agk__conv_job *j)
 {
     const int64_t items = j->c->batch * j->c->groups, size = j->rows * agk__area(j->to);
-    pointwise_job p = {j, j->w};
+    pointwise_job p = {j, j->w, 0, j->target};
     if (!j->forward) { /* (out, in) to (in, out) */
         for (int64_t g = 0, n = j->rows * j->depth; g < j->c->groups; g++)
             agk()->transpose(j->depth, j->rows, j->w + g * n, j->rows, false, j->room + g * n, j->depth);
         p.w = j->room;
     }
-    if (j->add)
-        for (int64_t i = 0; i < items; i++) {
-            ag_real *result = j->room + weights_size(j->c);
-            product(&p, i, result);
-            agk()->add(size, result, j->target + i * size);
-        }
-    else if (items >= MANY_ITEMS)
-        agk_parallel(items, AGK_CONV_GRAIN / (size * j->depth) + 1, products, &p);
-    else
-        products(&p, 0, items);
+    if (!j->add) {
+        all_products(&p, items);
+        return;
+    }
+    p.to = j->room + weights_size(j->c);
+    for (const int64_t some = items_at_once(items, size); p.first < items; p.first += some) {
+        const int64_t n = agk__least(some, items - p.first);
+        all_products(&p, n);
+        agk()->add(n * size, p.to, j->target + p.first * size);
+    }
+}
+
+typedef struct weight_job {
+    const agk__conv_job *j;
+    const ag_real       *dy;
+    bool                 add;
+    ag_real             *dw;
+} weight_job;
+
+/* Rows `begin` to `end` of the weights of each group: the images' products one after the other. */
+static void weight_rows(void *context, int64_t begin, int64_t end)
+{
+    const weight_job    *q = context;
+    const agk__conv_job *j = q->j;
+    const int64_t        pixels = agk__area(j->to);
+    for (int64_t i = 0; i < j->c->batch * j->c->groups; i++) {
+        const ag_real *dy = q->dy + (i * j->rows + begin) * pixels;
+        ag_real       *to = q->dw + (i % j->c->groups * j->rows + begin) * j->depth;
+        agk_gemm(end - begin, j->depth, pixels, (agk_matrix){dy, pixels, 1},
+                 (agk_matrix){j->source + i * j->depth * pixels, 1, pixels}, q->add || i >= j->c->groups ? to : NULL,
+                 j->depth, to, j->depth);
+    }
 }
 
 void agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw)
 {
-    const int64_t pixels = agk__area(j->to), size = j->rows * j->depth;
-    for (int64_t i = 0; i < j->c->batch * j->c->groups; i++) {
-        const int64_t g = i % j->c->groups;
-        ag_real      *to = dw + g * size;
-        agk_gemm(j->rows, j->depth, pixels, (agk_matrix){dy + i * j->rows * pixels, pixels, 1},
-                 (agk_matrix){j->source + i * j->depth * pixels, 1, pixels}, add || i >= j->c->groups ? to : NULL,
-                 j->depth, to, j->depth);
-    }
+    weight_job    q = {j, dy, add, dw};
+    const int64_t work = j->c->batch * j->c->groups * j->depth * agk__area(j->to); /* of a row of each group */
+    agk_parallel(j->rows, AGK_CONV_GRAIN / work + 1, weight_rows, &q);
 }
 
 double agk__conv_pointwise_room(const agk_conv *c)
 {
     const int64_t channels = c->in_channels > c->out_channels ? c->in_channels : c->out_channels;
-    return (double)weights_size(c) + (double)(channels / c->groups) * (double)agk__area(c->out);
+    const double  size = (double)(channels / c->groups) * (double)agk__area(c->out);
+    const double  all = (double)(c->batch * c->groups) * size;
+    return (double)weights_size(c) + (size > SUMS ? size : all < SUMS ? all : SUMS);
 }

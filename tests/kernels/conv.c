@@ -214,7 +214,7 @@ static void check_convolution(const agk_conv *c)
 }
 
 /* Channels beyond a tile and beyond a patch, a kernel of more taps than are done at a time, blocks that are not full,
- * groups, borders, kernels of one pixel. */
+ * groups, borders, kernels of one pixel, sums of those that wait to be added in several turns. */
 Test(conv, every_table_as_plain_loops)
 {
     static const int64_t cases[][12] = {
@@ -231,7 +231,7 @@ Test(conv, every_table_as_plain_loops)
         {1, 2, 2, 2, 330, 3, 2, 2, 1, 1, 1, 1},     {1, 70, 14, 1, 20, 3, 3, 1, 1, 1, 1, 1},
         {2, 6, 26, 2, 9, 3, 3, 2, 2, 1, 1, 2},      {1, 2, 3, 1, 300, 2, 5, 1, 1, 0, 3, 1},
         {9, 5, 13, 1, 14, 5, 4, 3, 2, 2, 1, 1},     {1, 3, 4, 1, 1, 3, 3, 1, 1, 900, 900, 900},
-        {1, 3, 3, 3, 1, 3, 3, 1, 1, 900, 900, 900},
+        {1, 3, 3, 3, 1, 3, 3, 1, 1, 900, 900, 900}, {13, 6, 66, 2, 12, 1, 1, 1, 1, 0, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];
