@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/copy.h"
 #include "autograd/tape_internal.h"
 
 /* The one tape among the inputs; ag__no_tape when there is none. Fails it when an input is NULL, on another tape, or
@@ -141,7 +141,7 @@ ag_real *ag_grad(ag_tensor *t)
         return NULL;
     ag_grad_target g = ag_grad_open(t);
     if (g.data && !g.add)
-        memset(g.data, 0, (size_t)ag_numel(&t->shape) * sizeof *g.data);
+        agk_zero_rows(1, ag_numel(&t->shape), g.data, 0);
     return g.data;
 }
 
@@ -160,9 +160,7 @@ void ag_grad_add(ag_tensor *t, const ag_real *g)
     if (!t || !g)
         return;
     ag_grad_target d = ag_grad_open(t);
-    int64_t        n = ag_numel(&t->shape);
-    if (d.data && d.add)
-        agk()->add(n, g, d.data);
-    else if (d.data)
-        memcpy(d.data, g, (size_t)n * sizeof *g);
+    const int64_t  n = ag_numel(&t->shape);
+    if (d.data)
+        agk_copy_rows(1, n, g, n, d.add, d.data, n);
 }

@@ -1,6 +1,5 @@
 /* one_hot: whole numbers to rows with a single one. No gradient flows. */
-#include <string.h>
-
+#include "autograd/kernels/copy.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"
@@ -24,7 +23,7 @@ static void one_hot_forward(ag_node *node)
 {
     const ag_tensor *index = node->in[0];
     const int64_t    classes = *(const int64_t *)node->attr, n = ag_numel(&index->shape);
-    memset(node->out->data, 0, (size_t)(n * classes) * sizeof *node->out->data);
+    agk_zero_rows(1, n * classes, node->out->data, 0);
     for (int64_t i = 0; i < n; i++)
         node->out->data[i * classes + (int64_t)index->data[i]] = 1;
 }

@@ -1,6 +1,4 @@
 /* slice and chunk: a part of a tensor along one axis. */
-#include <string.h>
-
 #include "autograd/kernels/copy.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -49,11 +47,10 @@ static void slice_backward(const ag_node *node)
     ag_grad_target        dx = ag_grad_open(node->in[0]);
     if (!dx.data)
         return;
-    const size_t before = (size_t)p->offset * sizeof *dx.data,
-                 after = (size_t)(p->block - p->offset - p->piece) * sizeof *dx.data;
-    for (int64_t i = 0; !dx.add && i < p->blocks; i++) {
-        memset(dx.data + i * p->block, 0, before);
-        memset(dx.data + i * p->block + p->offset + p->piece, 0, after);
+    const int64_t end = p->offset + p->piece;
+    if (!dx.add) {
+        agk_zero_rows(p->blocks, p->offset, dx.data, p->block);
+        agk_zero_rows(p->blocks, p->block - end, dx.data + end, p->block);
     }
     agk_copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
 }
