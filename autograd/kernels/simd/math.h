@@ -13,7 +13,7 @@
 
 INLINE ag_real r_abs(ag_real x)
 {
-    return x < 0 ? -x : x + 0; /* + 0 makes -0 positive */
+    return sizeof x == 4 ? (ag_real)__builtin_fabsf((float)x) : (ag_real)__builtin_fabs(x);
 }
 
 INLINE ag_real r_sign(ag_real x)
@@ -36,19 +36,25 @@ INLINE ag_real r_square(ag_real x)
     return x * x;
 }
 
-/* To the nearest whole number, halves to the even one; down. What is large enough has no fraction. */
+/* Numbers from here on are whole. */
+static const ag_real all_whole = (ag_real)(sizeof(ag_real) == 4 ? 8388608.0 : 4503599627370496.0); /* 2^23, 2^52 */
+
+/* The nearest whole number, halves to the even one, of an x below that. */
+INLINE ag_real nearest(ag_real x)
+{
+    const ag_real y = r_abs(x) + all_whole - all_whole;
+    return sizeof x == 4 ? (ag_real)__builtin_copysignf((float)y, (float)x) : (ag_real)__builtin_copysign(y, x);
+}
+
 INLINE ag_real r_round(ag_real x)
 {
-    const ag_real whole = (ag_real)(sizeof x == 4 ? 8388608.0 : 4503599627370496.0); /* 2^23, 2^52 */
-    ag_real       a = r_abs(x), y = a + whole - whole;
-    y = sizeof x == 4 ? (ag_real)__builtin_copysignf((float)y, (float)x) : (ag_real)__builtin_copysign(y, x);
-    return a < whole ? y : x;
+    return r_abs(x) < all_whole ? nearest(x) : x;
 }
 
 INLINE ag_real r_floor(ag_real x)
 {
-    ag_real y = r_round(x);
-    return y > x ? y - 1 : y;
+    const ag_real y = nearest(x), down = y > x ? 1 : 0;
+    return r_abs(x) < all_whole ? y - down : x;
 }
 
 INLINE ag_real r_smooth_l1(ag_real difference)
