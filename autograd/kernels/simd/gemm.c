@@ -216,11 +216,13 @@ static void copy_left(const left_side *l, ag_real *to)
     }
 }
 
-/* Whether to copy A, where more than a few panels use it. Always if its tiles would find columns no longer in the first cache: more
- * lines than that has, or lines that share a place. With AVX2, whose tiles are low and so read A often, whenever it is large. */
+/* Whether to copy A. Where more than a few panels use it: always if its tiles would find columns no longer in the first cache, as
+ * they have more lines than that, or lines that share a place; with AVX2, whose tiles are low and so read A often, whenever it is
+ * large. Where a few do: if its columns are so long that every step is in another page. */
 static bool copying_pays(int64_t m, int64_t n, int64_t k, agk_matrix a)
 {
-    if (n <= 4 * NR || m <= 4 * MR)
+    const bool few_panels = n <= 4 * NR;
+    if (n <= NR || m <= 4 * MR || (few_panels && a.col < PAGE))
         return false;
     if (a.col != 1 && (k > KC_TALL / 2 || (a.col % (PAGE / 4) == 0 && k > KC_TALL / 8)))
         return true;
@@ -298,7 +300,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
 /* ---- Few rows of A by columns of B that lie contiguous, as one image has through a linear layer: B is read once, by blocks that are
  * transposed in registers. Each element adds up in the order of the tiles. Also few columns of B, with the roles exchanged. ---- */
 
-enum { FEW = 2 };
+enum { FEW = 2, FEW_BLOCKS = 2 };
 
 /* Element (r, j) of C is at c + r * row + j * col; of init likewise. */
 typedef struct few {
@@ -310,53 +312,68 @@ typedef struct few {
     int64_t        c_row, c_col;
 } few;
 
-/* Outputs j .. j+VL-1 of all rows. */
-static void few_block(const few *f, int64_t j)
+/* Outputs j .. j + blocks * VL - 1 of all rows. `rows` and `blocks` are compile-time constants at every call; more blocks
+ * than one hide the latency of each other's sums. */
+INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j)
 {
-    _Alignas(VECTOR_BYTES) ag_real side[FEW * VL];
-    vec sum[FEW];
+    _Alignas(VECTOR_BYTES) ag_real side[VL];
+    vec sum[FEW_BLOCKS][FEW];
     int64_t p = 0;
-    for (int64_t r = 0; r < f->rows; r++) {
-        for (int64_t i = 0; i < VL; i++)
-            side[i] = f->init ? f->init[r * f->init_row + (j + i) * f->init_col] : 0;
-        sum[r] = vec_load(side);
-    }
-    for (; p + VL <= f->k; p += VL) {
-        vec row[VL];
-        UNROLL for (int i = 0; i < VL; i++)
-            row[i] = vec_load(f->b.data + (j + i) * f->b.col + p);
-        transpose_rows(row);
-        for (int64_t r = 0; r < f->rows; r++) {
-            const ag_real *a = f->a.data + r * f->a.row + p * f->a.col;
-            vec total = sum[r];
+    UNROLL for (int b = 0; b < blocks; b++)
+        UNROLL for (int r = 0; r < rows; r++) {
+            const ag_real *init = f->init ? f->init + r * f->init_row + (j + b * VL) * f->init_col : zeros;
+            for (int64_t i = 0; i < VL; i++)
+                side[i] = init[f->init ? i * f->init_col : 0];
+            sum[b][r] = vec_load(side);
+        }
+    for (; p + VL <= f->k; p += VL)
+        UNROLL for (int b = 0; b < blocks; b++) {
+            vec row[VL];
             UNROLL for (int i = 0; i < VL; i++)
-                total = vec_fma(vec_splat(a[i * f->a.col]), row[i], total);
-            sum[r] = total;
+                row[i] = vec_load(f->b.data + (j + b * VL + i) * f->b.col + p);
+            transpose_rows(row);
+            UNROLL for (int r = 0; r < rows; r++) {
+                const ag_real *a = f->a.data + r * f->a.row + p * f->a.col;
+                UNROLL for (int i = 0; i < VL; i++)
+                    sum[b][r] = vec_fma(vec_splat(a[i * f->a.col]), row[i], sum[b][r]);
+            }
         }
-    }
-    for (int64_t r = 0; r < f->rows; r++) {
-        vec_store(side, sum[r]);
-        for (int64_t i = 0; i < VL; i++) {
-            ag_real x = side[i];
-            for (int64_t q = p; q < f->k; q++)
-                x = r_fma(f->a.data[r * f->a.row + q * f->a.col], f->b.data[(j + i) * f->b.col + q], x);
-            f->c[r * f->c_row + (j + i) * f->c_col] = x;
+    UNROLL for (int b = 0; b < blocks; b++)
+        UNROLL for (int r = 0; r < rows; r++) {
+            vec_store(side, sum[b][r]);
+            for (int64_t i = 0, o = j + b * VL; i < VL; i++, o++) {
+                ag_real x = side[i];
+                for (int64_t q = p; q < f->k; q++)
+                    x = r_fma(f->a.data[r * f->a.row + q * f->a.col], f->b.data[o * f->b.col + q], x);
+                f->c[r * f->c_row + o * f->c_col] = x;
+            }
         }
-    }
 }
 
-static void few_rows(const few *f)
+/* `rows` rows, all outputs. */
+INLINE void few_outputs(int rows, const few *f)
 {
+    const bool evicting = f->b.col % (PAGE / 2) == 0; /* columns share places in the first cache, and more than eight do not fit */
     int64_t j = 0;
+    for (; !evicting && j + FEW_BLOCKS * VL <= f->n; j += FEW_BLOCKS * VL)
+        few_blocks(rows, FEW_BLOCKS, f, j);
     for (; j + VL <= f->n; j += VL)
-        few_block(f, j);
+        few_blocks(rows, 1, f, j);
     for (; j < f->n; j++)
-        for (int64_t r = 0; r < f->rows; r++) {
+        for (int64_t r = 0; r < rows; r++) {
             ag_real x = f->init ? f->init[r * f->init_row + j * f->init_col] : 0;
             for (int64_t p = 0; p < f->k; p++)
                 x = r_fma(f->a.data[r * f->a.row + p * f->a.col], f->b.data[j * f->b.col + p], x);
             f->c[r * f->c_row + j * f->c_col] = x;
         }
+}
+
+static void few_rows(const few *f)
+{
+    if (f->rows == 1)
+        few_outputs(1, f);
+    else
+        few_outputs(FEW, f);
 }
 
 /* ---- Few steps, as a gradient of a weight has with few images: C is written once, row by row, which tiles do in narrow columns. ---- */
