@@ -8,6 +8,9 @@
  * out by rows, or if there are few by columns. */
 void agk_copy_rows(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy);
 
+/* Reals of a gradient that are best zeroed at a time: the first cache still has them when they are added to. */
+enum { AGK_ZEROED = 4096 };
+
 /* y = 0, of rows that are ldy apart. */
 void agk_zero_rows(int64_t rows, int64_t n, ag_real *y, int64_t ldy);
 

@@ -1,7 +1,7 @@
 /* cross_entropy_loss: softmax cross entropy of logits and class numbers. */
 #include <string.h>
 
-#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/copy.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -82,43 +82,45 @@ static void cross_entropy_forward(ag_node *node)
 typedef struct gradient {
     const ag_node *node;
     ag_real        weight; /* of every example, unless each has its own */
-    ag_real       *dx;
+    ag_grad_target dx;
 } gradient;
 
-/* dx = g (softmax - one at the target), for examples of the same weight, and with a weight each. */
-static void backward_alike(void *context, int64_t begin, int64_t end)
+/* dx = g (softmax - one at the target) of some examples: exp(log_p) times their weight, or the one that each place has.
+ */
+static void examples_backward(const gradient *j, int64_t begin, int64_t end)
 {
-    const gradient           *j = context;
-    const cross_entropy_plan *p = j->node->attr;
-    const ag_real            *log_p = j->node->saved, *target = saved_target(j->node);
-    const int64_t             size = p->classes * p->inner;
-    agk()->add_exp_scaled((end - begin) * size, j->weight, log_p + begin * size, j->dx + begin * size);
-    for (int64_t i = begin * p->inner; i < end * p->inner; i++)
-        j->dx[place_of(p, target, i)] -= j->weight;
-}
-
-static void backward_each(void *context, int64_t begin, int64_t end)
-{
-    const gradient           *j = context;
     const cross_entropy_plan *p = j->node->attr;
     const ag_real            *log_p = j->node->saved, *target = saved_target(j->node), *g = j->node->out->grad;
-    for (int64_t n = begin; n < end; n++)
-        for (int64_t c = 0; c < p->classes; c++) {
-            const int64_t at = (n * p->classes + c) * p->inner;
-            agk()->add_exp_product(p->inner, g + n * p->inner, log_p + at, j->dx + at);
-        }
+    const int64_t             size = p->classes * p->inner;
+    const bool                alike = p->reduction != AG_NONE;
+    if (!j->dx.add)
+        agk_zero_rows(1, (end - begin) * size, j->dx.data + begin * size, 0);
+    if (alike)
+        agk()->add_exp_scaled((end - begin) * size, j->weight, log_p + begin * size, j->dx.data + begin * size);
+    for (int64_t n = begin; !alike && n < end; n++)
+        for (int64_t at = n * size; at < (n + 1) * size; at += p->inner)
+            agk()->add_exp_product(p->inner, g + n * p->inner, log_p + at, j->dx.data + at);
     for (int64_t i = begin * p->inner; i < end * p->inner; i++)
-        j->dx[place_of(p, target, i)] -= g[i];
+        j->dx.data[place_of(p, target, i)] -= alike ? j->weight : g[i];
+}
+
+/* By as many examples as the first cache has room for. */
+static void backward_some(void *context, int64_t begin, int64_t end)
+{
+    const gradient           *j = context;
+    const cross_entropy_plan *p = j->node->attr;
+    const int64_t             most = AGK_ZEROED / (p->classes * p->inner) + 1;
+    for (; begin < end; begin += most)
+        examples_backward(j, begin, end - begin < most ? end : begin + most);
 }
 
 static void cross_entropy_backward(const ag_node *node)
 {
     const cross_entropy_plan *p = node->attr;
     const ag_real             g = node->out->grad[0], count = (ag_real)(p->outer * p->inner);
-    gradient                  j = {node, p->reduction == AG_MEAN ? g / count : g, ag_grad(node->in[0])};
-    if (j.dx)
-        agk_parallel(p->outer, 2048 / (p->classes * p->inner) + 1,
-                     p->reduction == AG_NONE ? backward_each : backward_alike, &j);
+    gradient                  j = {node, p->reduction == AG_MEAN ? g / count : g, ag_grad_open(node->in[0])};
+    if (j.dx.data)
+        agk_parallel(p->outer, 2048 / (p->classes * p->inner) + 1, backward_some, &j);
 }
 
 static const ag_op cross_entropy_op = {"cross_entropy_loss", cross_entropy_shape, cross_entropy_forward,

@@ -1,7 +1,7 @@
 /* softmax, log_softmax, logsumexp along one axis: of rows, where it is the last, else of columns. */
 #include <string.h>
 
-#include "autograd/kernels/kernels.h"
+#include "autograd/kernels/copy.h"
 #include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -56,8 +56,46 @@ static void run(const along *a, agk_body *rows, agk_body *columns, void *context
 
 typedef struct gradient {
     const ag_node *node;
-    ag_real       *dx;
+    ag_grad_target dx;
 } gradient;
+
+/* `rows` by `n` reals of the gradient, in rows `ld` apart, ready to be added to. */
+static ag_real *gradient_at(const gradient *j, int64_t at, int64_t rows, int64_t n, int64_t ld)
+{
+    if (!j->dx.add)
+        agk_zero_rows(rows, n, j->dx.data + at, ld);
+    return j->dx.data + at;
+}
+
+/* Backward of some rows, and of some blocks of columns, by a kernel that takes y, its gradient and dx. */
+static void backward_rows(const gradient *j, int64_t begin, int64_t end,
+                          void (*kernel)(int64_t, int64_t, const ag_real *, const ag_real *, ag_real *))
+{
+    const ag_tensor *y = j->node->out;
+    const int64_t    n = ((const along *)j->node->attr)->n, most = AGK_ZEROED / n / 16 * 16 + 16;
+    for (int64_t i = begin, rows; i < end; i += rows) {
+        rows = end - i < most ? end - i : most;
+        kernel(rows, n, y->data + i * n, y->grad + i * n, gradient_at(j, i * n, 1, rows * n, 0));
+    }
+}
+
+static void backward_columns(const gradient *j, int64_t begin, int64_t end,
+                             void (*kernel)(int64_t, int64_t, int64_t, const ag_real *, const ag_real *, ag_real *))
+{
+    const ag_tensor *y = j->node->out;
+    const along     *a = j->node->attr;
+    for (int64_t i = begin, at; i < end; i++) {
+        const int64_t width = columns_of(a, i, &at);
+        kernel(a->n, width, a->inner, y->data + at, y->grad + at, gradient_at(j, at, a->n, width, a->inner));
+    }
+}
+
+static void run_backward(const ag_node *node, agk_body *rows, agk_body *columns)
+{
+    gradient j = {node, ag_grad_open(node->in[0])};
+    if (j.dx.data)
+        run(node->attr, rows, columns, &j);
+}
 
 /* ---- softmax. ---- */
 
@@ -85,27 +123,17 @@ static void softmax_forward(ag_node *node)
 
 static void softmax_rows_backward(void *context, int64_t begin, int64_t end)
 {
-    const gradient *j = context;
-    const int64_t   n = ((const along *)j->node->attr)->n, at = begin * n;
-    agk()->softmax_backward(end - begin, n, j->node->out->data + at, j->node->out->grad + at, j->dx + at);
+    backward_rows(context, begin, end, agk()->softmax_backward);
 }
 
 static void softmax_columns_backward(void *context, int64_t begin, int64_t end)
 {
-    const gradient *j = context;
-    const along    *a = j->node->attr;
-    for (int64_t i = begin, at; i < end; i++) {
-        const int64_t width = columns_of(a, i, &at);
-        agk()->softmax_columns_backward(a->n, width, a->inner, j->node->out->data + at, j->node->out->grad + at,
-                                        j->dx + at);
-    }
+    backward_columns(context, begin, end, agk()->softmax_columns_backward);
 }
 
 static void softmax_backward(const ag_node *node)
 {
-    gradient j = {node, ag_grad(node->in[0])};
-    if (j.dx)
-        run(node->attr, softmax_rows_backward, softmax_columns_backward, &j);
+    run_backward(node, softmax_rows_backward, softmax_columns_backward);
 }
 
 static const ag_op softmax_op = {"softmax", same_shape, softmax_forward, softmax_backward};
@@ -136,27 +164,17 @@ static void log_softmax_forward(ag_node *node)
 
 static void log_softmax_rows_backward(void *context, int64_t begin, int64_t end)
 {
-    const gradient *j = context;
-    const int64_t   n = ((const along *)j->node->attr)->n, at = begin * n;
-    agk()->log_softmax_backward(end - begin, n, j->node->out->data + at, j->node->out->grad + at, j->dx + at);
+    backward_rows(context, begin, end, agk()->log_softmax_backward);
 }
 
 static void log_softmax_columns_backward(void *context, int64_t begin, int64_t end)
 {
-    const gradient *j = context;
-    const along    *a = j->node->attr;
-    for (int64_t i = begin, at; i < end; i++) {
-        const int64_t width = columns_of(a, i, &at);
-        agk()->log_softmax_columns_backward(a->n, width, a->inner, j->node->out->data + at, j->node->out->grad + at,
-                                            j->dx + at);
-    }
+    backward_columns(context, begin, end, agk()->log_softmax_columns_backward);
 }
 
 static void log_softmax_backward(const ag_node *node)
 {
-    gradient j = {node, ag_grad(node->in[0])};
-    if (j.dx)
-        run(node->attr, log_softmax_rows_backward, log_softmax_columns_backward, &j);
+    run_backward(node, log_softmax_rows_backward, log_softmax_columns_backward);
 }
 
 static const ag_op log_softmax_op = {"log_softmax", same_shape, log_softmax_forward, log_softmax_backward};
@@ -209,29 +227,28 @@ static void logsumexp_forward(ag_node *node)
 static void logsumexp_rows_backward(void *context, int64_t begin, int64_t end)
 {
     const gradient *j = context;
+    const ag_real  *log_p = j->node->saved;
     const int64_t   n = ((const along *)j->node->attr)->n;
     for (int64_t r = begin; r < end; r++)
-        agk()->add_exp_scaled(n, j->node->out->grad[r], (const ag_real *)j->node->saved + r * n, j->dx + r * n);
+        agk()->add_exp_scaled(n, j->node->out->grad[r], log_p + r * n, gradient_at(j, r * n, 1, n, 0));
 }
 
 static void logsumexp_columns_backward(void *context, int64_t begin, int64_t end)
 {
     const gradient *j = context;
+    const ag_real  *log_p = j->node->saved;
     const along    *a = j->node->attr;
     for (int64_t i = begin, at; i < end; i++) {
         const int64_t  width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
         const ag_real *g = j->node->out->grad + outer * a->inner + at % a->inner;
-        for (int64_t k = 0; k < a->n; k++)
-            agk()->add_exp_product(width, g, (const ag_real *)j->node->saved + at + k * a->inner,
-                                   j->dx + at + k * a->inner);
+        for (int64_t k = 0; k < a->n; k++, at += a->inner)
+            agk()->add_exp_product(width, g, log_p + at, gradient_at(j, at, 1, width, 0));
     }
 }
 
 static void logsumexp_backward(const ag_node *node)
 {
-    gradient j = {node, ag_grad(node->in[0])};
-    if (j.dx)
-        run(node->attr, logsumexp_rows_backward, logsumexp_columns_backward, &j);
+    run_backward(node, logsumexp_rows_backward, logsumexp_columns_backward);
 }
 
 static const ag_op logsumexp_op = {"logsumexp", logsumexp_shape, logsumexp_forward, logsumexp_backward};
