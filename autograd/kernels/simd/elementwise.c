@@ -22,8 +22,9 @@ INLINE void map(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool 
 /* The sum of f over all elements, in LANES partial sums. */
 INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool use_y)
 {
-    ag_real lane[LANES] = {0};
+    ag_real lane[LANES];
     int64_t i = 0;
+    lanes_zero(lane);
     for (; i + LANES <= n; i += LANES)
         for (int64_t l = i; l < i + LANES; l++)
             lane[l - i] += f(o.a[l * sa], o.b ? o.b[l * sb] : 0, use_y ? o.y[l] : 0, o.g ? o.g[l * sg] : 0, o.p, o.q);

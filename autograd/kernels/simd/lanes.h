@@ -37,6 +37,13 @@ INLINE ag_real vectors_total(vec *x)
     return vec_total(x[0]);
 }
 
+/* As {0} would, which compilers write as a string operation: slow to begin. */
+INLINE void lanes_zero(ag_real *lane)
+{
+    UNROLL for (int i = 0; i < LANE_VECTORS; i++)
+        vec_store(lane + i * VL, (vec){0});
+}
+
 INLINE ag_real lanes_total(const ag_real *lane)
 {
     vec x[LANE_VECTORS];

@@ -20,8 +20,9 @@ ag_real AGK(sum)(int64_t n, const ag_real *x)
 
 ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
 {
-    ag_real lane[LANES] = {0};
+    ag_real lane[LANES];
     int64_t i = 0;
+    lanes_zero(lane);
     for (; i + LANES <= n; i += LANES)
         for (int l = 0; l < LANES; l++)
             lane[l] = r_fma(x[i + l], x[i + l], lane[l]);

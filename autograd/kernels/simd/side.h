@@ -60,32 +60,33 @@ INLINE void side_store(int64_t rows, int64_t n, side *from, ag_real *y)
     }
 }
 
-/* Adds up the partial sums of n elements: LANES of them, or n. None is -0, so that those left out change nothing. */
+/* Adds up n partial sums as if there were LANES. None is -0, so that those left out change nothing. */
 INLINE void side_total(int64_t n, side *lane, ag_real *total)
 {
-    const int64_t lanes = n < LANES ? n : LANES;
     for (int half = LANES / 2; half > 0; half /= 2)
-        for (int64_t l = 0; l < half && l + half < lanes; l++)
+        for (int64_t l = 0; l < half && l + half < n; l++)
             for (int r = 0; r < SIDE; r++)
                 lane[l][r] += lane[l + half][r];
     memcpy(total, lane[0], sizeof lane[0]);
 }
 
+_Static_assert(SHORT <= LANES, "each element of a short row is a partial sum of its own");
+
 INLINE void side_sum(int64_t n, side *x, ag_real *total)
 {
-    side lane[LANES] = {{0}};
+    side lane[SHORT];
     for (int64_t i = 0; i < n; i++)
         for (int r = 0; r < SIDE; r++)
-            lane[i % LANES][r] += x[i][r];
+            lane[i][r] = x[i][r] + 0; /* + 0 makes -0 positive */
     side_total(n, lane, total);
 }
 
 INLINE void side_dot(int64_t n, side *x, side *y, ag_real *total)
 {
-    side lane[LANES] = {{0}};
+    side lane[SHORT];
     for (int64_t i = 0; i < n; i++)
         for (int r = 0; r < SIDE; r++)
-            lane[i % LANES][r] = r_fma(x[i][r], y[i][r], lane[i % LANES][r]);
+            lane[i][r] = r_fma(x[i][r], y[i][r], 0);
     side_total(n, lane, total);
 }
 

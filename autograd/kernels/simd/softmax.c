@@ -12,7 +12,8 @@ static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
 /* The sum of exp(x - shift), with no room to write to. */
 static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
 {
-    ag_real part[LANES], lane[LANES] = {0};
+    ag_real part[LANES], lane[LANES];
+    lanes_zero(lane);
     for (int64_t i = 0; i < n; i += LANES) {
         int64_t width = n - i < LANES ? n - i : LANES;
         for (int64_t l = 0; l < width; l++)
@@ -162,8 +163,9 @@ void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_r
         return;
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
-        ag_real lane[LANES] = {0};
+        ag_real lane[LANES];
         int64_t i = 0;
+        lanes_zero(lane);
         for (; i + LANES <= n; i += LANES)
             for (int l = 0; l < LANES; l++)
                 lane[l] = r_fma(g[i + l], y[i + l], lane[l]);
