@@ -160,6 +160,10 @@ ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_te
  * normalization", 2016. */
 ag_tensor *ag_layer_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, double eps);
 
+/* Over the channels of x (N, C, ...) by groups of C / groups, each in each example: Wu, He: "Group normalization",
+ * 2018. weight and bias (C). C groups: instance normalization. */
+ag_tensor *ag_group_norm(ag_tensor *x, int64_t groups, ag_tensor *weight, ag_tensor *bias, double eps);
+
 /* Rows of a table: index (any shape) holds whole numbers 0 .. rows-1, weight (rows, width). Result
  * (index's shape, width). */
 ag_tensor *ag_embedding(ag_tensor *index, ag_tensor *weight);

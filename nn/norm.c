@@ -52,21 +52,12 @@ static ag_tensor *layer_norm_forward(nn_module *m, ag_tensor *x)
     return ag_layer_norm(x, n->weight, n->bias, n->eps);
 }
 
-/* Each group of an example is a row to a layer norm; weight and bias are the channels'. */
 static ag_tensor *group_norm_forward(nn_module *m, ag_tensor *x)
 {
-    norm    *n = (norm *)m;
-    ag_shape channels = x->shape;
+    norm *n = (norm *)m;
     if (x->shape.rank < 2 || x->shape.dim[1] != n->size)
         return ag_fail(x->tape, "GroupNorm: input %s, expected (N, %" PRId64 ", ...)", AG_STR(&x->shape), n->size);
-    for (int i = 0; i < channels.rank; i++)
-        channels.dim[i] = i == 1 ? n->size : 1;
-    ag_tensor *y = ag_layer_norm(ag_reshape(x, AG_SHAPE(x->shape.dim[0], n->groups, -1)), NULL, NULL, n->eps);
-    y = ag_reshape(y, x->shape);
-    if (!n->weight)
-        return y;
-    y = ag_mul(y, ag_reshape(ag_on_tape(x->tape, n->weight), channels));
-    return ag_add(y, ag_reshape(ag_on_tape(x->tape, n->bias), channels));
+    return ag_group_norm(x, n->groups, n->weight, n->bias, n->eps);
 }
 
 static const nn_type group_norm_type = {"GroupNorm", sizeof(norm), group_norm_forward, norm_reset, describe};

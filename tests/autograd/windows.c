@@ -322,6 +322,12 @@ Test(windows, refuse)
     REFUSED("batch_norm: input (1, 2) has one value per channel",
             ag_batch_norm(S(1, 2), NULL, NULL, S(2), S(2), 0.1, 1e-5));
     REFUSED("batch_norm: input 4 is NULL", ag_batch_norm(S(4, 2), S(2), NULL, S(2), S(2), 0.1, 1e-5));
+    REFUSED("group_norm: input (4), expected (N, C, ...)", ag_group_norm(S(4), 1, NULL, NULL, 1e-5));
+    REFUSED("group_norm: the 4 channels of input (2, 4, 3) in 3 groups",
+            ag_group_norm(S(2, 4, 3), 3, NULL, NULL, 1e-5));
+    REFUSED("group_norm: the 4 channels of input (2, 4, 3) in 0 groups",
+            ag_group_norm(S(2, 4, 3), 0, NULL, NULL, 1e-5));
+    REFUSED("group_norm: bias (3), expected (4)", ag_group_norm(S(2, 4, 3), 2, S(4), S(3), 1e-5));
     REFUSED("layer_norm: weight (3) and bias (2), expected both", ag_layer_norm(S(4, 2), S(3), S(2), 1e-5));
     ag_tape_free(tape);
 }

@@ -68,6 +68,7 @@ OTHER = {
     "batch_norm/eval": lambda x, w, b: batch_norm(x, w, b, False),
     "layer_norm/weight": lambda x, w, b: F.layer_norm(x, w.shape, w, b),
     "layer_norm/plain": lambda x: F.layer_norm(x, x.shape[-1:]),
+    "group_norm/weight": lambda x, w, b: F.group_norm(x, 2, w, b), "group_norm/plain": lambda x: F.group_norm(x, 3),
     "reshape/": lambda x: x.reshape(4, -1), "flatten/": lambda x: x.flatten(1, -1),
     "permute/": lambda x: x.permute(2, 0, 1), "transpose/": lambda x: x.transpose(0, -1),
     "slice/middle": lambda x: x[:, 1:-1], "slice/first": lambda x: x[0:1],

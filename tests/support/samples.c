@@ -283,6 +283,8 @@ SAMPLE(upsample_nearest2d_sample, ag_upsample_nearest2d(IN(0), 2, 3))
 SAMPLE(batch_norm_train, batch_norm_with(tape, in, true))
 SAMPLE(batch_norm_eval, batch_norm_with(tape, in, false))
 SAMPLE(layer_norm_sample, ag_layer_norm(IN(0), in[1], in[2], 1e-5))
+SAMPLE(group_norm_sample, ag_group_norm(IN(0), 2, in[1], in[2], 1e-5))
+SAMPLE(group_norm_plain, ag_group_norm(IN(0), 3, NULL, NULL, 1e-5))
 SAMPLE(layer_norm_plain, ag_layer_norm(IN(0), NULL, NULL, 1e-5))
 
 static const sample_shapes conv2d_sets[] = {THREE(S4(2, 4, 5, 4), S4(2, 2, 3, 2), S1(2)), END};
@@ -295,6 +297,9 @@ static const sample_shapes batch_norm_sets[] = {THREE(S2(5, 3), S1(3), S1(3)), T
                                                 THREE(S4(2, 2, 3, 2), S1(2), S1(2)), END};
 static const sample_shapes layer_norm_sets[] = {THREE(S2(3, 5), S1(5), S1(5)), THREE(S3(2, 3, 4), S2(3, 4), S2(3, 4)),
                                                 END};
+static const sample_shapes group_norm_sets[] = {THREE(S4(2, 4, 3, 2), S1(4), S1(4)), THREE(S2(3, 6), S1(6), S1(6)),
+                                                END};
+static const sample_shapes groups_sets[] = {ONE(S3(2, 3, 4)), ONE(S2(2, 12)), END};
 static const sample_shapes deep_sets[] = {ONE(S3(2, 3, 4)), ONE(S3(3, 1, 37)), END};
 static const sample_shapes four_sets[] = {ONE(S4(2, 3, 2, 2)), END};
 static const sample_shapes reshape_sets[] = {ONE(S3(2, 3, 4)), ONE(S2(4, 1)), END};
@@ -409,6 +414,8 @@ const op_sample op_samples[] = {
     {"batch_norm", "eval", batch_norm_eval, {R, R, R}, batch_norm_sets, false},
     {"layer_norm", "weight", layer_norm_sample, {R, R, R}, layer_norm_sets, false},
     {"layer_norm", "plain", layer_norm_plain, {R}, deep_sets, false},
+    {"group_norm", "weight", group_norm_sample, {R, R, R}, group_norm_sets, false},
+    {"group_norm", "plain", group_norm_plain, {R}, groups_sets, false},
     {"cross_entropy_loss", "mean", cross_entropy_mean, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "sum", cross_entropy_sum, {R, I}, entropy_sets, false},
     {"cross_entropy_loss", "none", cross_entropy_none, {R, I}, entropy_sets, false},

@@ -78,6 +78,7 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
     OP(upsample_nearest2d, ag_upsample_nearest2d(x[0], whole(c, "factor", 2), whole(c, "factor", 2)))                  \
     OP(batch_norm, ag_batch_norm(x[0], x[1], x[2], x[3], x[4], 0.1, 1e-5))                                             \
     OP(layer_norm, ag_layer_norm(x[0], x[1], x[2], 1e-5))                                                              \
+    OP(group_norm, ag_group_norm(x[0], whole(c, "groups", 1), x[1], x[2], 1e-5))                                       \
     OP(embedding, ag_embedding(x[0], x[1]))                                                                            \
     OP(rand_like, ag_rand_like(x[0]))                                                                                  \
     OP(randn_like, ag_randn_like(x[0]))                                                                                \
@@ -96,6 +97,8 @@ static ag_tensor *sum_of_chunks(ag_tensor *x, int axis_of_x)
     OP(var, ag_var(x[0], op_axes(c, "axes"), 1, false))                                                                \
     OP(std, ag_std(x[0], op_axes(c, "axes"), 1, false))                                                                \
     OP(argmax, ag_argmax(x[0], axis(c), false))                                                                        \
+    OP(argmin, ag_argmin(x[0], axis(c), false))                                                                        \
+    OP(cross_entropy_weighted, ag_cross_entropy_loss_with(x[0], x[1], (ag_class_options){.weight = x[2]}, AG_MEAN))    \
     OP(cumsum, ag_cumsum(x[0], axis(c)))                                                                               \
     OP(one_hot, ag_one_hot(x[0], whole(c, "below", 1)))                                                                \
     OP(max_pool1d, ag_max_pool1d(x[0], pool_options(c)))                                                               \

@@ -99,7 +99,22 @@ void AGK(norm_gradient)(int64_t rows, int64_t n, int64_t stride, const ag_real *
                 dx[i] = scale * (g[i] - mean - (x[i] - centre) * slope);
 }
 
-/* ---- Layer norm: rows, each with statistics of its own. ---- */
+void AGK(norm_group_gradient)(int64_t n, const ag_real *x, const ag_real *g, const agk_norm *o, bool add, ag_real *dx)
+{
+    const ag_real centre = o->centre, mean = o->mean, slope = o->slope, scale = o->scale;
+    for (int64_t i = 0; i < n; i++) {
+        const ag_real value = scale * g[i] - mean - (x[i] - centre) * slope;
+        dx[i] = add ? dx[i] + value : value;
+    }
+}
+
+/* ---- Layer norm: rows, each with statistics of its own. Short ones go side by side, unless there are few of them; the bits are the
+ * same. ---- */
+
+static bool side_by_side(int64_t rows, int64_t n)
+{
+    return n <= SHORT && rows > 4;
+}
 
 INLINE double inverse_deviation(double squares, int64_t n, double eps)
 {
@@ -146,7 +161,7 @@ static void row_layer_norm(int64_t n, double eps, const ag_real *x, const ag_rea
 
 void AGK(layer_norm)(int64_t rows, int64_t n, double eps, const ag_real *x, const ag_real *w, const ag_real *b, ag_real *y, ag_real *saved)
 {
-    for (; n <= SHORT && rows > 0; rows -= SIDE, x += SIDE * n, y += SIDE * n, saved += 2 * SIDE)
+    for (; side_by_side(rows, n); rows -= SIDE, x += SIDE * n, y += SIDE * n, saved += 2 * SIDE)
         side_layer_norm(side_rows(rows), n, eps, x, w, b, y, saved);
     for (; rows > 0; rows--, x += n, y += n, saved += 2)
         row_layer_norm(n, eps, x, w, b, y, saved);
@@ -208,7 +223,7 @@ static void row_layer_norm_gradient(int64_t n, const ag_real *x, const ag_real *
 void AGK(layer_norm_gradient)(int64_t rows, int64_t n, const ag_real *x, const ag_real *g, const ag_real *w, const ag_real *saved, bool add,
                               ag_real *dx)
 {
-    for (; n <= SHORT && rows > 0; rows -= SIDE, x += SIDE * n, g += SIDE * n, dx += SIDE * n, saved += 2 * SIDE)
+    for (; side_by_side(rows, n); rows -= SIDE, x += SIDE * n, g += SIDE * n, dx += SIDE * n, saved += 2 * SIDE)
         side_layer_norm_gradient(side_rows(rows), n, x, g, w, saved, add, dx);
     for (; rows > 0; rows--, x += n, g += n, dx += n, saved += 2)
         row_layer_norm_gradient(n, x, g, w, saved, add, dx);
