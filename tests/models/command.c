@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/nn.h"
 #include "tests/support/programs.h"
 #include "tests/test.h"
 
@@ -70,6 +71,25 @@ Test(hourglass, bad_input)
     cr_expect(hourglass("generate") == 2 && strstr(output, "a model is missing"), "%s", output);
     cr_expect(hourglass("generate data/none") == 1 && strstr(output, "data/none"), "%s", output);
     cr_expect(hourglass("encode data/none") == 2 && strstr(output, "a file is missing"), "%s", output);
+    cr_expect(hourglass("resume") == 2 && strstr(output, "a checkpoint is missing"), "%s", output);
+    static const char *const long_lines[] = {"inspect", "resume a", "score a"};
+    for (int i = 0; i < 3; i++) {
+        char words[800];
+        int  n = snprintf(words, sizeof words, "%s", long_lines[i]);
+        for (int k = 0; k < 300; k++)
+            n += snprintf(words + n, sizeof words - (size_t)n, " a");
+        cr_expect(hourglass(words) == 2 && strstr(output, "too many words"), "%s: %s", long_lines[i], output);
+    }
+    nn_module *m = nn_linear(2, 2);
+    char       path[512];
+    snprintf(path, sizeof path, "%s/of_no_program.safetensors", folder);
+    nn_reset_parameters(m, 1);
+    cr_assert(nn_save(m, path, NULL));
+    nn_module_free(m);
+    cr_expect(hourglass("generate of_no_program.safetensors") == 1 && strstr(output, "does not say which program"),
+              "%s", output);
+    cr_expect(hourglass("resume of_no_program.safetensors") == 1 && strstr(output, "does not say which program"), "%s",
+              output);
     cr_expect(hourglass("resume data/t10k-labels-idx1-ubyte") == 1 && strstr(output, "no safetensors"), "%s", output);
 }
 #else
