@@ -91,7 +91,7 @@ static ag_tensor *cdist(ag_tensor *a, ag_tensor *b)
 /* F.instance_norm(x) */
 static ag_tensor *instance_norm(ag_tensor *x)
 {
-    return ag_reshape(ag_layer_norm(ag_flatten(x, 2, -1), NULL, NULL, 1e-5), x->shape);
+    return ag_group_norm(x, x->shape.dim[1], NULL, NULL, 1e-5);
 }
 
 /* F.pixel_shuffle(x, r) */
