@@ -70,6 +70,8 @@ static bool by_planes(const agk_conv *c)
 
 bool agk_conv_is_direct(const agk_conv *c)
 {
+    if (agk__conv_is_patches(c))
+        return true;
     if (c->kernel[0] > AGK_MOST_TAPS || c->kernel[1] > AGK_MOST_TAPS)
         return false;
     return by_rows(c) || agk__conv_is_pointwise(c) || by_planes(c);
@@ -89,6 +91,8 @@ static double planes_room(const agk_conv *c)
 
 static way way_of(const agk_conv *c)
 {
+    if (agk__conv_is_patches(c))
+        return (way){agk__conv_patches_room, agk__conv_patches, agk__conv_patches_weight};
     if (by_rows(c))
         return (way){agk__conv_rows_room, agk__conv_rows, agk__conv_rows_weight};
     if (agk__conv_is_pointwise(c))

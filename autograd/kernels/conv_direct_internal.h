@@ -48,6 +48,12 @@ double agk__conv_pointwise_room(const agk_conv *c);
 void   agk__conv_pointwise(const agk__conv_job *j);
 void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
+/* Windows that do not overlap, where they are large or the output has few pixels. */
+bool   agk__conv_is_patches(const agk_conv *c);
+double agk__conv_patches_room(const agk_conv *c);
+void   agk__conv_patches(const agk__conv_job *j);
+void   agk__conv_patches_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
+
 /* Row by row: for groups of one or two channels. */
 double agk__conv_rows_room(const agk_conv *c);
 void   agk__conv_rows(const agk__conv_job *j);

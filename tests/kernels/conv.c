@@ -142,29 +142,57 @@ static void compute_directly(const agk_conv *c, const ag_real *x, const ag_real 
     free(room);
 }
 
+/* Large windows that overlap: the gradient of the input adds up in another order, whatever the batch. */
+static bool adds_up_by_patches(const agk_conv *c)
+{
+    const bool large = c->stride[0] > 8 || c->stride[1] > 8 || c->kernel[0] > 121 || c->kernel[1] > 121 ||
+                       area(c->kernel) > 400;
+    return large && c->dilation[0] == 1 && (c->kernel[0] > c->stride[0] || c->kernel[1] > c->stride[1]);
+}
+
+/* The input's gradient with a bias, as a transposed convolution has it. */
+static void check_input_bias(const agk_conv *c, const ag_real *w, const ag_real *g, const double *gx)
+{
+    const int64_t n = c->batch * c->in_channels * area(c->in);
+    ag_real      *bias = numbers(c->in_channels, 5), *dx = malloc((size_t)n * sizeof *dx);
+    ag_real      *room = malloc((size_t)agk_conv_direct_room(c) * sizeof *room);
+    double       *wanted = doubles(NULL, n);
+    for (int64_t i = 0; i < n; i++)
+        wanted[i] = gx[i] + (double)bias[i / area(c->in) % c->in_channels];
+    agk_conv_direct_input_gradient(c, g, w, bias, false, dx, room);
+    check_close("direct dx and bias", n, dx, wanted, TOLERANCE);
+    free(bias), free(dx), free(room), free(wanted);
+}
+
 /* With the bits of the interleaved way, which are in `expected`, but for the weight's gradient. */
 static void check_direct_way(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g,
-                             const ag_real *bias, const ag_real *expected, const double *gw)
+                             const ag_real *bias, const ag_real *expected, const double *gx, const double *gw)
 {
-    const int64_t images = c->batch * (c->in_channels * area(c->in) + c->out_channels * area(c->out));
-    const int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = images + weights;
-    ag_real      *all = malloc((size_t)total * sizeof *all), *first = malloc((size_t)weights * sizeof *first);
+    const int64_t nx = c->batch * c->in_channels * area(c->in), ny = c->batch * c->out_channels * area(c->out);
+    const int64_t same = adds_up_by_patches(c) ? ny : nx + ny;
+    const int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = nx + ny + weights;
+    ag_real      *all = malloc((size_t)total * sizeof *all), *first = malloc((size_t)total * sizeof *first);
     int           compared = 0;
     for (int i = 0; agk_name(i); i++)
         for (int threads = compared ? 3 : 1; agk_find(agk_name(i)) && threads < 4; threads += 2) {
             agk_use(agk_find(agk_name(i)));
             ag_set_threads(threads);
             compute_directly(c, x, w, g, bias, false, all);
-            cr_assert(!memcmp(all, expected, (size_t)images * sizeof *all), "%s, %d threads: direct", agk_name(i),
+            cr_assert(!memcmp(all, expected, (size_t)same * sizeof *all), "%s, %d threads: direct", agk_name(i),
                       threads);
             if (!compared++)
-                memcpy(first, all + images, (size_t)weights * sizeof *first);
-            cr_assert(!memcmp(all + images, first, (size_t)weights * sizeof *first), "%s: direct dw", agk_name(i));
+                memcpy(first, all, (size_t)total * sizeof *first);
+            cr_assert(!memcmp(all, first, (size_t)total * sizeof *first), "%s: direct", agk_name(i));
             compute_directly(c, x, w, g, bias, true, all);
-            for (int64_t k = 0; k < images; k++)
+            for (int64_t k = 0; k < same; k++)
                 cr_assert(all[k] == expected[k] + expected[k], "%s: direct, added, at %lld", agk_name(i), (long long)k);
+            for (int64_t k = same; k < nx + ny; k++)
+                cr_assert(fabs((double)all[k] / 2 - gx[k - ny]) < TOLERANCE, "%s: direct, added, at %lld", agk_name(i),
+                          (long long)k);
         }
-    check_close("direct dw", weights, first, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    check_input_bias(c, w, g, gx);
+    check_close("direct dx", nx, first + ny, gx, TOLERANCE);
+    check_close("direct dw", weights, first + nx + ny, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
     free(all), free(first);
 }
 
@@ -201,7 +229,7 @@ static void check_convolution(const agk_conv *c)
     if (agk_conv_is_direct(c))
         cr_assert((double)agk_conv_direct_room(c) <= 20 * images + 4 * (double)weights + some);
     if (agk_conv_is_direct(c))
-        check_direct_way(c, x, w, g, bias, first, gw);
+        check_direct_way(c, x, w, g, bias, first, gx, gw);
     agk_use(before);
     ag_set_threads(1);
     check_close("y", out, first, y, TOLERANCE);
@@ -232,6 +260,9 @@ Test(conv, every_table_as_plain_loops)
         {2, 6, 26, 2, 9, 3, 3, 2, 2, 1, 1, 2},      {1, 2, 3, 1, 300, 2, 5, 1, 1, 0, 3, 1},
         {9, 5, 13, 1, 14, 5, 4, 3, 2, 2, 1, 1},     {1, 3, 4, 1, 1, 3, 3, 1, 1, 900, 900, 900},
         {1, 3, 3, 3, 1, 3, 3, 1, 1, 900, 900, 900}, {13, 6, 66, 2, 12, 1, 1, 1, 1, 0, 0, 1},
+        {3, 70, 13, 1, 4, 4, 4, 1, 1, 0, 0, 1},     {2, 6, 9, 3, 40, 16, 11, 16, 12, 3, 2, 1},
+        {1, 2, 3, 1, 150, 3, 130, 3, 200, 0, 0, 1}, {18, 2, 3, 1, 30, 21, 20, 2, 9, 3, 5, 1},
+        {2, 4, 6, 2, 40, 3, 19, 10, 11, 1, 2, 1},   {5, 8, 6, 2, 3, 3, 2, 2, 3, 1, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];
