@@ -85,10 +85,20 @@ static int64_t place_of(int64_t n, const ag_real *x, ag_real most)
     return i;
 }
 
+/* The place of the largest of a short row, or of the first NaN. */
+static int64_t first_largest(int64_t n, const ag_real *x)
+{
+    int64_t place = 0;
+    for (int64_t k = 1; k < n && x[place] == x[place]; k++)
+        if (!(x[k] <= x[place]))
+            place = k;
+    return place;
+}
+
 void AGK(argmax)(int64_t size, int64_t inner, const ag_real *x, ag_real *y)
 {
     if (inner == 1) {
-        y[0] = (ag_real)place_of(size, x, AGK(max)(size, x));
+        y[0] = (ag_real)(size < LANES ? first_largest(size, x) : place_of(size, x, AGK(max)(size, x)));
         return;
     }
     for (int64_t first = 0; first < inner; first += COLUMNS) {

@@ -238,9 +238,15 @@ static ag_real window_sum(const window *w, int64_t width, const ag_real *x)
 {
     if (w->left == 0 && w->right == width)
         return AGK(sum)((w->bottom - w->top) * width, x + w->top * width);
-    ag_real sum = 0;
-    for (int64_t row = w->top; row < w->bottom; row++)
-        sum += AGK(sum)(w->right - w->left, x + row * width + w->left);
+    const int64_t n = w->right - w->left;
+    ag_real       sum = 0;
+    for (int64_t row = w->top; row < w->bottom; row++) {
+        const ag_real *from = x + row * width + w->left;
+        ag_real        part = 0;
+        for (int64_t c = 0; n < LANES && c < n; c++)
+            part += from[c];
+        sum += n < LANES ? part : AGK(sum)(n, from);
+    }
     return sum;
 }
 
