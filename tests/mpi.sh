@@ -58,6 +58,11 @@ check_mixed() {
         -n 1 "$program" "${options[@]}" --out "$dir/mixed")" = "$wanted" ] || fail 'mixed instruction sets: other weights'
 }
 
+# Waits until a file is there, or the process has ended.
+wait_for() {
+    until [ -e "$1" ] || ! kill -0 "$2" 2> /dev/null; do sleep 0.05; done
+}
+
 # Stopped by a signal to one rank, and resumed on another number.
 check_stop() {
     local options=(vae_mnist --data synthetic --shards 4 --epochs 2)
@@ -66,7 +71,7 @@ check_stop() {
     rm -rf "$dir/stopped"
     "$run" $flags -n 2 "$dir/$mpi/${options[0]}" "${options[@]:1}" --save-every 1 --quiet \
         --out "$dir/stopped" > "$dir/log" 2>&1 &
-    for _ in $(seq 600); do [ -e "$dir/stopped/checkpoint.safetensors" ] && break; sleep 0.05; done
+    wait_for "$dir/stopped/checkpoint.safetensors" $!
     pkill -TERM -n -f "$dir/$mpi/${options[0]}" || true # the one begun last
     wait $! || status=$?
     grep -q 'stopped in epoch' "$dir/log" || { cat "$dir/log" >&2; fail "a signal to a rank: status $status"; }
@@ -83,8 +88,8 @@ check_failures() {
     grep -q 'rank 1: .*none' "$dir/log" || { cat "$dir/log" >&2; fail 'a rank without data: no message'; }
     ! "$run" $flags -n 3 "$program" "${options[@]}" --data synthetic --out "$dir/few" > "$dir/log" 2>&1 || fail 'more ranks than shards: status 0'
     grep -q 'more ranks than shards' "$dir/log" || { cat "$dir/log" >&2; fail 'more ranks than shards: no message'; }
-    "$run" $flags -n 2 "$program" "${options[@]}" --data synthetic --out "$dir/killed" > "$dir/log" 2>&1 &
-    for _ in $(seq 600); do [ -e "$dir/killed/checkpoint.safetensors" ] && break; sleep 0.05; done
+    "$run" $flags -n 2 "$program" "${options[@]}" --data synthetic --save-every 20 --out "$dir/killed" > "$dir/log" 2>&1 &
+    wait_for "$dir/killed/checkpoint.safetensors" $!
     pkill -KILL -n -f "$program" || true
     ! wait $! || fail 'a rank that was killed: status 0'
     [ "$(on 2 vae_mnist --resume "$dir/killed/checkpoint.safetensors")" = "$(alone vae_mnist --data synthetic "${options[@]}")" ] ||
