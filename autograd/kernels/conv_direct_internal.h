@@ -48,7 +48,7 @@ double agk__conv_pointwise_room(const agk_conv *c);
 void   agk__conv_pointwise(const agk__conv_job *j);
 void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
-/* Windows that do not overlap, where they are large or the output has few pixels. */
+/* Large windows, or windows that cover the image. */
 bool   agk__conv_is_patches(const agk_conv *c);
 double agk__conv_patches_room(const agk_conv *c);
 void   agk__conv_patches(const agk__conv_job *j);

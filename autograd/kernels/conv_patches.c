@@ -68,24 +68,13 @@ double agk__conv_patches_room(const agk_conv *c)
     return out * size + size + (double)pixels_at_once(c) * (size + out);
 }
 
-/* x (rows, columns) transposed, of which a single row or column is as it lies. */
-static void turn(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
-{
-    if (rows == 1 && ldy == 1)
-        agk()->copy_rows(1, columns, x, 0, add, y, 0);
-    else if (columns == 1 && ldx == 1)
-        agk()->copy_rows(1, rows, x, 0, add, y, 0);
-    else
-        agk()->transpose(rows, columns, x, ldx, add, y, ldy);
-}
-
 /* The weights of the group in the order of the patches: w as (channel of the output, depth, tap). */
 static void order_weights(const patches_job *p, const ag_real *w)
 {
     const int64_t taps = agk__area(p->c->kernel);
     w += p->group * p->out * p->size;
     for (int64_t o = 0; o < p->out; o++)
-        turn(p->in, taps, w + o * p->size, taps, false, p->w + o * p->size, p->in);
+        agk()->transpose(p->in, taps, w + o * p->size, taps, false, p->w + o * p->size, p->in);
 }
 
 /* Copies one row of a window, tap `low` to before `high`: from the input to a patch, or back. */
@@ -93,9 +82,9 @@ static void copy_taps(const patches_job *p, int64_t low, int64_t high, ag_real *
 {
     const int64_t plane = agk__area(p->c->in);
     if (back)
-        turn(high - low, p->in, patch + low * p->in, p->in, p->add, x + low, plane);
+        agk()->transpose(high - low, p->in, patch + low * p->in, p->in, p->add, x + low, plane);
     else
-        turn(p->in, high - low, x + low, plane, false, patch + low * p->in, p->in);
+        agk()->transpose(p->in, high - low, x + low, plane, false, patch + low * p->in, p->in);
 }
 
 /* The patch of one pixel, zero where the window is outside; or back from it. */
@@ -223,6 +212,6 @@ void agk__conv_patches_weight(const agk__conv_job *j, const ag_real *dy, bool ad
                      p.first > 0 ? p.w : NULL, p.size, p.w, p.size);
         }
         for (int64_t o = 0; o < p.out; o++)
-            turn(taps, p.in, p.w + o * p.size, p.in, add, dw + (p.group * p.out + o) * p.size, taps);
+            agk()->transpose(taps, p.in, p.w + o * p.size, p.in, add, dw + (p.group * p.out + o) * p.size, taps);
     }
 }

@@ -8,7 +8,11 @@
 
 void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
-    if (add)
+    if (rows == 1 && ldy == 1) /* a row or a column is as it lies */
+        AGK(copy_rows)(1, columns, x, columns, add, y, columns);
+    else if (columns == 1 && ldx == 1)
+        AGK(copy_rows)(1, rows, x, rows, add, y, rows);
+    else if (add)
         transpose(rows, columns, x, ldx, true, y, ldy);
     else
         transpose(rows, columns, x, ldx, false, y, ldy);
