@@ -7,8 +7,10 @@
 #include "autograd/kernels/pool.h"
 
 enum {
-    BLOCK = AGK_INTERLEAVED_BLOCK,
-    THREAD_WORK = 200000 /* multiply-adds that are worth a thread */
+    THREAD_WORK = 200000,        /* multiply-adds that are worth a thread */
+    TOGETHER = 2,                /* blocks of images that share the reading of weights, */
+    SUMS = TOGETHER * AGK_LANES, /* and whose numbers add up side by side to the gradient of a bias, */
+    SOME_CHANNELS = 32           /* so many channels at a time */
 };
 
 static int64_t round_up(int64_t n, int64_t unit)
@@ -85,37 +87,41 @@ static meeting meeting_of(const direction *d, int axis, int64_t at)
     return m;
 }
 
-/* One pixel of the target, of all channels, for one block of images. */
-static void target_pixel(const direction *d, int64_t block, const meeting *v, int64_t y, int64_t x)
+/* One pixel of the target, of all channels, for the images of some blocks from `first` on. */
+static void target_pixel(const direction *d, int64_t first, const meeting *v, int64_t y, int64_t x)
 {
     const agk_conv *c = d->c;
     const meeting   h = meeting_of(d, 1, x);
-    int64_t         lanes = agk_interleaved_lanes(c->batch, block), from = agk__area(d->from) * lanes,
-            to = agk__area(d->to) * lanes;
-    int64_t  per_tap = d->depth * AGK_CONV_ROWS, per_group = agk__group_weights(c, d->forward);
-    agk_taps taps = {v->count,
-                     h.count,
-                     (v->tap * c->kernel[1] + h.tap) * per_tap,
-                     d->tap_step[0] * c->kernel[1] * per_tap,
-                     d->tap_step[1] * per_tap,
-                     (v->partner * d->from[1] + h.partner) * lanes,
-                     d->partner_step[0] * d->from[1] * lanes,
-                     d->partner_step[1] * lanes};
+    const int64_t   blocks = agk__least(agk_interleaved_blocks(c->batch) - first, TOGETHER);
+    const int64_t   from = c->groups * d->depth * AGK_LANES, to = c->groups * d->rows * AGK_LANES; /* of a pixel */
+    const int64_t   from_block = agk__area(d->from) * from, to_block = agk__area(d->to) * to;
+    const int64_t   per_tap = d->depth * AGK_CONV_ROWS, per_group = agk__group_weights(c, d->forward);
+    const agk_taps  taps = {v->count,
+                            h.count,
+                            (v->tap * c->kernel[1] + h.tap) * per_tap,
+                            d->tap_step[0] * c->kernel[1] * per_tap,
+                            d->tap_step[1] * per_tap,
+                            (v->partner * d->from[1] + h.partner) * from,
+                            d->partner_step[0] * d->from[1] * from,
+                            d->partner_step[1] * from};
     for (int64_t g = 0; g < c->groups; g++) {
-        const ag_real *source = d->source + block * BLOCK * agk__area(d->from) * d->depth * c->groups +
-                                g * d->depth * from;
+        const ag_real *source = d->source + first * from_block + g * d->depth * AGK_LANES;
         for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
-            int64_t  channel = g * d->rows + r;
-            ag_real *target = d->target + block * BLOCK * agk__area(d->to) * d->rows * c->groups + channel * to +
-                              (y * d->to[1] + x) * lanes;
-            agk()->conv_pixel(agk__least(d->rows - r, AGK_CONV_ROWS), lanes, &taps, d->depth, from,
-                              d->weight + g * per_group + r * agk__area(c->kernel) * d->depth, source,
-                              d->bias ? d->bias + channel : NULL, target, to);
+            const int64_t channel = g * d->rows + r;
+            agk()->conv_pixel(agk__least(d->rows - r, AGK_CONV_ROWS), blocks, &taps, d->depth,
+                              d->weight + g * per_group + r * agk__area(c->kernel) * d->depth, source, from_block,
+                              d->bias ? d->bias + channel : NULL,
+                              d->target + first * to_block + (y * d->to[1] + x) * to + channel * AGK_LANES, to_block);
         }
     }
 }
 
-/* Items are the pixels of the target in each block. */
+static int64_t block_groups(int64_t batch)
+{
+    return (agk_interleaved_blocks(batch) + TOGETHER - 1) / TOGETHER;
+}
+
+/* Items are the pixels of the target in each group of blocks. */
 static void target_pixels(void *context, int64_t begin, int64_t end)
 {
     const direction *d = context;
@@ -125,7 +131,7 @@ static void target_pixels(void *context, int64_t begin, int64_t end)
         const meeting v = meeting_of(d, 0, y);
         next = agk__least((row + 1) * width, end);
         for (int64_t x = i % width; i < next; i++, x++)
-            target_pixel(d, row / d->to[0], &v, y, x);
+            target_pixel(d, row / d->to[0] * TOGETHER, &v, y, x);
     }
 }
 
@@ -133,8 +139,9 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
 {
     const agk_conv *c = d.c;
     agk__order_weights(c, d.forward, w, ordered);
-    int64_t work = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel) * BLOCK; /* about, per item */
-    agk_parallel(agk_interleaved_blocks(c->batch) * agk__area(d.to), THREAD_WORK / work + 1, target_pixels, &d);
+    int64_t work = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel) * TOGETHER *
+                   AGK_LANES; /* about, per item */
+    agk_parallel(block_groups(c->batch) * agk__area(d.to), THREAD_WORK / work + 1, target_pixels, &d);
 }
 
 void agk_conv_forward(const agk_conv *c, agk_conv_room room, const ag_real *w, const ag_real *bias)
@@ -155,15 +162,28 @@ typedef struct bias_gradient {
     ag_real       *db;
 } bias_gradient;
 
+/* Adds up n channels of some blocks. The sums of a channel are those of the images of two blocks; or, where one is
+ * left, those of every other pixel. */
+static void add_channels(const bias_gradient *b, int64_t blocks, int64_t n, const ag_real *g, ag_real *db)
+{
+    _Alignas(64) ag_real sums[SOME_CHANNELS * SUMS] = {0};
+    const int64_t        pixel = b->channels * AGK_LANES;
+    for (int64_t i = 0; i < b->pixels; i++)
+        for (int64_t k = 0; k < blocks; k++)
+            agk()->copy_rows(n, AGK_LANES, g + (k * b->pixels + i) * pixel, AGK_LANES, true,
+                             sums + (blocks > 1 ? k : i % TOGETHER) * AGK_LANES, SUMS);
+    for (int64_t c = 0; c < n; c++)
+        db[c] += agk()->sum(SUMS, sums + c * SUMS);
+}
+
 static void sum_channels(void *context, int64_t begin, int64_t end)
 {
     const bias_gradient *b = context;
-    for (int64_t block = 0; block < agk_interleaved_blocks(b->batch); block++) {
-        int64_t        size = b->pixels * agk_interleaved_lanes(b->batch, block);
-        const ag_real *g = b->g + block * BLOCK * b->channels * b->pixels;
-        for (int64_t c = begin; c < end; c++)
-            b->db[c] += agk()->sum(size, g + c * size);
-    }
+    const int64_t        blocks = agk_interleaved_blocks(b->batch);
+    for (int64_t block = 0; block < blocks; block += TOGETHER)
+        for (int64_t c = begin; c < end; c += SOME_CHANNELS)
+            add_channels(b, agk__least(blocks - block, TOGETHER), agk__least(end - c, SOME_CHANNELS),
+                         b->g + (block * b->pixels * b->channels + c) * AGK_LANES, b->db + c);
 }
 
 void agk_conv_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, const ag_real *g, ag_real *db)

@@ -7,16 +7,17 @@
 #include "autograd/kernels/workspace.h"
 
 enum {
-    BLOCK = AGK_INTERLEAVED_BLOCK,
     THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
     SOME_TAPS = 16,       /* done together, */
     BAND = 32,            /* over so many pixels: what they read stays in the first cache level */
     WORTH_COPYING = 6,    /* taps, at least, that a copy serves */
-    PATCH = AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_COLUMNS,
+    COLUMNS = AGK_CONV_GRAD_COLUMNS,
+    TALLEST = 2 * AGK_CONV_GRAD_ROWS, /* output channels of a patch, at most, */
+    WIDEST = 4 * COLUMNS,             /* and input channels, */
+    MANY_ITEMS = 12,                  /* where so many patches are left to share out */
+    PATCH = TALLEST * COLUMNS,
     SUMS = PATCH * AGK_LANES,
-    WIDEST = 4 * AGK_CONV_GRAD_COLUMNS, /* input channels of a patch, at most, */
-    MANY_ITEMS = 16,                    /* where so many patches are left to share out */
-    WORKSPACE_SUMS = WIDEST / AGK_CONV_GRAD_COLUMNS * SOME_TAPS * SUMS,
+    WORKSPACE_SUMS = WIDEST / COLUMNS * SOME_TAPS * SUMS,
     COPIES = AGK_WORKSPACE - WORKSPACE_SUMS /* reals of the workspace that are left */
 };
 
@@ -65,19 +66,19 @@ typedef struct pixels {
     int64_t        channel, first, row, pixel;
 } pixels;
 
-static pixels pixels_of(const ag_real *images, int64_t lanes, int64_t channel, const int64_t *size)
+static pixels pixels_of(const ag_real *images, int64_t block, int64_t channels, int64_t channel, const int64_t *size)
 {
-    const int64_t plane = agk__area(size) * lanes;
-    return (pixels){images + channel * plane, plane, 0, size[1] * lanes, lanes};
+    const int64_t pixel = channels * AGK_LANES;
+    return (pixels){images + block * agk__area(size) * pixel + channel * AGK_LANES, AGK_LANES, 0, size[1] * pixel,
+                    pixel};
 }
 
-/* Rows [first, first + rows), copied to `to` without the other lanes. */
+/* Rows [first, first + rows), copied to `to` without the other channels. */
 static pixels copied(const pixels *p, int64_t channels, int64_t first, int64_t rows, int64_t width, ag_real *to)
 {
     const int64_t row = width * AGK_LANES;
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < rows; y++)
-            agk()->conv_copy(width, p->at + c * p->channel + (first + y) * p->row, p->pixel, to + (c * rows + y) * row);
+    for (int64_t y = 0; y < rows; y++)
+        agk()->conv_copy(width, channels, p->at + (first + y) * p->row, p->pixel, to + y * row, rows * row);
     return (pixels){to, rows * row, first, row, AGK_LANES};
 }
 
@@ -87,7 +88,7 @@ typedef struct patch_job {
     const patch    *p;
     int64_t         taps;
     overlap         tap[SOME_TAPS][2];
-    ag_real        *sums;   /* (columns / AGK_CONV_GRAD_COLUMNS, taps, SUMS) */
+    ag_real        *sums;   /* (columns / COLUMNS, taps, SUMS) */
     ag_real        *copies; /* COPIES reals, or NULL */
 } patch_job;
 
@@ -106,27 +107,30 @@ static void correlate(const patch_job *j, int64_t columns, const overlap tap[2],
                           x->at + (y - x->first) * x->row + tap[1].partner * x->pixel, sums);
 }
 
-/* Output rows [top, bottom), of which g is the gradient. What all taps read is copied first, if there is room: half of
- * a cache line, or of the lines that share places in the cache, are images that have their turn later. */
+/* Output rows [top, bottom), of which g is the gradient. What all taps read is copied first, if there is room: pixels
+ * lie as far apart as they have channels, often at the same places of the cache. */
 static void correlate_band(const patch_job *j, int64_t top, int64_t bottom, pixels g, pixels x)
 {
     const agk_conv *c = j->c;
     const int64_t   reach = (c->kernel[0] - 1) * c->dilation[0], rows = bottom - top;
     const int64_t   first = most(top * c->stride[0] - c->padding[0], 0);
     const int64_t   end = agk__least((bottom - 1) * c->stride[0] - c->padding[0] + reach + 1, c->in[0]);
-    const int64_t   of_g = j->p->rows * rows * c->out[1] * AGK_LANES;
-    const int64_t   of_x = AGK_CONV_GRAD_COLUMNS * (end - first) * c->in[1] * AGK_LANES;
-    const bool      copy = j->copies && j->taps >= WORTH_COPYING && g.pixel > AGK_LANES && of_g + of_x <= COPIES;
+    const int64_t   of_g = j->p->rows * rows * c->out[1] * AGK_LANES, left = j->copies ? COPIES - of_g : 0;
+    const int64_t   of_x = COLUMNS * most(end - first, 1) * c->in[1] * AGK_LANES;
+    const int64_t   fit = j->taps >= WORTH_COPYING && left > 0 ? left / of_x * COLUMNS : 0; /* channels of x */
     ag_real        *sums = j->sums;
     if (end <= first)
         return;
-    if (copy)
+    if (fit)
         g = copied(&g, j->p->rows, top, rows, c->out[1], j->copies);
-    for (int64_t k = 0; k < j->p->columns; k += AGK_CONV_GRAD_COLUMNS, x.at += AGK_CONV_GRAD_COLUMNS * x.channel) {
-        const int64_t columns = agk__least(j->p->columns - k, AGK_CONV_GRAD_COLUMNS);
-        const pixels  some = copy ? copied(&x, columns, first, end - first, c->in[1], j->copies + of_g) : x;
+    pixels some = x;
+    for (int64_t k = 0; k < j->p->columns; k += COLUMNS, some.at += COLUMNS * some.channel) {
+        if (fit && k % fit == 0) {
+            const pixels from = {x.at + k * x.channel, x.channel, x.first, x.row, x.pixel};
+            some = copied(&from, agk__least(j->p->columns - k, fit), first, end - first, c->in[1], j->copies + of_g);
+        }
         for (int64_t i = 0; i < j->taps; i++, sums += SUMS)
-            correlate(j, columns, j->tap[i], top, bottom, &g, &some, sums);
+            correlate(j, agk__least(j->p->columns - k, COLUMNS), j->tap[i], top, bottom, &g, &some, sums);
     }
 }
 
@@ -136,12 +140,10 @@ static void correlate_batch(const patch_job *j, agk_conv_room room)
     const agk_conv *c = j->c;
     const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1;
     for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++) {
-        const int64_t lanes = agk_interleaved_lanes(c->batch, block), first = block * BLOCK;
-        pixels        g = pixels_of(room.y + first * agk__area(c->out) * c->out_channels, lanes, j->p->channel, c->out);
-        pixels        x = pixels_of(room.x + first * agk__area(c->in) * c->in_channels, lanes, j->p->from, c->in);
-        for (int64_t lane = 0; lane < lanes; lane += AGK_LANES, g.at += AGK_LANES, x.at += AGK_LANES)
-            for (int64_t top = 0; top < c->out[0]; top += height)
-                correlate_band(j, top, agk__least(top + height, c->out[0]), g, x);
+        const pixels g = pixels_of(room.y, block, c->out_channels, j->p->channel, c->out);
+        const pixels x = pixels_of(room.x, block, c->in_channels, j->p->from, c->in);
+        for (int64_t top = 0; top < c->out[0]; top += height)
+            correlate_band(j, top, agk__least(top + height, c->out[0]), g, x);
     }
 }
 
@@ -152,7 +154,7 @@ static void put_totals(const weight_gradient *j, const patch *p, int64_t t, int6
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t k = 0; k < p->columns; k++) {
             ag_real       *dw = j->dw + ((p->channel + r) * depth + p->from % depth + k) * taps + t;
-            const ag_real *sum = totals + r * AGK_CONV_GRAD_COLUMNS + k;
+            const ag_real *sum = totals + r * COLUMNS + k;
             for (int64_t i = 0; i < n; i++)
                 dw[i] = j->add ? dw[i] + sum[i * PATCH] : sum[i * PATCH];
         }
@@ -167,12 +169,11 @@ static void weight_taps(const weight_gradient *j, const patch *p, int64_t t, int
         job.tap[i][0] = overlap_of(j->c, 0, (t + i) / j->c->kernel[1]);
         job.tap[i][1] = overlap_of(j->c, 1, (t + i) % j->c->kernel[1]);
     }
-    memset(sums, 0, (size_t)(parts(p->columns, AGK_CONV_GRAD_COLUMNS) * n * SUMS) * sizeof *sums);
+    memset(sums, 0, (size_t)(parts(p->columns, COLUMNS) * n * SUMS) * sizeof *sums);
     correlate_batch(&job, j->room);
-    for (int64_t k = 0; k < p->columns; k += AGK_CONV_GRAD_COLUMNS, sums += n * SUMS) {
+    for (int64_t k = 0; k < p->columns; k += COLUMNS, sums += n * SUMS) {
         agk()->conv_totals(n * PATCH, sums, totals);
-        put_totals(j, &(patch){p->channel, p->rows, p->from + k, agk__least(p->columns - k, AGK_CONV_GRAD_COLUMNS)}, t,
-                   n, totals);
+        put_totals(j, &(patch){p->channel, p->rows, p->from + k, agk__least(p->columns - k, COLUMNS)}, t, n, totals);
     }
 }
 
@@ -182,7 +183,7 @@ static void weight_patch(const weight_gradient *j, const patch *p)
     _Alignas(64) ag_real small[SUMS];
     ag_real             *workspace = agk_workspace();
     const int64_t        taps = agk__area(j->c->kernel), some = workspace ? SOME_TAPS : 1;
-    const int64_t        columns = workspace ? WIDEST : AGK_CONV_GRAD_COLUMNS;
+    const int64_t        columns = workspace ? WIDEST : COLUMNS;
     for (int64_t k = 0; k < p->columns; k += columns) {
         const patch part = {p->channel, p->rows, p->from + k, agk__least(p->columns - k, columns)};
         for (int64_t t = 0; t < taps; t += some)
@@ -191,10 +192,10 @@ static void weight_patch(const weight_gradient *j, const patch *p)
     }
 }
 
-/* Items are patches: as wide as leaves enough of them for the threads. */
+/* Items are patches: as large as leaves enough of them for the threads. */
 typedef struct patches {
     weight_gradient gradient;
-    int64_t         tall, wide, columns; /* in each group, and the channels of one */
+    int64_t         tall, wide, rows, columns; /* in each group, and the channels of one */
 } patches;
 
 static void weight_patches(void *context, int64_t begin, int64_t end)
@@ -203,20 +204,23 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
     const int64_t  out = a->gradient.c->out_channels / a->gradient.c->groups,
                   in = a->gradient.c->in_channels / a->gradient.c->groups;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t group = i / (a->tall * a->wide), r = i / a->wide % a->tall * AGK_CONV_GRAD_ROWS,
+        const int64_t group = i / (a->tall * a->wide), r = i / a->wide % a->tall * a->rows,
                       k = i % a->wide * a->columns;
-        weight_patch(&a->gradient, &(patch){group * out + r, agk__least(out - r, AGK_CONV_GRAD_ROWS), group * in + k,
+        weight_patch(&a->gradient, &(patch){group * out + r, agk__least(out - r, a->rows), group * in + k,
                                             agk__least(in - k, a->columns)});
     }
 }
 
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
 {
-    const int64_t in = c->in_channels / c->groups, tall = parts(c->out_channels / c->groups, AGK_CONV_GRAD_ROWS);
-    const int64_t few = c->groups * tall * parts(in, WIDEST);
-    const int64_t columns = few >= MANY_ITEMS ? WIDEST : AGK_CONV_GRAD_COLUMNS, wide = parts(in, columns);
-    const int64_t work = AGK_CONV_GRAD_ROWS * columns * agk__area(c->kernel) * agk__area(c->out) *
-                         c->batch; /* per item */
-    patches a = {{c, room, add, dw}, tall, wide, columns};
-    agk_parallel(c->groups * tall * wide, THREAD_WORK / work + 1, weight_patches, &a);
+    const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
+    patches       a = {{c, room, add, dw}, 0, 0, TALLEST, WIDEST};
+    if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
+        a.rows = AGK_CONV_GRAD_ROWS;
+    if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
+        a.columns = COLUMNS;
+    a.tall = parts(out, a.rows);
+    a.wide = parts(in, a.columns);
+    const int64_t work = a.rows * a.columns * agk__area(c->kernel) * agk__area(c->out) * c->batch; /* per item */
+    agk_parallel(c->groups * a.tall * a.wide, THREAD_WORK / work + 1, weight_patches, &a);
 }

@@ -3,76 +3,138 @@
 #include <string.h>
 
 #include "autograd/kernels/pool.h"
+#include "autograd/kernels/workspace.h"
+
+enum {
+    LANES = AGK_LANES,
+    NUMBERS = 2048, /* of each image that are moved together, */
+    PIXELS = 256    /* and how many of a channel, at most, are among them */
+};
+
+_Static_assert(NUMBERS *LANES <= AGK_WORKSPACE, "what is moved together fits the workspace");
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-int64_t agk_interleaved(int64_t batch, int64_t size)
-{
-    return (batch + AGK_LANES - 1) / AGK_LANES * AGK_LANES * size;
-}
-
 int64_t agk_interleaved_blocks(int64_t batch)
 {
-    return (batch + AGK_INTERLEAVED_BLOCK - 1) / AGK_INTERLEAVED_BLOCK;
+    return (batch + LANES - 1) / LANES;
 }
 
-int64_t agk_interleaved_lanes(int64_t batch, int64_t block)
+int64_t agk_interleaved(int64_t batch, int64_t size)
 {
-    return batch - block * AGK_INTERLEAVED_BLOCK > AGK_LANES ? AGK_INTERLEAVED_BLOCK : AGK_LANES;
+    return agk_interleaved_blocks(batch) * LANES * size;
 }
 
 typedef struct layout {
-    int64_t        batch, size;
+    int64_t        batch, channels, pixels;
+    bool           add;
     const ag_real *from;
     ag_real       *to;
-    bool           add;
 } layout;
 
-enum { PIECE = 256 }; /* numbers of each image that are moved together */
-
-static int64_t pieces(int64_t size)
+/* Items are stretches of pixels of a block. */
+static int64_t stretches(const layout *l)
 {
-    return (size + PIECE - 1) / PIECE;
+    return (l->pixels + PIXELS - 1) / PIXELS;
 }
 
-static void interleave_pieces(void *context, int64_t begin, int64_t end)
+/* Pixels of some channels of one block. They pass through `room` (channels, pixels, LANES), so that images are read and
+ * written along their rows, and interleaved pixels too. A single channel needs none, and several do without. */
+typedef struct piece {
+    int64_t  images, channels, pixels;
+    int64_t  image, interleaved; /* where they begin, in the first image and in the blocks */
+    ag_real *room;
+} piece;
+
+typedef void piece_fn(const layout *l, const piece *p);
+
+static void for_pieces(const layout *l, int64_t item, piece_fn *move)
 {
-    const layout *l = context;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = agk_interleaved_lanes(l->batch, block),
-                images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
-        ag_real *to = l->to + block * AGK_INTERLEAVED_BLOCK * l->size + first * lanes;
-        if (images < lanes)
-            memset(to, 0, (size_t)(n * lanes) * sizeof *to);
-        agk()->transpose(images, n, l->from + block * AGK_INTERLEAVED_BLOCK * l->size + first, l->size, false, to,
-                         lanes);
+    const int64_t block = item / stretches(l), first = item % stretches(l) * PIXELS;
+    const int64_t begin = block * LANES * l->channels * l->pixels;
+    piece         p = {.images = least(l->batch - block * LANES, LANES),
+                       .pixels = least(l->pixels - first, PIXELS),
+                       .room = l->channels > 1 ? agk_workspace() : NULL};
+    for (int64_t c = 0; c < l->channels; c += p.channels) {
+        p.channels = least(l->channels - c, NUMBERS / p.pixels);
+        p.image = begin + c * l->pixels + first;
+        p.interleaved = begin + (first * l->channels + c) * LANES;
+        move(l, &p);
     }
 }
 
-void agk_interleave(int64_t batch, int64_t size, const ag_real *x, ag_real *interleaved)
+static void copy_lanes(const ag_real *from, ag_real *to)
 {
-    layout l = {batch, size, x, interleaved, false};
-    agk_parallel(agk_interleaved_blocks(batch) * pieces(size), 2, interleave_pieces, &l);
+    memcpy(to, from, LANES * sizeof *to);
 }
 
-static void deinterleave_pieces(void *context, int64_t begin, int64_t end)
+static void interleave_piece(const layout *l, const piece *p)
+{
+    const int64_t  size = l->channels * l->pixels, pixel = l->channels * LANES, n = p->pixels;
+    const ag_real *x = l->from + p->image;
+    ag_real       *to = l->to + p->interleaved, *room = p->room;
+    if (room && p->images < LANES)
+        memset(room, 0, (size_t)(p->channels * n * LANES) * sizeof *room);
+    if (room && n == l->pixels)
+        agk()->transpose(p->images, p->channels * n, x, size, false, room, LANES);
+    else
+        for (int64_t c = 0; c < p->channels; c++)
+            agk()->transpose(p->images, n, x + c * l->pixels, size, false, room ? room + c * n * LANES : to + c * LANES,
+                             room ? LANES : pixel);
+    for (int64_t k = 0; room && k < n; k++)
+        for (int64_t c = 0; c < p->channels; c++)
+            copy_lanes(room + (c * n + k) * LANES, to + k * pixel + c * LANES);
+}
+
+static void deinterleave_piece(const layout *l, const piece *p)
+{
+    const int64_t  size = l->channels * l->pixels, pixel = l->channels * LANES, n = p->pixels;
+    const ag_real *from = l->from + p->interleaved;
+    ag_real       *x = l->to + p->image, *room = p->room;
+    for (int64_t k = 0; room && k < n; k++)
+        for (int64_t c = 0; c < p->channels; c++)
+            copy_lanes(from + k * pixel + c * LANES, room + (c * n + k) * LANES);
+    if (room && n == l->pixels)
+        agk()->transpose(p->channels * n, p->images, room, LANES, l->add, x, size);
+    else
+        for (int64_t c = 0; c < p->channels; c++)
+            agk()->transpose(n, p->images, room ? room + c * n * LANES : from + c * LANES, room ? LANES : pixel, l->add,
+                             x + c * l->pixels, size);
+}
+
+static void interleave_items(void *context, int64_t begin, int64_t end)
 {
     const layout *l = context;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / pieces(l->size), first = i % pieces(l->size) * PIECE, n = least(l->size - first, PIECE);
-        int64_t lanes = agk_interleaved_lanes(l->batch, block),
-                images = least(l->batch - block * AGK_INTERLEAVED_BLOCK, lanes);
-        agk()->transpose(n, images, l->from + block * AGK_INTERLEAVED_BLOCK * l->size + first * lanes, lanes, l->add,
-                         l->to + block * AGK_INTERLEAVED_BLOCK * l->size + first, l->size);
-    }
+    for (int64_t i = begin; i < end; i++)
+        for_pieces(l, i, interleave_piece);
 }
 
-void agk_deinterleave(int64_t batch, int64_t size, const ag_real *interleaved, bool add, ag_real *x)
+static void deinterleave_items(void *context, int64_t begin, int64_t end)
 {
-    layout l = {batch, size, interleaved, x, add};
-    agk_parallel(agk_interleaved_blocks(batch) * pieces(size), 2, deinterleave_pieces, &l);
+    const layout *l = context;
+    for (int64_t i = begin; i < end; i++)
+        for_pieces(l, i, deinterleave_piece);
+}
+
+static void move(layout l, agk_body *body)
+{
+    const int64_t work = least(l.pixels, PIXELS) * l.channels * LANES;
+    agk_parallel(agk_interleaved_blocks(l.batch) * stretches(&l), AGK_THREAD_COPIES / work + 1, body, &l);
+}
+
+void agk_interleave(int64_t batch, int64_t channels, int64_t pixels, const ag_real *x, ag_real *interleaved)
+{
+    if (batch % LANES) { /* no image fills the rest of the last block */
+        const int64_t block = LANES * channels * pixels;
+        memset(interleaved + batch / LANES * block, 0, (size_t)block * sizeof *interleaved);
+    }
+    move((layout){batch, channels, pixels, false, x, interleaved}, interleave_items);
+}
+
+void agk_deinterleave(int64_t batch, int64_t channels, int64_t pixels, const ag_real *interleaved, bool add, ag_real *x)
+{
+    move((layout){batch, channels, pixels, add, interleaved, x}, deinterleave_items);
 }

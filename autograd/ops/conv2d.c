@@ -48,10 +48,10 @@ static void conv2d_forward(ag_node *node)
         return;
     }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
-    agk_interleave(c->batch, in, node->in[0]->data, room.x);
+    const int64_t in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, room.x);
     agk_conv_forward(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
-    agk_deinterleave(c->batch, out, room.y, false, node->out->data);
+    agk_deinterleave(c->batch, c->out_channels, out, room.y, false, node->out->data);
 }
 
 static void direct_backward(const ag_node *node)
@@ -77,10 +77,10 @@ static void conv2d_backward(const ag_node *node)
         return;
     }
     agk_conv_room room = agk_conv_room_in(c, node->saved);
-    int64_t       in = c->in_channels * c->in[0] * c->in[1], out = c->out_channels * c->out[0] * c->out[1];
-    agk_interleave(c->batch, out, node->out->grad, room.y);
+    const int64_t in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->out_channels, out, node->out->grad, room.y);
     if (p->input_lost)
-        agk_interleave(c->batch, in, node->in[0]->data, room.x);
+        agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, room.x);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
         agk_conv_weight_gradient(c, room, dw.add, dw.data);
@@ -88,7 +88,7 @@ static void conv2d_backward(const ag_node *node)
     if (dx.data) {
         agk_conv_input_gradient(c, room, node->in[1]->data, NULL);
         p->input_lost = true;
-        agk_deinterleave(c->batch, in, room.x, dx.add, dx.data);
+        agk_deinterleave(c->batch, c->in_channels, in, room.x, dx.add, dx.data);
     }
     if (node->n_in > 2 && ag_grad(node->in[2]))
         agk_conv_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], room.y, node->in[2]->grad);

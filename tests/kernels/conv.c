@@ -28,38 +28,41 @@ static int64_t area(const int64_t *size)
 
 /* ---- Interleaving. ---- */
 
+static void check_interleaving(int64_t batch, int64_t channels, int64_t pixels)
+{
+    const int64_t size = channels * pixels, room = agk_interleaved(batch, size);
+    ag_real      *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(room, 3),
+            *before = numbers(batch * size, 2), *sum = numbers(batch * size, 2);
+    double total = 0, wanted = 0; /* images beyond the batch are zero */
+    agk_interleave(batch, channels, pixels, x, in);
+    for (int64_t k = 0; k < room; k++)
+        total += fabs((double)in[k]);
+    for (int64_t k = 0; k < batch * size; k++) {
+        wanted += fabs((double)x[k]);
+        const int64_t image = k / size, block = image / AGK_LANES, c = k % size / pixels, p = k % pixels;
+        const int64_t at = (block * size + p * channels + c) * AGK_LANES + image % AGK_LANES;
+        cr_assert(at < room && in[at] == x[k], "batch %d, %d by %d", (int)batch, (int)channels, (int)pixels);
+    }
+    cr_assert(fabs(total - wanted) < 1e-3 * wanted, "batch %d, %d by %d", (int)batch, (int)channels, (int)pixels);
+    agk_deinterleave(batch, channels, pixels, in, false, y);
+    cr_assert(!memcmp(x, y, (size_t)(batch * size) * sizeof *x));
+    agk_deinterleave(batch, channels, pixels, in, true, sum);
+    for (int64_t k = 0; k < batch * size; k++)
+        cr_assert(sum[k] == before[k] + x[k]);
+    free(x), free(y), free(in), free(sum), free(before);
+}
+
 Test(interleave, there_and_back)
 {
     const agk_table     *before_all = agk();
-    static const int64_t batches[] = {1, 5, 16, 17, 31, 32, 33, 47, 49, 64, 70},
-                         sizes[] = {1, 3, 16, 25, 100, 257, 600};
+    static const int64_t batches[] = {1, 5, 16, 17, 31, 32, 33, 47, 49, 64, 70};
+    static const int64_t shapes[][2] = {{1, 1},  {1, 3},  {3, 1},  {1, 25},  {16, 1},  {8, 4},   {33, 7},
+                                        {3, 16}, {2, 49}, {5, 33}, {1, 600}, {70, 17}, {1200, 2}};
     for (int i = 0; agk_name(i); i++)
         for (size_t b = 0; agk_find(agk_name(i)) && b < sizeof batches / sizeof *batches; b++)
-            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-                int64_t  batch = batches[b], size = sizes[s], room = agk_interleaved(batch, size);
-                ag_real *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(room, 3),
-                        *sum = numbers(batch * size, 2);
+            for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 agk_use(agk_find(agk_name(i)));
-                agk_interleave(batch, size, x, in);
-                double total = 0, wanted = 0; /* images beyond the batch are zero */
-                for (int64_t k = 0; k < room; k++)
-                    total += fabs((double)in[k]);
-                for (int64_t k = 0; k < batch * size; k++) {
-                    wanted += fabs((double)x[k]);
-                    int64_t image = k / size, block = image / AGK_INTERLEAVED_BLOCK,
-                            lanes = agk_interleaved_lanes(batch, block);
-                    int64_t at = block * AGK_INTERLEAVED_BLOCK * size + k % size * lanes +
-                                 image % AGK_INTERLEAVED_BLOCK;
-                    cr_assert(at < room && in[at] == x[k], "batch %d, size %d", (int)batch, (int)size);
-                }
-                cr_assert(fabs(total - wanted) < 1e-3 * wanted, "batch %d, size %d", (int)batch, (int)size);
-                agk_deinterleave(batch, size, in, false, y);
-                cr_assert(!memcmp(x, y, (size_t)(batch * size) * sizeof *x));
-                agk_deinterleave(batch, size, in, true, sum);
-                ag_real *before = numbers(batch * size, 2);
-                for (int64_t k = 0; k < batch * size; k++)
-                    cr_assert(sum[k] == before[k] + x[k]);
-                free(x), free(y), free(in), free(sum), free(before);
+                check_interleaving(batches[b], shapes[s][0], shapes[s][1]);
             }
     agk_use(before_all);
 }
@@ -114,14 +117,14 @@ static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const
     int64_t       nx = c->batch * in, ny = c->batch * out;
     ag_real      *memory = malloc((size_t)agk_conv_room_size(c) * sizeof *memory), *dw = all + ny + nx;
     agk_conv_room room = agk_conv_room_in(c, memory);
-    agk_interleave(c->batch, in, x, room.x);
+    agk_interleave(c->batch, c->in_channels, area(c->in), x, room.x);
     agk_conv_forward(c, room, w, bias);
-    agk_deinterleave(c->batch, out, room.y, false, all);
-    agk_interleave(c->batch, out, g, room.y);
+    agk_deinterleave(c->batch, c->out_channels, area(c->out), room.y, false, all);
+    agk_interleave(c->batch, c->out_channels, area(c->out), g, room.y);
     agk_conv_weight_gradient(c, room, false, dw);
     agk_conv_weight_gradient(c, room, true, dw); /* twice as much */
     agk_conv_input_gradient(c, room, w, NULL);
-    agk_deinterleave(c->batch, in, room.x, false, all + ny);
+    agk_deinterleave(c->batch, c->in_channels, area(c->in), room.x, false, all + ny);
     ag_real *db = dw + c->out_channels * c->in_channels / c->groups * area(c->kernel);
     memset(db, 0, (size_t)c->out_channels * sizeof *db);
     for (int twice = 0; twice < 2; twice++)

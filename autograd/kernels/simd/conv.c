@@ -20,13 +20,14 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
 
 /* ---- Forward, and the gradient of the input. ---- */
 
-/* Adds the products of `depth` steps to the sums. `rows` and `vectors` are compile-time constants at every call, here and below. */
-INLINE void add_depth(int rows, int vectors, int64_t depth, int64_t step, const ag_real *a, const ag_real *b, vec sum[MR][NV])
+/* Adds the products of `depth` steps to the sums, whose vectors lie `next` apart in b. `rows` and `vectors`, here and below, are compile-time
+ * constants at every call. */
+INLINE void add_depth(int rows, int vectors, int64_t depth, int64_t step, const ag_real *a, const ag_real *b, int64_t next, vec sum[MR][NV])
 {
     for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
         vec column[NV];
         UNROLL for (int j = 0; j < vectors; j++)
-            column[j] = vec_load(b + j * VL);
+            column[j] = vec_load(b + j * next);
         UNROLL for (int i = 0; i < rows; i++) {
             vec x = vec_once(vec_splat(a[i]));
             UNROLL for (int j = 0; j < vectors; j++)
@@ -42,24 +43,60 @@ INLINE void begin_sums(int rows, int vectors, const ag_real *init, vec sum[MR][N
             sum[i][j] = vec_splat(init ? init[i] : 0);
 }
 
-INLINE void end_sums(int rows, int vectors, vec sum[MR][NV], ag_real *y, int64_t ldy)
+INLINE void end_sums(int rows, int vectors, vec sum[MR][NV], ag_real *y, int64_t ldy, int64_t next)
 {
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++)
-            vec_store(y + i * ldy + j * VL, sum[i][j]);
+            vec_store(y + i * ldy + j * next, sum[i][j]);
 }
 
-INLINE void pixel_tile(int rows, int vectors, const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,
-                       const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)
+/* Blocks whose images a tile holds: where a vector has all images of one, each of its vectors is of another. */
+#define TILE_BLOCKS      (NR > AGK_LANES ? NV : 1)
+#define BETWEEN(block)   (TILE_BLOCKS > 1 ? (block) : VL) /* from one vector of a tile to the next */
+
+INLINE void pixel_tile(int rows, int vectors, const agk_taps *taps, int64_t depth, const ag_real *weight, const ag_real *source,
+                       int64_t source_block, const ag_real *init, ag_real *y, int64_t y_block)
 {
     vec sum[MR][NV];
     begin_sums(rows, vectors, init, sum);
     const agk_taps t = *taps;
     for (int64_t v = 0; v < t.rows; v++)
         for (int64_t h = 0; h < t.columns; h++)
-            add_depth(rows, vectors, depth, step, weight + t.weight + v * t.weight_row + h * t.weight_column,
-                      source + t.source + v * t.source_row + h * t.source_column, sum);
-    end_sums(rows, vectors, sum, y, ldy);
+            add_depth(rows, vectors, depth, AGK_LANES, weight + t.weight + v * t.weight_row + h * t.weight_column,
+                      source + t.source + v * t.source_row + h * t.source_column, BETWEEN(source_block), sum);
+    end_sums(rows, vectors, sum, y, AGK_LANES, BETWEEN(y_block));
+}
+
+typedef void pixel_fn(const agk_taps *taps, int64_t depth, const ag_real *weight, const ag_real *source, int64_t source_block,
+                      const ag_real *init, ag_real *y, int64_t y_block);
+
+#define PIXEL(rows, vectors)                                                                                         \
+    static void pixel_##rows##_##vectors(const agk_taps *taps, int64_t depth, const ag_real *weight,                 \
+                                         const ag_real *source, int64_t source_block, const ag_real *init,           \
+                                         ag_real *y, int64_t y_block)                                                \
+    {                                                                                                                \
+        pixel_tile(rows, vectors, taps, depth, weight, source, source_block, init, y, y_block);                      \
+    }
+#define PIXELS(rows)      PIXEL(rows, 1) PIXEL(rows, 2)
+#define PIXEL_NAMES(rows) {pixel_##rows##_1, pixel_##rows##_2},
+EACH_HEIGHT(PIXELS)
+
+static pixel_fn *const pixel_tiles[MR][NV] = {EACH_HEIGHT(PIXEL_NAMES)};
+
+void AGK(conv_pixel)(int64_t rows, int64_t blocks, const agk_taps *taps, int64_t depth, const ag_real *weight, const ag_real *source,
+                     int64_t source_block, const ag_real *init, ag_real *y, int64_t y_block)
+{
+    const int width = NR / TILE_BLOCKS;
+    for (int64_t b = 0, some; b < blocks; b += some) {
+        some = blocks - b < TILE_BLOCKS ? 1 : TILE_BLOCKS;
+        const int vectors = some < TILE_BLOCKS ? 1 : NV;
+        for (int64_t l = 0; l < AGK_LANES; l += width)
+            for (int64_t r = 0; r < rows; r += MR) {
+                const int64_t height = rows - r < MR ? rows - r : MR;
+                pixel_tiles[height - 1][vectors - 1](taps, depth, weight + r, source + b * source_block + l, source_block,
+                                                     init ? init + r : NULL, y + b * y_block + r * AGK_LANES + l, y_block);
+            }
+    }
 }
 
 INLINE void line_tile(int rows, int vectors, const agk_line *t, const ag_real *weight, const ag_real *source, const ag_real *init,
@@ -68,35 +105,8 @@ INLINE void line_tile(int rows, int vectors, const agk_line *t, const ag_real *w
     vec sum[MR][NV];
     begin_sums(rows, vectors, init, sum);
     for (int64_t i = 0; i < t->taps; i++)
-        add_depth(rows, vectors, t->depth, t->step, weight + t->weight[i], source + t->source[i], sum);
-    end_sums(rows, vectors, sum, y, ldy);
-}
-
-typedef void pixel_fn(const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight, const ag_real *source,
-                      const ag_real *init, ag_real *y, int64_t ldy);
-
-#define PIXEL(rows, vectors)                                                                                         \
-    static void pixel_##rows##_##vectors(const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,   \
-                                         const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)        \
-    {                                                                                                                \
-        pixel_tile(rows, vectors, taps, depth, step, weight, source, init, y, ldy);                                  \
-    }
-#define PIXELS(rows)      PIXEL(rows, 1) PIXEL(rows, 2)
-#define PIXEL_NAMES(rows) {pixel_##rows##_1, pixel_##rows##_2},
-EACH_HEIGHT(PIXELS)
-
-static pixel_fn *const pixel_tiles[MR][NV] = {EACH_HEIGHT(PIXEL_NAMES)};
-
-void AGK(conv_pixel)(int64_t rows, int64_t lanes, const agk_taps *taps, int64_t depth, int64_t step, const ag_real *weight,
-                     const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy)
-{
-    const int64_t width = lanes < NR ? VL : NR; /* lanes are a multiple of it */
-    for (int64_t l = 0; l < lanes; l += width)
-        for (int64_t r = 0; r < rows; r += MR) {
-            int64_t height = rows - r < MR ? rows - r : MR;
-            pixel_tiles[height - 1][width / VL - 1](taps, depth, step, weight + r, source + l, init ? init + r : NULL,
-                                                    y + r * ldy + l, ldy);
-        }
+        add_depth(rows, vectors, t->depth, t->step, weight + t->weight[i], source + t->source[i], VL, sum);
+    end_sums(rows, vectors, sum, y, ldy, VL);
 }
 
 typedef void line_fn(const agk_line *t, const ag_real *weight, const ag_real *source, const ag_real *init, ag_real *y, int64_t ldy);
@@ -183,11 +193,12 @@ void AGK(conv_correlate)(int64_t rows, int64_t columns, const agk_window *w, con
                 w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_LANES + l);
 }
 
-void AGK(conv_copy)(int64_t pixels, const ag_real *from, int64_t step, ag_real *to)
+void AGK(conv_copy)(int64_t pixels, int64_t channels, const ag_real *from, int64_t pixel, ag_real *to, int64_t ld)
 {
-    for (int64_t i = 0; i < pixels; i++, from += step, to += AGK_LANES)
-        UNROLL for (int l = 0; l < AGK_LANES; l += VL)
-            vec_store(to + l, vec_load(from + l));
+    for (int64_t i = 0; i < pixels; i++, from += pixel, to += AGK_LANES)
+        for (int64_t c = 0; c < channels; c++)
+            UNROLL for (int l = 0; l < AGK_LANES; l += VL)
+                vec_store(to + c * ld + l, vec_load(from + c * AGK_LANES + l));
 }
 
 void AGK(conv_totals)(int64_t n, const ag_real *sums, ag_real *totals)

@@ -73,20 +73,31 @@ INLINE int64_t block_at(int64_t i, int64_t n, bool add)
     return i + VL <= n || add || n < VL ? i : n - VL;
 }
 
-/* The same for any number of rows and columns. */
+/* The same for the part of a matrix that begins at row i and column j: a block, if it fits in. */
+INLINE void transpose_at(int64_t i, int64_t j, int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y,
+                         int64_t ldy)
+{
+    const int64_t r = block_at(i, rows, add), c = block_at(j, columns, add);
+    if (r + VL <= rows && c + VL <= columns) {
+        transpose_block(VL, x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
+        return;
+    }
+    for (int64_t k = c; k < columns && k < c + VL; k++)
+        for (int64_t l = r; l < rows && l < r + VL; l++)
+            y[k * ldy + l] = add ? y[k * ldy + l] + x[l * ldx + k] : x[l * ldx + k];
+}
+
+/* The same for any number of rows and columns. Cache lines far apart are dealt with as a whole, one after the other. */
 INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
-    for (int64_t i = 0; i < rows; i += VL)
-        for (int64_t j = 0; j < columns; j += VL) {
-            int64_t r = block_at(i, rows, add), c = block_at(j, columns, add);
-            if (r + VL <= rows && c + VL <= columns) {
-                transpose_block(VL, x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
-                continue;
-            }
-            for (int64_t k = c; k < columns && k < c + VL; k++)
-                for (int64_t l = r; l < rows && l < r + VL; l++)
-                    y[k * ldy + l] = add ? y[k * ldy + l] + x[l * ldx + k] : x[l * ldx + k];
-        }
+    if (ldx >= ldy)
+        for (int64_t i = 0; i < rows; i += VL)
+            for (int64_t j = 0; j < columns; j += VL)
+                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy);
+    else
+        for (int64_t j = 0; j < columns; j += VL)
+            for (int64_t i = 0; i < rows; i += VL)
+                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy);
 }
 
 #endif
