@@ -144,7 +144,7 @@ int main(int argc, char **argv)
             {"csv", TL_TEXT, &o.csv, 0, 0, "FILE", "write the figures of the workloads, or of the ops, there too", false},
             {"workloads", TL_FLAG, &o.workloads, 0, 0, NULL, "the workloads", false},
             {"kernels", TL_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for", false},
-            {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width and size of images", false},
+            {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width, side of images and depth", false},
             {"ops", TL_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)", false},
             TL_OPTIONS_END,
     };

@@ -64,29 +64,101 @@ static ag_tensor *square_error(nn_module *m, ag_tensor *x)
     return ag_mse_loss(nn_forward(m, x), x, AG_MEAN);
 }
 
+/* ---- The series: how many units of work `n` is, and the model and its input. ---- */
+
+typedef struct subject {
+    nn_module *model;
+    ag_shape   input;
+    ag_tensor *(*loss)(nn_module *, ag_tensor *);
+    double units;
+} subject;
+
+static subject of_batch(int64_t n)
+{
+    return (subject){(nn_module *)vae_new((vae_config){784, 400, 20}), AG_SHAPE(n, 784), vae_total, (double)n};
+}
+
+static subject of_width(int64_t n)
+{
+    nn_module *m = nn_sequential(nn_linear(n, n), nn_relu(), nn_linear(n, n));
+    return (subject){m, AG_SHAPE(128, n), square_error, 5.0 * 128 * (double)(n * n)};
+}
+
+static subject of_side(int64_t n)
+{
+    conv_vae *m = conv_vae_new((conv_vae_config){1, n, n, 32, 64, 32});
+    return (subject){(nn_module *)m, AG_SHAPE(16, n * n), conv_vae_total, 16.0 * (double)(n * n)};
+}
+
+static subject of_images(int64_t n)
+{
+    conv_vae *m = conv_vae_new((conv_vae_config){1, 28, 28, 32, 64, 32});
+    return (subject){(nn_module *)m, AG_SHAPE(n, 784), conv_vae_total, (double)n};
+}
+
+enum { DEEPEST = 100 };
+
+static subject of_depth(int64_t n)
+{
+    nn_module *layers[2 * DEEPEST];
+    for (int i = 0; i < n; i++) {
+        layers[2 * i] = nn_linear(128, 128);
+        layers[2 * i + 1] = nn_relu();
+    }
+    return (subject){nn_sequential_of((int)(2 * n), layers), AG_SHAPE(128, 128), square_error, (double)n};
+}
+
+typedef struct series {
+    const char *name, *unit;
+    subject (*of)(int64_t n);
+    int64_t n[12]; /* up to the first 0 */
+} series;
+
+static const series all[] = {
+    {"vae, batch", "image", of_batch, {1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096}},
+    {"conv_vae, batch", "image", of_images, {1, 2, 4, 8, 16, 32, 64, 128, 256, 1024}},
+    {"two layers, batch 128, width", "multiply-add", of_width, {16, 32, 64, 128, 256, 512, 1024, 2048, 4096}},
+    {"conv_vae, batch 16, side", "pixel", of_side, {8, 16, 28, 32, 56, 64, 112, 128, 224}},
+    {"linear(128, 128) and ReLU, batch 128, depth", "layer", of_depth, {1, 2, 5, 10, 20, 50, DEEPEST}},
+};
+
+/* How much more a unit costs at point i than at the cheaper of its neighbours. */
+static double beside_neighbours(const double *cost, int n, int i)
+{
+    double best = i > 0 ? cost[i - 1] : cost[i];
+    if (i + 1 < n && (cost[i + 1] < best || i == 0))
+        best = cost[i + 1];
+    return cost[i] / best;
+}
+
+/* The points in turn, several times over, and of each the least: another program's burst of work would look like
+ * growth. */
+static bool bench_series(const series *s, double seconds)
+{
+    enum { ROUNDS = 4 };
+    double least[12], cost[12];
+    int    n = 0;
+    for (int round = 0; round < ROUNDS; round++)
+        for (n = 0; n < 12 && s->n[n]; n++) {
+            const subject u = s->of(s->n[n]);
+            const double  us = time_of(u.model, u.input, u.loss, seconds / ROUNDS);
+            if (us < 0)
+                return false;
+            least[n] = round == 0 || us < least[n] ? us : least[n];
+            cost[n] = least[n] * 1e3 / u.units;
+        }
+    printf("\n%-44s %12s %14s %10s\n", s->name, "us", "ns per unit", "neighbour");
+    for (int i = 0; i < n; i++)
+        printf("%44lld %12.1f %14.4g %10.2f  %s\n", (long long)s->n[i], least[i], cost[i],
+               beside_neighbours(cost, n, i), s->unit);
+    return true;
+}
+
 bool bench_growth(double seconds)
 {
-    bool ok = true;
-    printf("\nforward and backward, cost per unit\n%-42s %10s %14s\n", "", "us", "ns per unit");
-    for (int64_t batch = 16; ok && batch <= 4096; batch *= 2) {
-        vae   *m = vae_new((vae_config){784, 400, 20});
-        double us = time_of((nn_module *)m, AG_SHAPE(batch, 784), vae_total, seconds);
-        printf("vae, batch %-31lld %10.1f %14.1f  image\n", (long long)batch, us, us * 1e3 / (double)batch);
-        ok = us >= 0;
-    }
-    for (int64_t width = 64; ok && width <= 4096; width *= 2) {
-        nn_module *m = nn_sequential(nn_linear(width, width), nn_relu(), nn_linear(width, width));
-        double     us = time_of(m, AG_SHAPE(128, width), square_error, seconds);
-        printf("two layers, batch 128, width %-13lld %10.1f %14.4f  multiply-add\n", (long long)width, us,
-               us * 1e3 / (5.0 * 128 * (double)(width * width)));
-        ok = us >= 0;
-    }
-    for (int64_t side = 16; ok && side <= 128; side *= 2) {
-        conv_vae *m = conv_vae_new((conv_vae_config){1, side, side, 32, 64, 32});
-        double    us = time_of((nn_module *)m, AG_SHAPE(32, side * side), conv_vae_total, seconds);
-        printf("conv_vae, batch 32, side %-17lld %10.1f %14.2f  pixel\n", (long long)side, us,
-               us * 1e3 / (32.0 * (double)(side * side)));
-        ok = us >= 0;
-    }
-    return ok;
+    printf("\nforward and backward: cost per unit, and over that of the cheaper neighbour\n");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!bench_series(&all[i], seconds))
+            return false;
+    return true;
 }

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Prints the cost of forward and backward per unit of work: by batch, by width of layers, by side of images. `seconds`
- * per figure. False when something fails. */
+/* Prints the cost of forward and backward per unit of work: by batch, by width of layers, by side of images, by depth.
+ * `seconds` per figure. False when something fails. */
 bool bench_growth(double seconds);
 
 #endif
