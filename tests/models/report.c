@@ -66,6 +66,24 @@ Test(report, of_a_run_that_was_stopped)
     cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
 }
 
+/* births.png has room for 48 frames. When it is full every second one goes, twice in 100 epochs: every fourth epoch is
+ * left. A run that goes on from the 60th, between the two, ends with the same file. */
+Test(report, of_more_epochs_than_frames)
+{
+    char options[256];
+    make_data();
+    snprintf(options, sizeof options, "--hidden 4 --batch 320 --epochs 100 --out %s/whole", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(options, sizeof options, "--hidden 4 --batch 320 --epochs 60 --out %s/run", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    snprintf(options, sizeof options, "--batch 320 --epochs 100 --resume %s/run/checkpoint.safetensors", folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    cr_expect(in_folder("(echo every 4; seq 4 4 100) > wanted && tr -d '\\0' < whole/births.png | "
+                        "grep -a -A 25 -o 'every [0-9]*$\\|^[0-9]*$' | head -26 | diff wanted -") == 0,
+              "%s", output);
+    cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
+}
+
 /* The page's script computes the program's images. */
 Test(report, explorer_equals_the_decoder)
 {
