@@ -1,46 +1,10 @@
-/* The kernels of each instruction set against plain references, and against each other bit for bit. */
-#include "autograd/kernels/kernels.h"
-
+/* The elementwise kernels and sums of each instruction set against plain references, and against each other bit for
+ * bit. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "autograd/kernels/workspace.h"
-#include "tests/test.h"
-
-#ifdef AG_DOUBLE
-#define TOLERANCE 1e-12
-#else
-#define TOLERANCE 2e-5
-#endif
-
-enum { MOST = 300 }; /* elements of the vectors here */
-
-static const int64_t lengths[] = {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 255, 300};
-enum { LENGTHS = sizeof lengths / sizeof *lengths };
-
-static void fill(ag_real *x, int64_t n, uint64_t seed)
-{
-    ag_rng_uniform(&(ag_rng){seed, 0}, n, (ag_real)0.05, (ag_real)0.95, x);
-}
-
-/* Calls f with each table that this machine can run; the last is the portable one. */
-static void for_tables(void (*f)(const agk_table *table))
-{
-    int ran = 0;
-    for (int i = 0; agk_name(i); i++)
-        if (agk_find(agk_name(i))) {
-            f(agk_find(agk_name(i)));
-            ran++;
-        }
-    cr_assert(ran >= 1);
-}
-
-static bool same_bits(const ag_real *a, const ag_real *b, int64_t n)
-{
-    return memcmp(a, b, (size_t)n * sizeof *a) == 0;
-}
+#include "tests/kernels/tables.h"
 
 /* ---- Elementwise. The references are the table's formulas in double, with libm's functions. ---- */
 
@@ -344,63 +308,6 @@ Test(kernels, vector_updates)
     for_tables(check_updates);
 }
 
-/* Short rows go side by side where there are many: the bits are those of one alone, however the rows are shared out. */
-static void check_softmax_rows(const agk_table *t)
-{
-    enum { ROWS = 21, LONGEST = 40 };
-    static ag_real   x[ROWS * LONGEST], gy[ROWS * LONGEST], all[ROWS * LONGEST], one[ROWS * LONGEST];
-    const agk_table *plain = agk_find("portable");
-    fill(x, ROWS * LONGEST, 1);
-    fill(gy, ROWS * LONGEST, 2);
-    for (int64_t n = 1; n <= LONGEST; n++)
-        for (int k = 0; k < 5; k++) {
-            memset(all, 0, sizeof all);
-            memset(one, 0, sizeof one);
-            for (int64_t r = 0, at = 0; r < ROWS; r++, at += n)
-                k == 0   ? plain->softmax(1, n, x + at, one + at)
-                : k == 1 ? plain->log_softmax(1, n, x + at, one + at)
-                : k == 2 ? plain->logsumexp(1, n, x + at, one + r)
-                : k == 3 ? plain->softmax_backward(1, n, x + at, gy + at, one + at)
-                         : plain->log_softmax_backward(1, n, x + at, gy + at, one + at);
-            k == 0   ? t->softmax(ROWS, n, x, all)
-            : k == 1 ? t->log_softmax(ROWS, n, x, all)
-            : k == 2 ? t->logsumexp(ROWS, n, x, all)
-            : k == 3 ? t->softmax_backward(ROWS, n, x, gy, all)
-                     : t->log_softmax_backward(ROWS, n, x, gy, all);
-            cr_assert(same_bits(all, one, ROWS * n), "%s: function %d of rows of %lld", t->name, k, (long long)n);
-        }
-}
-
-Test(kernels, softmax_of_many_rows)
-{
-    for_tables(check_softmax_rows);
-}
-
-static void check_layer_norm_rows(const agk_table *t)
-{
-    enum { ROWS = 21, LONGEST = 40 };
-    static ag_real x[ROWS * LONGEST], gy[ROWS * LONGEST], w[LONGEST], all[2][ROWS * LONGEST], one[2][ROWS * LONGEST];
-    ag_real        saved[2 * ROWS], one_saved[2 * ROWS];
-    fill(x, ROWS * LONGEST, 1);
-    fill(gy, ROWS * LONGEST, 2);
-    fill(w, LONGEST, 3);
-    for (int64_t n = 1; n <= LONGEST; n++) {
-        for (int64_t r = 0, at = 0; r < ROWS; r++, at += n) {
-            t->layer_norm(1, n, 1e-5, x + at, w, w, one[0] + at, one_saved + 2 * r);
-            t->layer_norm_gradient(1, n, x + at, gy + at, w, one_saved + 2 * r, false, one[1] + at);
-        }
-        t->layer_norm(ROWS, n, 1e-5, x, w, w, all[0], saved);
-        t->layer_norm_gradient(ROWS, n, x, gy, w, saved, false, all[1]);
-        for (int k = 0; k < 2; k++)
-            cr_assert(same_bits(all[k], one[k], ROWS * n), "%s: layer norm of rows of %lld", t->name, (long long)n);
-    }
-}
-
-Test(kernels, layer_norm_of_many_rows)
-{
-    for_tables(check_layer_norm_rows);
-}
-
 static void check_softmax(const agk_table *t)
 {
     const agk_table *plain = agk_find("portable");
@@ -434,113 +341,4 @@ static void check_softmax(const agk_table *t)
 Test(kernels, softmax)
 {
     for_tables(check_softmax);
-}
-
-/* ---- Matrix products: every transposition, edges, biases, and sums that go on. ---- */
-
-static void reference_product(int64_t m, int64_t n, int64_t k, agk_matrix x, agk_matrix w, const ag_real *init,
-                              int64_t ldinit, double *c)
-{
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = init ? (double)init[i * ldinit + j] : 0;
-            for (int64_t p = 0; p < k; p++)
-                sum += (double)x.data[i * x.row + p * x.col] * (double)w.data[p * w.row + j * w.col];
-            c[i * n + j] = sum;
-        }
-}
-
-static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind)
-{
-    int64_t  ldc = n + kind % 3;
-    ag_real *x = malloc((size_t)(m * k) * sizeof *x), *w = malloc((size_t)(k * n) * sizeof *w);
-    ag_real *c = malloc((size_t)(m * ldc) * sizeof *c), *p = malloc((size_t)(m * ldc) * sizeof *p);
-    ag_real *bias = malloc((size_t)n * sizeof *bias);
-    double  *wanted = malloc((size_t)(m * n) * sizeof *wanted);
-    cr_assert(x && w && c && p && bias && wanted);
-    fill(x, m * k, 1), fill(w, k * n, 2), fill(c, m * ldc, 3), fill(bias, n, 4);
-    memcpy(p, c, (size_t)(m * ldc) * sizeof *c);
-    agk_matrix     mx = kind & 1 ? (agk_matrix){x, 1, m} : (agk_matrix){x, k, 1};
-    agk_matrix     mw = kind & 2 ? (agk_matrix){w, 1, k} : (agk_matrix){w, n, 1};
-    const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
-    int64_t        ldinit = init == c ? ldc : 0;
-    reference_product(m, n, k, mx, mw, init, ldinit, wanted);
-    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc, agk_workspace());
-    for (int64_t i = 0; i < m; i++)
-        check_close(t->name, n, c + i * ldc, wanted + i * n, TOLERANCE * sqrt((double)k));
-    agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc, NULL);
-    cr_assert(same_bits(c, p, m * ldc), "%s: product %lld %lld %lld differs", t->name, (long long)m, (long long)n,
-              (long long)k);
-    free(x), free(w), free(c), free(p), free(bias), free(wanted);
-}
-
-static void check_products(const agk_table *t)
-{
-    static const int64_t sizes[][3] = {{1, 1, 1},     {1, 17, 5},  {12, 32, 8},  {13, 33, 9},     {11, 31, 7},
-                                       {24, 64, 300}, {25, 16, 3}, {37, 47, 2},  {5, 100, 33},    {100, 5, 260},
-                                       {6, 16, 600},  {7, 48, 1},  {4, 60, 700}, {40, 130, 1100}, {20, 70, 700}};
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int kind = 0; kind < 12; kind++)
-            check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
-}
-
-Test(kernels, products)
-{
-    for_tables(check_products);
-}
-
-/* Threads cut the output, never a sum. */
-Test(kernels, threads_do_not_change_a_product)
-{
-    enum { M = 130, N = 150, K = 70 };
-    static ag_real x[M * K], w[K * N], one[M * N], several[M * N];
-    fill(x, M * K, 1), fill(w, K * N, 2);
-    for (int kind = 0; kind < 4; kind++) {
-        agk_matrix mx = kind & 1 ? (agk_matrix){x, 1, M} : (agk_matrix){x, K, 1};
-        agk_matrix mw = kind & 2 ? (agk_matrix){w, 1, K} : (agk_matrix){w, N, 1};
-        ag_set_threads(1);
-        agk_gemm(M, N, K, mx, mw, NULL, 0, one, N);
-        for (int threads = 2; threads < 6; threads++) {
-            ag_set_threads(threads);
-            agk_gemm(M, N, K, mx, mw, NULL, 0, several, N);
-            cr_assert(same_bits(one, several, M * N), "%d threads", threads);
-        }
-    }
-    ag_set_threads(1);
-}
-
-/* ---- Optimisers: each instruction set as the portable one; the formulas are compared with PyTorch in tests/nn. ----
- */
-
-static void check_optimizers(const agk_table *t)
-{
-    const agk_table  *plain = agk_find("portable");
-    ag_real           s[2][4][MOST];
-    const agk_adam    adam = {(ag_real)1e-2, (ag_real)1.5,  (ag_real)0.1, (ag_real)0.99,
-                              (ag_real)0.01, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.99};
-    const agk_sgd     sgd = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)0.01, true, false};
-    const agk_adagrad adagrad = {(ag_real)1e-2, (ag_real)1e-10, (ag_real)0.1};
-    const agk_rmsprop rmsprop = {(ag_real)1e-2, (ag_real)0.9, (ag_real)0.1, (ag_real)1e-8, (ag_real)0.1, (ag_real)0.5};
-    for (int l = 0; l < LENGTHS; l++) {
-        int64_t n = lengths[l];
-        for (int which = 0; which < 2; which++) {
-            const agk_table *k = which ? plain : t;
-            for (int i = 0; i < 4; i++)
-                fill(s[which][i], MOST, (uint64_t)(10 + i));
-            for (int i = 0; i < MOST; i++)
-                s[which][2][i] /= 100; /* a mean whose square is below the mean of the squares */
-            inputs();
-            k->adam(n, &adam, g, s[which][0], s[which][1], s[which][3]);
-            k->sgd(n, &sgd, g, s[which][0], s[which][3]);
-            k->sgd(n, &sgd, g, NULL, s[which][3]);
-            k->adagrad(n, &adagrad, g, s[which][1], s[which][3]);
-            k->rmsprop(n, &rmsprop, g, s[which][1], s[which][2], s[which][0], s[which][3]);
-        }
-        cr_assert(memcmp(s[0], s[1], sizeof s[0]) == 0, "%s: an optimiser differs at %lld", t->name, (long long)n);
-    }
-}
-
-Test(kernels, optimizers)
-{
-    for_tables(check_optimizers);
 }

@@ -1,0 +1,77 @@
+/* Matrix products of each instruction set: every transposition, edges, biases, and sums that go on. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "autograd/kernels/workspace.h"
+#include "tests/kernels/tables.h"
+
+static void reference_product(int64_t m, int64_t n, int64_t k, agk_matrix x, agk_matrix w, const ag_real *init,
+                              int64_t ldinit, double *c)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = init ? (double)init[i * ldinit + j] : 0;
+            for (int64_t p = 0; p < k; p++)
+                sum += (double)x.data[i * x.row + p * x.col] * (double)w.data[p * w.row + j * w.col];
+            c[i * n + j] = sum;
+        }
+}
+
+static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind)
+{
+    int64_t  ldc = n + kind % 3;
+    ag_real *x = malloc((size_t)(m * k) * sizeof *x), *w = malloc((size_t)(k * n) * sizeof *w);
+    ag_real *c = malloc((size_t)(m * ldc) * sizeof *c), *p = malloc((size_t)(m * ldc) * sizeof *p);
+    ag_real *bias = malloc((size_t)n * sizeof *bias);
+    double  *wanted = malloc((size_t)(m * n) * sizeof *wanted);
+    cr_assert(x && w && c && p && bias && wanted);
+    fill(x, m * k, 1), fill(w, k * n, 2), fill(c, m * ldc, 3), fill(bias, n, 4);
+    memcpy(p, c, (size_t)(m * ldc) * sizeof *c);
+    agk_matrix     mx = kind & 1 ? (agk_matrix){x, 1, m} : (agk_matrix){x, k, 1};
+    agk_matrix     mw = kind & 2 ? (agk_matrix){w, 1, k} : (agk_matrix){w, n, 1};
+    const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
+    int64_t        ldinit = init == c ? ldc : 0;
+    reference_product(m, n, k, mx, mw, init, ldinit, wanted);
+    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc, agk_workspace());
+    for (int64_t i = 0; i < m; i++)
+        check_close(t->name, n, c + i * ldc, wanted + i * n, TOLERANCE * sqrt((double)k));
+    agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc, NULL);
+    cr_assert(same_bits(c, p, m * ldc), "%s: product %lld %lld %lld differs", t->name, (long long)m, (long long)n,
+              (long long)k);
+    free(x), free(w), free(c), free(p), free(bias), free(wanted);
+}
+
+static void check_products(const agk_table *t)
+{
+    static const int64_t sizes[][3] = {{1, 1, 1},     {1, 17, 5},  {12, 32, 8},  {13, 33, 9},     {11, 31, 7},
+                                       {24, 64, 300}, {25, 16, 3}, {37, 47, 2},  {5, 100, 33},    {100, 5, 260},
+                                       {6, 16, 600},  {7, 48, 1},  {4, 60, 700}, {40, 130, 1100}, {20, 70, 700}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int kind = 0; kind < 12; kind++)
+            check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
+}
+
+Test(kernels, products)
+{
+    for_tables(check_products);
+}
+
+/* Threads cut the output, never a sum. */
+Test(kernels, threads_do_not_change_a_product)
+{
+    enum { M = 130, N = 150, K = 70 };
+    static ag_real x[M * K], w[K * N], one[M * N], several[M * N];
+    fill(x, M * K, 1), fill(w, K * N, 2);
+    for (int kind = 0; kind < 4; kind++) {
+        agk_matrix mx = kind & 1 ? (agk_matrix){x, 1, M} : (agk_matrix){x, K, 1};
+        agk_matrix mw = kind & 2 ? (agk_matrix){w, 1, K} : (agk_matrix){w, N, 1};
+        ag_set_threads(1);
+        agk_gemm(M, N, K, mx, mw, NULL, 0, one, N);
+        for (int threads = 2; threads < 6; threads++) {
+            ag_set_threads(threads);
+            agk_gemm(M, N, K, mx, mw, NULL, 0, several, N);
+            cr_assert(same_bits(one, several, M * N), "%d threads", threads);
+        }
+    }
+    ag_set_threads(1);
+}
