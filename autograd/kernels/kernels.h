@@ -52,6 +52,13 @@ typedef struct agk_norm {
 #define AGK_CONV_GRAD_ROWS    8
 #define AGK_CONV_GRAD_COLUMNS 3
 
+/* An operand of an elementwise op: element i of row r is at data[r * row + i * step], `step` being 0 or 1. */
+typedef struct agk_operand {
+    const ag_real *data;
+    int            step;
+    int64_t        row;
+} agk_operand;
+
 /* The taps of a convolution that meet one pixel of the target: rows x columns of them. Tap (i, j) finds its weights at
  * weight + i * weight_row + j * weight_column, and its pixel of the source likewise. */
 typedef struct agk_taps {

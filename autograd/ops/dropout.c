@@ -23,7 +23,8 @@ static void dropout_part(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
     const ag_real *mask = node->saved;
-    agk()->binary(AGK_BINARY_mul, end - begin, node->in[0]->data + begin, 1, mask + begin, 1, node->out->data + begin);
+    agk()->binary(AGK_BINARY_mul, 1, end - begin, (agk_operand){node->in[0]->data + begin, 1, 0},
+                  (agk_operand){mask + begin, 1, 0}, node->out->data + begin, 0);
 }
 
 static void dropout_forward(ag_node *node)

@@ -114,23 +114,42 @@ static int binary_index(const ag_node *node)
     return (int)(node->op - binary_ops);
 }
 
+/* An operand from element `at` on; `row` is how far its next row of the innermost loop is. */
+static agk_operand operand(const ag_node *node, int which, int64_t at)
+{
+    const ag_broadcast *plan = node->attr;
+    const int64_t      *row = which ? plan->b : plan->a;
+    return (agk_operand){node->in[which]->data + at, which ? plan->b_step : plan->a_step,
+                         plan->loops ? row[plan->loops - 1] : 0};
+}
+
+/* How many of the rows up to `end` are of one turn of the innermost loop, and so equally far apart. */
+static int64_t rows_together(const ag_broadcast *plan, int64_t row, int64_t end)
+{
+    if (!plan->loops)
+        return 1;
+    const int64_t count = plan->count[plan->loops - 1], left = plan->loops > 1 ? count - row % count : count - row;
+    return end - row < left ? end - row : left;
+}
+
 /* Operands of one shape are one long row, of which each thread takes a part. */
 static void binary_row_part(void *context, int64_t begin, int64_t end)
 {
     const ag_node      *node = context;
     const ag_broadcast *plan = node->attr;
-    agk()->binary(binary_index(node), end - begin, node->in[0]->data + begin * plan->a_step, plan->a_step,
-                  node->in[1]->data + begin * plan->b_step, plan->b_step, node->out->data + begin);
+    agk()->binary(binary_index(node), 1, end - begin, operand(node, 0, begin * plan->a_step),
+                  operand(node, 1, begin * plan->b_step), node->out->data + begin, 0);
 }
 
 static void binary_some_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node      *node = context;
     const ag_broadcast *plan = node->attr;
-    for (int64_t r = begin; r < end; r++) {
-        ag_row at = ag__broadcast_row(plan, r);
-        agk()->binary(binary_index(node), plan->width, node->in[0]->data + at.a, plan->a_step, node->in[1]->data + at.b,
-                      plan->b_step, node->out->data + r * plan->width);
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        const ag_row at = ag__broadcast_row(plan, r);
+        rows = rows_together(plan, r, end);
+        agk()->binary(binary_index(node), rows, plan->width, operand(node, 0, at.a), operand(node, 1, at.b),
+                      node->out->data + r * plan->width, plan->width);
     }
 }
 
@@ -149,33 +168,32 @@ typedef struct binary_gradient {
     ag_grad_target d;
 } binary_gradient;
 
-/* Elements begin .. end-1 of one row. */
-static void binary_backward_row(const binary_gradient *g, int64_t row, int64_t begin, int64_t end)
+/* Elements begin .. end-1 of some rows of one turn of the innermost loop. */
+static void binary_backward_rows(const binary_gradient *g, int64_t row, int64_t rows, int64_t begin, int64_t end)
 {
     const ag_node      *node = g->node;
     const ag_broadcast *plan = node->attr;
     const ag_tensor    *out = node->out;
-    ag_row              at = ag__broadcast_row(plan, row);
-    int64_t             a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
-    const ag_real      *x0 = node->in[0]->data + a, *x1 = node->in[1]->data + b;
-    if (g->which == 0)
-        agk()->binary_backward_a(binary_index(node), end - begin, x0, plan->a_step, x1, plan->b_step, out->data + y,
-                                 out->grad + y, g->d.add, g->d.data + a);
-    else
-        agk()->binary_backward_b(binary_index(node), end - begin, x0, plan->a_step, x1, plan->b_step, out->data + y,
-                                 out->grad + y, g->d.add, g->d.data + b);
+    const ag_row        at = ag__broadcast_row(plan, row);
+    const int64_t       a = at.a + begin * plan->a_step, b = at.b + begin * plan->b_step, y = row * plan->width + begin;
+    (g->which == 0 ? agk()->binary_backward_a : agk()->binary_backward_b)(
+        binary_index(node), rows, end - begin, operand(node, 0, a), operand(node, 1, b), out->data + y, out->grad + y,
+        plan->width, g->d.add, g->d.data + (g->which == 0 ? a : b));
 }
 
 static void binary_backward_row_part(void *context, int64_t begin, int64_t end)
 {
-    binary_backward_row(context, 0, begin, end);
+    binary_backward_rows(context, 0, 1, begin, end);
 }
 
 static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
 {
     const binary_gradient *g = context;
-    for (int64_t r = begin; r < end; r++)
-        binary_backward_row(g, r, 0, ((const ag_broadcast *)g->node->attr)->width);
+    const ag_broadcast    *plan = g->node->attr;
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        rows = rows_together(plan, r, end);
+        binary_backward_rows(g, r, rows, 0, plan->width);
+    }
 }
 
 /* An operand that repeats collects sums, each in the order of the rows. The rows are seen as (outer, count, inner) so
@@ -196,8 +214,11 @@ static void repeated_part(void *context, int64_t begin, int64_t end)
 static void repeated_columns(void *context, int64_t begin, int64_t end)
 {
     const repeated_gradient *r = context;
-    for (int64_t row = 0; row < r->outer; row++)
-        binary_backward_row(&r->of, row, begin, end);
+    const ag_broadcast      *plan = r->of.node->attr;
+    for (int64_t row = 0, rows; row < r->outer; row += rows) {
+        rows = rows_together(plan, row, r->outer);
+        binary_backward_rows(&r->of, row, rows, begin, end);
+    }
 }
 
 static void repeated_backward(const binary_gradient *g, const int64_t *stride, int step)

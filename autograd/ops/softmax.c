@@ -214,8 +214,8 @@ static void logsumexp_columns(void *context, int64_t begin, int64_t end)
         agk()->logsumexp_columns(a->n, width, a->inner, node->in[0]->data + at,
                                  node->out->data + outer * a->inner + at % a->inner);
         const ag_real *x = node->in[0]->data + at, *y = node->out->data + outer * a->inner + at % a->inner;
-        for (int64_t k = 0; k < a->n; k++)
-            agk()->binary(AGK_BINARY_sub, width, x + k * a->inner, 1, y, 1, (ag_real *)node->saved + at + k * a->inner);
+        agk()->binary(AGK_BINARY_sub, a->n, width, (agk_operand){x, 1, a->inner}, (agk_operand){y, 1, 0},
+                      (ag_real *)node->saved + at, a->inner);
     }
 }
 

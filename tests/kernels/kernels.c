@@ -138,12 +138,14 @@ static void check_binary_gradient(const agk_table *t, int op, int which, int64_t
     ag_real          old[MOST];
     memcpy(old, d, sizeof d);
     double sum = (double)d[0] + total_at(f, n, sa, sb);
-    (which ? t->binary_backward_b : t->binary_backward_a)(op, n, a, sa, b, sb, y, g, !own, d);
+    (which ? t->binary_backward_b : t->binary_backward_a)(op, 1, n, (agk_operand){a, sa, 0}, (agk_operand){b, sb, 0}, y,
+                                                          g, 0, !own, d);
     if (own)
         check_vector(t, binary[op].name, n, d, f, sa, sb, NULL);
     else
         check_close(binary[op].name, 1, d, &sum, 10 * TOLERANCE);
-    (which ? plain->binary_backward_b : plain->binary_backward_a)(op, n, a, sa, b, sb, y, g, !own, old);
+    (which ? plain->binary_backward_b : plain->binary_backward_a)(op, 1, n, (agk_operand){a, sa, 0},
+                                                                  (agk_operand){b, sb, 0}, y, g, 0, !own, old);
     cr_assert(same_bits(d, old, own ? n : 1), "%s: gradient %d of %s differs", t->name, which, binary[op].name);
 }
 
@@ -155,13 +157,45 @@ static void check_binary(const agk_table *t)
                 int64_t n = lengths[l];
                 int     sa = strides & 1, sb = strides >> 1;
                 inputs();
-                t->binary(op, n, a, sa, b, sb, y);
+                t->binary(op, 1, n, (agk_operand){a, sa, 0}, (agk_operand){b, sb, 0}, y, 0);
                 check_vector(t, binary[op].name, n, y, binary[op].y, sa, sb, NULL);
-                agk_find("portable")->binary(op, n, a, sa, b, sb, portable);
+                agk_find("portable")->binary(op, 1, n, (agk_operand){a, sa, 0}, (agk_operand){b, sb, 0}, portable, 0);
                 cr_assert(same_bits(y, portable, n), "%s: %s differs from portable", t->name, binary[op].name);
                 check_binary_gradient(t, op, 0, n, sa, sb);
                 check_binary_gradient(t, op, 1, n, sa, sb);
             }
+}
+
+/* Rows in one call are the same rows one by one, whatever the operands' strides along them and between them. */
+static void check_rows_of_binary(const agk_table *t)
+{
+    enum { ROWS = 5, APART = 40 };
+    static const int64_t down[] = {0, 1, 35};
+    for (int op = 0; op < AGK_BINARY_COUNT; op++)
+        for (int kind = 0; kind < 36; kind++) {
+            const agk_operand of_a = {a, kind & 1, down[kind / 4 % 3]}, of_b = {b, kind >> 1 & 1, down[kind / 12]};
+            const int64_t     n = 33;
+            ag_real           one[MOST], da[MOST], db[MOST], one_da[MOST], one_db[MOST];
+            inputs();
+            memcpy(y, d, sizeof y), memcpy(one, d, sizeof d), memcpy(da, d, sizeof d), memcpy(db, d, sizeof d);
+            memcpy(one_da, d, sizeof d), memcpy(one_db, d, sizeof d);
+            t->binary(op, ROWS, n, of_a, of_b, y, APART);
+            t->binary_backward_a(op, ROWS, n, of_a, of_b, y, g, APART, true, da);
+            t->binary_backward_b(op, ROWS, n, of_a, of_b, y, g, APART, true, db);
+            for (int64_t r = 0, at = 0; r < ROWS; r++, at += APART) {
+                const agk_operand row_a = {a + r * of_a.row, of_a.step, 0}, row_b = {b + r * of_b.row, of_b.step, 0};
+                t->binary(op, 1, n, row_a, row_b, one + at, 0);
+                t->binary_backward_a(op, 1, n, row_a, row_b, y + at, g + at, 0, true, one_da + r * of_a.row);
+                t->binary_backward_b(op, 1, n, row_a, row_b, y + at, g + at, 0, true, one_db + r * of_b.row);
+            }
+            cr_assert(same_bits(y, one, MOST) && same_bits(da, one_da, MOST) && same_bits(db, one_db, MOST),
+                      "%s: rows of %s, %d", t->name, binary[op].name, kind);
+        }
+}
+
+Test(kernels, rows_of_binary_ops)
+{
+    for_tables(check_rows_of_binary);
 }
 
 Test(kernels, binary)

@@ -208,7 +208,8 @@ static void tanh_pass(void *context, int64_t begin, int64_t end)
 static void add(void *context, int64_t begin, int64_t end)
 {
     const pass *p = context;
-    agk()->binary(AGK_BINARY_add, end - begin, p->x[0] + begin, 1, p->x[1] + begin, 1, p->x[2] + begin);
+    agk()->binary(AGK_BINARY_add, 1, end - begin, (agk_operand){p->x[0] + begin, 1, 0},
+                  (agk_operand){p->x[1] + begin, 1, 0}, p->x[2] + begin, 0);
 }
 
 static void normal(void *context, int64_t begin, int64_t end)

@@ -95,76 +95,93 @@ void AGK(unary_backward)(int op, int64_t n, const ag_real *x, const ag_real *y, 
     functions[op](n, (operands){.a = x, .y = y, .g = g, .p = pq[0], .q = pq[1]}, add, dx);
 }
 
-/* ---- Binary ops: each operand is an array or one value for all. ---- */
+/* ---- Binary ops, on rows of n elements: each operand is an array or one value for all of a row. The rows of results begin ldy apart. ---- */
 
-typedef void binary_fn(int64_t n, operands o, int sa, int sb, ag_real *y);
-typedef void binary_backward_fn(int64_t n, operands o, int sa, int sb, bool add, ag_real *d);
+typedef struct rows {
+    int64_t count, n, a, b, y; /* how many, of how many elements, and from one to the next */
+} rows;
 
-INLINE void binary_loop(formula *f, int64_t n, operands o, int sa, int sb, ag_real *y)
+typedef void binary_fn(rows r, operands o, int sa, int sb, ag_real *y);
+typedef void binary_backward_fn(rows r, operands o, int sa, int sb, bool add, ag_real *d);
+
+INLINE operands next_row(const rows *r, operands o)
 {
-    if (sa && sb)
-        map(f, n, o, 1, 1, 0, false, false, y);
-    else if (sa)
-        map(f, n, o, 1, 0, 0, false, false, y);
-    else
-        map(f, n, o, 0, sb, 0, false, false, y);
+    o.a += r->a;
+    o.b += r->b;
+    o.y += o.y ? r->y : 0;
+    o.g += o.g ? r->y : 0;
+    return o;
 }
 
-/* `own` is the stride of the operand whose gradient this is. */
-INLINE void binary_loop_backward(formula *f, int64_t n, operands o, int sa, int sb, int own, bool add, ag_real *d)
+INLINE void binary_loop(formula *f, rows r, operands o, int sa, int sb, ag_real *y)
 {
-    if (!own)
-        d[0] += map_sum(f, n, o, sa, sb, 1, true);
-    else if (!sa || !sb)
-        map(f, n, o, sa, sb, 1, true, add, d);
-    else if (add)
-        map(f, n, o, 1, 1, 1, true, true, d);
-    else
-        map(f, n, o, 1, 1, 1, true, false, d);
+    for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), y += r.y)
+        if (sa && sb)
+            map(f, r.n, o, 1, 1, 0, false, false, y);
+        else if (sa)
+            map(f, r.n, o, 1, 0, 0, false, false, y);
+        else
+            map(f, r.n, o, 0, sb, 0, false, false, y);
+}
+
+/* `own` and `down` are the strides of the operand whose gradient this is, along a row and from row to row. */
+INLINE void binary_loop_backward(formula *f, rows r, operands o, int sa, int sb, int own, int64_t down, bool add, ag_real *d)
+{
+    for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), d += down)
+        if (!own)
+            d[0] += map_sum(f, r.n, o, sa, sb, 1, true);
+        else if (!sa || !sb)
+            map(f, r.n, o, sa, sb, 1, true, add, d);
+        else if (add)
+            map(f, r.n, o, 1, 1, 1, true, true, d);
+        else
+            map(f, r.n, o, 1, 1, 1, true, false, d);
 }
 
 #define BINARY(name, domain, y, da, db)                                                               \
-    static void name##_binary(int64_t n, operands o, int sa, int sb, ag_real *out)                    \
+    static void name##_binary(rows r, operands o, int sa, int sb, ag_real *out)                       \
     {                                                                                                 \
-        binary_loop(name##_y, n, o, sa, sb, out);                                                     \
+        binary_loop(name##_y, r, o, sa, sb, out);                                                     \
     }                                                                                                 \
-    static void name##_binary_a(int64_t n, operands o, int sa, int sb, bool add, ag_real *d)          \
+    static void name##_binary_a(rows r, operands o, int sa, int sb, bool add, ag_real *d)             \
     {                                                                                                 \
-        binary_loop_backward(name##_da, n, o, sa, sb, sa, add, d);                                    \
+        binary_loop_backward(name##_da, r, o, sa, sb, sa, r.a, add, d);                               \
     }                                                                                                 \
-    static void name##_binary_b(int64_t n, operands o, int sa, int sb, bool add, ag_real *d)          \
+    static void name##_binary_b(rows r, operands o, int sa, int sb, bool add, ag_real *d)             \
     {                                                                                                 \
-        binary_loop_backward(name##_db, n, o, sa, sb, sb, add, d);                                    \
+        binary_loop_backward(name##_db, r, o, sa, sb, sb, r.b, add, d);                               \
     }
 #include "autograd/kernels/elementwise.def"
 
-void AGK(binary)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, ag_real *y)
+void AGK(binary)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, ag_real *y, int64_t ldy)
 {
 #define BINARY(name, domain, y, da, db) name##_binary,
     static binary_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b}, sa, sb, y);
+    functions[op]((rows){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data}, a.step, b.step, y);
 }
 
-void AGK(binary_backward_a)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, const ag_real *y,
-                            const ag_real *g, bool add, ag_real *da)
+void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
+                            int64_t ldy, bool add, ag_real *da)
 {
 #define BINARY(name, domain, y, da, db) name##_binary_a,
     static binary_backward_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b, .y = y, .g = g}, sa, sb, add, da);
+    const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
+    functions[op]((rows){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, da);
 }
 
-void AGK(binary_backward_b)(int op, int64_t n, const ag_real *a, int sa, const ag_real *b, int sb, const ag_real *y,
-                            const ag_real *g, bool add, ag_real *db)
+void AGK(binary_backward_b)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
+                            int64_t ldy, bool add, ag_real *db)
 {
 #define BINARY(name, domain, y, da, db) name##_binary_b,
     static binary_backward_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b, .y = y, .g = g}, sa, sb, add, db);
+    const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
+    functions[op]((rows){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, db);
 }
 
 /* ---- Losses: two operands of one shape; the weight multiplies the incoming gradient. ---- */
