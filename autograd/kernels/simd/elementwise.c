@@ -97,14 +97,14 @@ void AGK(unary_backward)(int op, int64_t n, const ag_real *x, const ag_real *y, 
 
 /* ---- Binary ops, on rows of n elements: each operand is an array or one value for all of a row. The rows of results begin ldy apart. ---- */
 
-typedef struct rows {
+typedef struct row_set {
     int64_t count, n, a, b, y; /* how many, of how many elements, and from one to the next */
-} rows;
+} row_set;
 
-typedef void binary_fn(rows r, operands o, int sa, int sb, ag_real *y);
-typedef void binary_backward_fn(rows r, operands o, int sa, int sb, bool add, ag_real *d);
+typedef void binary_fn(row_set r, operands o, int sa, int sb, ag_real *y);
+typedef void binary_backward_fn(row_set r, operands o, int sa, int sb, bool add, ag_real *d);
 
-INLINE operands next_row(const rows *r, operands o)
+INLINE operands next_row(const row_set *r, operands o)
 {
     o.a += r->a;
     o.b += r->b;
@@ -113,7 +113,7 @@ INLINE operands next_row(const rows *r, operands o)
     return o;
 }
 
-INLINE void binary_loop(formula *f, rows r, operands o, int sa, int sb, ag_real *y)
+INLINE void binary_loop(formula *f, row_set r, operands o, int sa, int sb, ag_real *y)
 {
     for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), y += r.y)
         if (sa && sb)
@@ -125,7 +125,7 @@ INLINE void binary_loop(formula *f, rows r, operands o, int sa, int sb, ag_real 
 }
 
 /* `own` and `down` are the strides of the operand whose gradient this is, along a row and from row to row. */
-INLINE void binary_loop_backward(formula *f, rows r, operands o, int sa, int sb, int own, int64_t down, bool add, ag_real *d)
+INLINE void binary_loop_backward(formula *f, row_set r, operands o, int sa, int sb, int own, int64_t down, bool add, ag_real *d)
 {
     for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), d += down)
         if (!own)
@@ -139,15 +139,15 @@ INLINE void binary_loop_backward(formula *f, rows r, operands o, int sa, int sb,
 }
 
 #define BINARY(name, domain, y, da, db)                                                               \
-    static void name##_binary(rows r, operands o, int sa, int sb, ag_real *out)                       \
+    static void name##_binary(row_set r, operands o, int sa, int sb, ag_real *out)                       \
     {                                                                                                 \
         binary_loop(name##_y, r, o, sa, sb, out);                                                     \
     }                                                                                                 \
-    static void name##_binary_a(rows r, operands o, int sa, int sb, bool add, ag_real *d)             \
+    static void name##_binary_a(row_set r, operands o, int sa, int sb, bool add, ag_real *d)             \
     {                                                                                                 \
         binary_loop_backward(name##_da, r, o, sa, sb, sa, r.a, add, d);                               \
     }                                                                                                 \
-    static void name##_binary_b(rows r, operands o, int sa, int sb, bool add, ag_real *d)             \
+    static void name##_binary_b(row_set r, operands o, int sa, int sb, bool add, ag_real *d)             \
     {                                                                                                 \
         binary_loop_backward(name##_db, r, o, sa, sb, sb, r.b, add, d);                               \
     }
@@ -159,7 +159,7 @@ void AGK(binary)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b,
     static binary_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op]((rows){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data}, a.step, b.step, y);
+    functions[op]((row_set){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data}, a.step, b.step, y);
 }
 
 void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
@@ -170,7 +170,7 @@ void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk
 #include "autograd/kernels/elementwise.def"
     };
     const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
-    functions[op]((rows){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, da);
+    functions[op]((row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, da);
 }
 
 void AGK(binary_backward_b)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
@@ -181,7 +181,7 @@ void AGK(binary_backward_b)(int op, int64_t count, int64_t n, agk_operand a, agk
 #include "autograd/kernels/elementwise.def"
     };
     const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
-    functions[op]((rows){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, db);
+    functions[op]((row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, db);
 }
 
 /* ---- Losses: two operands of one shape; the weight multiplies the incoming gradient. ---- */
