@@ -76,8 +76,10 @@ static void interleave_piece(const layout *l, const piece *p)
     const int64_t  size = l->channels * l->pixels, pixel = l->channels * LANES, n = p->pixels;
     const ag_real *x = l->from + p->image;
     ag_real       *to = l->to + p->interleaved, *room = p->room;
-    if (room && p->images < LANES)
+    if (room && p->images < LANES) /* the rest of the lanes */
         memset(room, 0, (size_t)(p->channels * n * LANES) * sizeof *room);
+    for (int64_t k = 0; !room && p->images < LANES && k < n; k++)
+        memset(to + k * pixel, 0, (size_t)(p->channels * LANES) * sizeof *to);
     if (room && n == l->pixels)
         agk()->transpose(p->images, p->channels * n, x, size, false, room, LANES);
     else
@@ -127,10 +129,6 @@ static void move(layout l, agk_body *body)
 
 void agk_interleave(int64_t batch, int64_t channels, int64_t pixels, const ag_real *x, ag_real *interleaved)
 {
-    if (batch % LANES) { /* no image fills the rest of the last block */
-        const int64_t block = LANES * channels * pixels;
-        memset(interleaved + batch / LANES * block, 0, (size_t)block * sizeof *interleaved);
-    }
     move((layout){batch, channels, pixels, false, x, interleaved}, interleave_items);
 }
 

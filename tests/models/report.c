@@ -49,39 +49,37 @@ Test(report, of_every_program)
     }
 }
 
+/* A run in `whole`, and one in `run` that stops after `first` epochs and is resumed: their births.png are the same. */
+static void train_whole_and_resumed(const char *options, int first, int all)
+{
+    char line[256];
+    make_data();
+    snprintf(line, sizeof line, "%s --epochs %d --out %s/whole", options, all, folder);
+    cr_assert(run_program("vae_mnist", "", line) == 0, "%s", output);
+    snprintf(line, sizeof line, "%s --epochs %d --out %s/run", options, first, folder);
+    cr_assert(run_program("vae_mnist", "", line) == 0, "%s", output);
+    snprintf(line, sizeof line, "%s --epochs %d --resume %s/run/checkpoint.safetensors", options, all, folder);
+    cr_assert(run_program("vae_mnist", "", line) == 0, "%s", output);
+    cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
+}
+
 /* The page of a run that was stopped says so, and that of one that is resumed goes on from there, with the pictures of
  * all epochs. */
 Test(report, of_a_run_that_was_stopped)
 {
-    make_data();
-    char options[256];
-    snprintf(options, sizeof options, "--hidden 20 --epochs 4 --out %s/whole", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
-    snprintf(options, sizeof options, "--hidden 20 --epochs 2 --out %s/run", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
-    snprintf(options, sizeof options, "--epochs 4 --resume %s/run/checkpoint.safetensors", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    train_whole_and_resumed("--hidden 20", 2, 4);
     cr_expect(in_folder("grep -q 'epoch 4 of 4' run/report.html && ls run/births.png run/codes.svg run/loss.svg") == 0,
               "%s", output);
-    cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
 }
 
 /* births.png has room for 48 frames. When it is full every second one goes, twice in 100 epochs: every fourth epoch is
- * left. A run that goes on from the 60th, between the two, ends with the same file. */
+ * left. The run that goes on does so between the two. */
 Test(report, of_more_epochs_than_frames)
 {
-    char options[256];
-    make_data();
-    snprintf(options, sizeof options, "--hidden 4 --batch 320 --epochs 100 --out %s/whole", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
-    snprintf(options, sizeof options, "--hidden 4 --batch 320 --epochs 60 --out %s/run", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
-    snprintf(options, sizeof options, "--batch 320 --epochs 100 --resume %s/run/checkpoint.safetensors", folder);
-    cr_assert(run_program("vae_mnist", "", options) == 0, "%s", output);
+    train_whole_and_resumed("--hidden 4 --batch 320", 60, 100);
     cr_expect(in_folder("(echo every 4; seq 4 4 100) > wanted && tr -d '\\0' < whole/births.png | "
                         "grep -a -A 25 -o 'every [0-9]*$\\|^[0-9]*$' | head -26 | diff wanted -") == 0,
               "%s", output);
-    cr_expect(in_folder("cmp whole/births.png run/births.png") == 0, "%s", output);
 }
 
 /* The page's script computes the program's images. */

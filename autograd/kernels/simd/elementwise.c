@@ -139,15 +139,15 @@ INLINE void binary_loop_backward(formula *f, row_set r, operands o, int sa, int 
 }
 
 #define BINARY(name, domain, y, da, db)                                                               \
-    static void name##_binary(row_set r, operands o, int sa, int sb, ag_real *out)                       \
+    static void name##_binary(row_set r, operands o, int sa, int sb, ag_real *out)                    \
     {                                                                                                 \
         binary_loop(name##_y, r, o, sa, sb, out);                                                     \
     }                                                                                                 \
-    static void name##_binary_a(row_set r, operands o, int sa, int sb, bool add, ag_real *d)             \
+    static void name##_binary_a(row_set r, operands o, int sa, int sb, bool add, ag_real *d)          \
     {                                                                                                 \
         binary_loop_backward(name##_da, r, o, sa, sb, sa, r.a, add, d);                               \
     }                                                                                                 \
-    static void name##_binary_b(row_set r, operands o, int sa, int sb, bool add, ag_real *d)             \
+    static void name##_binary_b(row_set r, operands o, int sa, int sb, bool add, ag_real *d)          \
     {                                                                                                 \
         binary_loop_backward(name##_db, r, o, sa, sb, sb, r.b, add, d);                               \
     }
