@@ -11,11 +11,10 @@ void train__own_part(const train_ranks *ranks, int64_t count, int64_t *begin, in
     *end = train__part(count, ranks->size, ranks->rank + 1);
 }
 
-/* In turn d, a rank sends to the one d after it and receives from the one d before it. */
-bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
+/* In turn d, a rank sends its part to the one d after it and receives that of the one d before it. */
+static bool gather_in_circle(const train_ranks *ranks, char *bytes, const int64_t *at)
 {
     const int me = ranks->rank, size = ranks->size;
-    char     *bytes = data;
     for (int d = 1; d < size; d++) {
         const int to = (me + d) % size, from = (me + size - d) % size;
         if (!ranks->exchange(ranks->self, to, bytes + at[me], at[me + 1] - at[me], from, bytes + at[from],
@@ -23,6 +22,24 @@ bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
             return false;
     }
     return true;
+}
+
+/* Groups of 1, 2, 4, ... ranks exchange what they have; for a number of ranks that is a power of two. */
+static bool gather_by_doubling(const train_ranks *ranks, char *bytes, const int64_t *at)
+{
+    for (int group = 1; group < ranks->size; group *= 2) {
+        const int other = ranks->rank ^ group, mine = ranks->rank & -group, theirs = other & -group;
+        if (!ranks->exchange(ranks->self, other, bytes + at[mine], at[mine + group] - at[mine], other,
+                             bytes + at[theirs], at[theirs + group] - at[theirs]))
+            return false;
+    }
+    return true;
+}
+
+bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
+{
+    const bool doubles = (ranks->size & (ranks->size - 1)) == 0;
+    return (doubles ? gather_by_doubling : gather_in_circle)(ranks, data, at);
 }
 
 bool train__gather_parts(const train_ranks *ranks, void *data, int64_t count, size_t size)

@@ -57,7 +57,7 @@ static ag_real *sum_of_all(const train_block *b, int n_blocks, int64_t shards, i
     return sum_of(b, n_blocks, 0, size, n);
 }
 
-/* ---- Between ranks. ---- */
+/* ---- Between any number of ranks: by chunks. ---- */
 
 static bool make_room(ag_real **at, int64_t *room, int64_t n)
 {
@@ -83,13 +83,12 @@ static void pack_chunk(const train_block *b, int n_blocks, int64_t begin, int64_
         memcpy(to + i * size, b[i].values + begin, (size_t)size * sizeof *to);
 }
 
-/* This rank's chunk of all blocks of all ranks. The blocks at r->received belong to the ranks in their order. */
+/* This rank's chunk of the other ranks' blocks, to r->received, where they lie in the ranks' order. */
 static bool collect_chunk(train_reduction *r, const train_ranks *ranks, const train_block *own, int64_t n,
                           const int *first_block)
 {
     const int     me = ranks->rank, size = ranks->size, n_own = first_block[me + 1] - first_block[me];
     const int64_t mine = chunk_size(n, size, me);
-    pack_chunk(own, n_own, train__part(n, size, me), mine, r->received + first_block[me] * mine);
     for (int d = 1; d < size; d++) {
         const int     to = (me + d) % size, from = (me + size - d) % size;
         const int64_t theirs = chunk_size(n, size, to), begin = train__part(n, size, to),
@@ -104,18 +103,81 @@ static bool collect_chunk(train_reduction *r, const train_ranks *ranks, const tr
     return true;
 }
 
-/* Lists the blocks of all ranks, in order; their values lie one after another in r->received. */
-static void place_blocks(train_reduction *r, int ranks, int64_t shards, int64_t mine)
+/* Lists this rank's chunk of the blocks of all ranks, in order: its own where they are, the others' one after another
+ * in r->received. */
+static void place_blocks(train_reduction *r, const train_ranks *ranks, int64_t shards, const train_block *own,
+                         int64_t n_values)
 {
-    int n = 0;
-    for (int rank = 0; rank < ranks; rank++) {
+    const int     me = ranks->rank, size = ranks->size;
+    const int64_t mine = chunk_size(n_values, size, me);
+    int           n = 0;
+    for (int rank = 0; rank < size; rank++) {
         r->first_block[rank] = n;
-        n += train__blocks_of(train__part(shards, ranks, rank), train__part(shards, ranks, rank + 1), r->all + n);
+        n += train__blocks_of(train__part(shards, size, rank), train__part(shards, size, rank + 1), r->all + n);
     }
-    r->first_block[ranks] = n;
+    r->first_block[size] = n;
     for (int i = 0; i < n; i++)
         r->all[i].values = r->received + i * mine;
+    for (int i = r->first_block[me]; i < r->first_block[me + 1]; i++)
+        r->all[i].values = own[i - r->first_block[me]].values + train__part(n_values, size, me);
 }
+
+/* ---- By halves. ---- */
+
+static bool is_power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+/* Whether each rank has one block, all of one size, and their number is a power of two. */
+static bool is_full_tree(int ranks, int64_t shards)
+{
+    return is_power_of_two(ranks) && shards % ranks == 0 && is_power_of_two(shards / ranks);
+}
+
+typedef struct range {
+    int64_t begin, size;
+} range;
+
+/* The lower or the upper half. */
+static range half_of(range r, bool upper)
+{
+    const int64_t lower = r.size / 2;
+    return upper ? (range){r.begin + lower, r.size - lower} : (range){r.begin, lower};
+}
+
+static bool exchange_ranges(const train_ranks *ranks, int with, const ag_real *sent, range s, ag_real *received,
+                            range r)
+{
+    return ranks->exchange(ranks->self, with, sent + s.begin, s.size * (int64_t)sizeof *sent, with, received + r.begin,
+                           r.size * (int64_t)sizeof *received);
+}
+
+/* In turn k, two ranks whose numbers differ in bit k alone, and whose blocks are siblings in the tree, each give away
+ * one half of what they have added up and add the other's to the half that they keep. Then the sums return in the same
+ * turns, last to first: 2 log2(ranks) messages, of 2 n numbers together. */
+static bool reduce_by_halves(train_reduction *r, const train_ranks *ranks, ag_real *values, int64_t n)
+{
+    const int me = ranks->rank;
+    range     kept[32] = {{0, n}};
+    int       k = 0;
+    for (; 1 << k < ranks->size; k++) {
+        const int   sibling = me ^ 1 << k;
+        const range given = half_of(kept[k], sibling > me);
+        kept[k + 1] = half_of(kept[k], me > sibling);
+        if (!exchange_ranges(ranks, sibling, values, given, r->received, (range){0, kept[k + 1].size}))
+            return false;
+        add(values + kept[k + 1].begin, r->received, kept[k + 1].size);
+    }
+    while (k-- > 0) {
+        const int sibling = me ^ 1 << k;
+        if (!exchange_ranges(ranks, sibling, values, kept[k + 1], values, half_of(kept[k], sibling > me)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- */
 
 static int count_blocks(int ranks, int64_t shards, int rank)
 {
@@ -141,10 +203,13 @@ bool train__reduce_prepare(train_reduction *r, const train_ranks *ranks, int64_t
     int64_t       blocks = 0;
     if (size == 1)
         return true;
+    if (is_full_tree(size, shards))
+        return make_room(&r->received, &r->room_received, n / 2 + 1);
     for (int rank = 0; rank < size; rank++)
         blocks += count_blocks(size, shards, rank);
     return make_tables(r, size) && make_room(&r->sent, &r->room_sent, count_blocks(size, shards, me) * longest) &&
-           make_room(&r->received, &r->room_received, blocks * longest) && make_room(&r->total, &r->room_total, n);
+           make_room(&r->received, &r->room_received, blocks * longest) &&
+           (count_blocks(size, shards, me) > 0 || make_room(&r->total, &r->room_total, n));
 }
 
 ag_real *train__reduce(train_reduction *r, const train_ranks *ranks, int64_t shards, const train_block *own, int64_t n)
@@ -152,13 +217,16 @@ ag_real *train__reduce(train_reduction *r, const train_ranks *ranks, int64_t sha
     const int size = ranks->size, me = ranks->rank;
     if (size == 1)
         return sum_of_all(own, count_blocks(1, shards, 0), shards, n);
-    const int64_t mine = chunk_size(n, size, me);
-    place_blocks(r, size, shards, mine);
+    if (is_full_tree(size, shards))
+        return reduce_by_halves(r, ranks, own[0].values, n) ? own[0].values : NULL;
+    place_blocks(r, ranks, shards, own, n);
     if (!collect_chunk(r, ranks, own, n, r->first_block))
         return NULL;
-    const ag_real *chunk = sum_of_all(r->all, r->first_block[size], shards, mine);
-    memcpy(r->total + train__part(n, size, me), chunk, (size_t)mine * sizeof *chunk);
-    return train__gather_parts(ranks, r->total, n, sizeof *chunk) ? r->total : NULL;
+    const int64_t  mine = chunk_size(n, size, me);
+    const ag_real *sum = sum_of_all(r->all, r->first_block[size], shards, mine);
+    ag_real       *total = r->first_block[me + 1] > r->first_block[me] ? own[0].values : r->total;
+    memmove(total + train__part(n, size, me), sum, (size_t)mine * sizeof *sum);
+    return train__gather_parts(ranks, total, n, sizeof *total) ? total : NULL;
 }
 
 void train__reduction_free(train_reduction *r)

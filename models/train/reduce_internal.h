@@ -25,7 +25,8 @@ int train__blocks_of(int64_t begin, int64_t end, train_block *b);
 
 /* Workspace of train__reduce, kept from step to step. */
 typedef struct train_reduction {
-    ag_real     *sent, *received, *total;
+    ag_real     *sent, *received;
+    ag_real     *total; /* of a rank without shards; another's is in its first block */
     int64_t      room_sent, room_received, room_total;
     int          ranks;       /* the memory of these is for so many */
     train_block *all;         /* of all ranks */
@@ -36,7 +37,7 @@ typedef struct train_reduction {
 bool train__reduce_prepare(train_reduction *r, const train_ranks *ranks, int64_t shards, int64_t n);
 
 /* The sum of all shards' vectors, after train__reduce_prepare. `own` are this rank's blocks, whose values are
- * overwritten. Each rank adds up one chunk of the vector and gives it to the others: a rank with one block sends and
+ * overwritten. Each rank adds up a part of the vector and gives it to the others: a rank with one block sends and
  * receives less than 2 n numbers. NULL if a rank cannot be reached. */
 ag_real *train__reduce(train_reduction *r, const train_ranks *ranks, int64_t shards, const train_block *own, int64_t n);
 void     train__reduction_free(train_reduction *r);

@@ -104,15 +104,14 @@ static bool take_gradient(void *context, const char *name, nn_parameter *p)
     const int64_t  n = ag_numel(&p->tensor->shape);
     const ag_real *g = p->tensor->grad;
     ag_real       *to = w->values + w->at;
-    if (!w->adds) {
-        memset(to, 0, (size_t)(n + 1) * sizeof *to);
-        if (g)
-            memcpy(to, g, (size_t)n * sizeof *to);
-    } else if (g)
+    if (g && w->adds)
         for (int64_t i = 0; i < n; i++)
             to[i] += g[i];
-    if (g)
-        to[n] += 1;
+    else if (g)
+        memcpy(to, g, (size_t)n * sizeof *to);
+    else if (!w->adds)
+        memset(to, 0, (size_t)n * sizeof *to);
+    to[n] = (w->adds ? to[n] : 0) + (g ? 1 : 0);
     w->at += n + 1;
     return true;
 }
@@ -125,7 +124,7 @@ static bool give_gradient(void *context, const char *name, nn_parameter *p)
     if (!is_trained(p))
         return true;
     const int64_t n = ag_numel(&p->tensor->shape);
-    ag_real      *g = w->values[w->at + n] > 0 ? ag_grad(p->tensor) : NULL;
+    ag_real      *g = w->values[w->at + n] > 0 ? ag_grad_open(p->tensor).data : NULL;
     if (g)
         memcpy(g, w->values + w->at, (size_t)n * sizeof *g);
     w->at += n + 1;
