@@ -113,18 +113,25 @@ static ag_real sum_partial(const void *context, int64_t begin, int64_t end)
     return agk()->sum(end - begin, node->in[0]->data + begin);
 }
 
-/* Adds a row to the row of results. */
+/* Rows that follow each other and have one result: the turns of the innermost loop but one, if it is reduced. */
+static int64_t rows_of_result(const reduce_plan *p)
+{
+    return p->loops > 1 && p->out[p->loops - 2] == 0 ? p->count[p->loops - 2] : 1;
+}
+
+/* Adds rows to the row of results. */
 static void sum_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node     *node = context;
     const reduce_plan *p = node->attr;
-    for (int64_t r = begin; r < end; r++) {
+    const int64_t      step = row_is_reduced(p) ? 1 : rows_of_result(p);
+    for (int64_t r = begin; r < end; r += step) {
         const ag_real *x = node->in[0]->data + r * p->width;
         ag_real       *y = node->out->data + row_out(p, r);
         if (row_is_reduced(p))
             y[0] += agk()->sum(p->width, x);
         else
-            agk()->add(p->width, x, y);
+            agk()->add_rows(step, p->width, x, p->width, y);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Softmax and layer norm of many rows against one row at a time. */
+/* Softmax and layer norm of many rows against one row at a time; sums of rows in their order. */
 #include "tests/kernels/tables.h"
 
 /* Short rows go side by side where there are many: the bits are those of one alone, however the rows are shared out. */
@@ -56,4 +56,39 @@ static void check_layer_norm_rows(const agk_table *t)
 Test(kernels, layer_norm_of_many_rows)
 {
     for_tables(check_layer_norm_rows);
+}
+
+/* Sums down columns: the order of the additions is part of the promise, so the bits are those of the plain loop. */
+static void check_sums_of_rows(const agk_table *t)
+{
+    enum { ROWS = 11, LONGEST = 1100, LD = LONGEST + 3 };
+    static ag_real       x[ROWS * LD], got[LONGEST], wanted[LONGEST];
+    static const int64_t widths[] = {1, 3, 16, 17, 64, 511, 512, 513, LONGEST};
+    fill(x, ROWS * LD, 1);
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (int64_t rows = 0; rows <= ROWS; rows++) {
+            const int64_t n = widths[w];
+            fill(got, n, 2);
+            memcpy(wanted, got, (size_t)n * sizeof *got);
+            for (int64_t j = 0; j < n; j++)
+                for (int64_t r = 0; r < rows; r++)
+                    wanted[j] += x[r * LD + j];
+            t->add_rows(rows, n, x, LD, got);
+            cr_assert(same_bits(got, wanted, n), "%s: add_rows, %lld of %lld", t->name, (long long)rows, (long long)n);
+
+            for (int64_t j = 0; j < n; j++) {
+                double sum = 0;
+                for (int64_t r = 0; r < rows; r++)
+                    sum += (double)x[r * LD + j];
+                wanted[j] += (ag_real)sum;
+            }
+            t->sum_columns(rows, n, x, LD, got);
+            cr_assert(same_bits(got, wanted, n), "%s: sum_columns, %lld of %lld", t->name, (long long)rows,
+                      (long long)n);
+        }
+}
+
+Test(kernels, sums_of_rows_in_order)
+{
+    for_tables(check_sums_of_rows);
 }

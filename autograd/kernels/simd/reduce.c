@@ -1,7 +1,10 @@
 /* Reductions of one row, and plain vector updates. */
 #include "autograd/kernels/simd/side.h"
 
-enum { PART = 1 << 20 };
+enum {
+    PART = 1 << 20,
+    COLUMNS = 512, /* whose sums are kept at once */
+};
 
 ag_real AGK(sum)(int64_t n, const ag_real *x)
 {
@@ -70,21 +73,36 @@ void AGK(max_rows)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         *y++ = AGK(max)(n, x);
 }
 
+void AGK(add_rows)(int64_t rows, int64_t n, const ag_real *restrict x, int64_t ldx, ag_real *restrict y)
+{
+    for (; rows >= 4; rows -= 4, x += 4 * ldx)
+        for (int64_t j = 0; j < n; j++)
+            y[j] = y[j] + x[j] + x[ldx + j] + x[2 * ldx + j] + x[3 * ldx + j];
+    for (; rows > 0; rows--, x += ldx)
+        AGK(add)(n, x, y);
+}
+
+/* The same in double. */
+INLINE void add_rows_wide(int64_t rows, int64_t n, const ag_real *restrict x, int64_t ldx, double *restrict y)
+{
+    for (; rows >= 4; rows -= 4, x += 4 * ldx)
+        for (int64_t j = 0; j < n; j++)
+            y[j] = y[j] + (double)x[j] + (double)x[ldx + j] + (double)x[2 * ldx + j] + (double)x[3 * ldx + j];
+    for (; rows > 0; rows--, x += ldx)
+        for (int64_t j = 0; j < n; j++)
+            y[j] += (double)x[j];
+}
+
 void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, ag_real *y)
 {
-    for (int64_t j = 0; j < n; j += LANES) {
-        int64_t width = n - j < LANES ? n - j : LANES;
-        double lane[LANES] = {0};
-        if (width == LANES)
-            for (int64_t r = 0; r < rows; r++)
-                for (int l = 0; l < LANES; l++)
-                    lane[l] += (double)x[r * ldx + j + l];
-        else
-            for (int64_t r = 0; r < rows; r++)
-                for (int64_t l = 0; l < width; l++)
-                    lane[l] += (double)x[r * ldx + j + l];
-        for (int64_t l = 0; l < width; l++)
-            y[j + l] += (ag_real)lane[l];
+    double sum[COLUMNS];
+    for (int64_t first = 0; first < n; first += COLUMNS) {
+        const int64_t width = n - first < COLUMNS ? n - first : COLUMNS;
+        for (int64_t j = 0; j < width; j++)
+            sum[j] = 0;
+        add_rows_wide(rows, width, x + first, ldx, sum);
+        for (int64_t j = 0; j < width; j++)
+            y[first + j] += (ag_real)sum[j];
     }
 }
 
