@@ -310,6 +310,7 @@ coverage: export TEST_OPTIONS = --filter !(recipes)/*
 coverage: $(BUILD)/f32-cov/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-cov/programs/%) ## which lines and branches the tests reach, in build/f32-cov/coverage.txt; needs gcovr
 	@find $(BUILD)/f32-cov -name '*.gcda' -delete
 	-$(call run_tests,f32-cov,f32-cov/programs)
+	-python3 tests/null_calls.py $(BUILD)/f32-cov/libhourglass.a $(CC) --coverage
 	gcovr --root . --exclude-throw-branches --gcov-ignore-parse-errors --filter '(autograd|nn|datasets|models/train|tools)/' --exclude 'tools/bench/' \
 		--txt $(BUILD)/f32-cov/coverage.txt --print-summary $(BUILD)/f32-cov
 

@@ -128,7 +128,7 @@ int main(void)
             if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "r", stdin))
                 _exit(0);
             all[i].call();
-            _exit(0);
+            exit(0);
         }
         int status = 0;
         waitpid(child, &status, 0);

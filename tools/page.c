@@ -133,7 +133,7 @@ void tl_page_verbatim(tl_page *p, const char *text)
 void tl_page_facts(tl_page *p, int n, const tl_fact *facts)
 {
     put_element(p, "<table><tbody>\n", "", "");
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; facts && i < n; i++) {
         put_element(p, "<tr><th scope=\"row\">", facts[i].name, "</th>");
         put_element(p, "<td>", facts[i].value, "</td></tr>\n");
     }
