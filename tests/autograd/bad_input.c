@@ -30,6 +30,48 @@ Test(bad_input, null_and_poison)
     ag_tape_free(tape);
 }
 
+/* A tensor of ones with `size` along each of its axes, which wants a gradient. */
+static ag_tensor *cube(ag_tape *tape, int rank, int64_t size)
+{
+    ag_shape shape = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        shape.dim[i] = size;
+    ag_tensor *t = ag_ones(tape, shape);
+    t->needs_grad = true;
+    return t;
+}
+
+/* Each input in turn with any number of axes, none of them included: the op says what is wrong, or computes a result
+ * that backward can go through. */
+Test(bad_input, any_rank)
+{
+    ag_tape *tape = ag_tape_new(0);
+    int      refused = 0, computed = 0;
+    for (int i = 0; i < op_sample_count; i++) {
+        const op_sample *s = &op_samples[i];
+        ag_tensor       *in[SAMPLE_INPUTS];
+        sample_inputs(s, 0, in);
+        for (int bad = 0; bad < s->sets[0].n; bad++)
+            for (int rank = 0; rank <= AG_MAX_RANK; rank++)
+                for (int64_t size = 1; size <= 3; size++) {
+                    ag_tensor *kept = in[bad];
+                    ag_tape_reset(tape);
+                    in[bad] = cube(tape, rank, size);
+                    ag_tensor *loss = ag_sum(s->f(NULL, tape, in), AG_ALL, false);
+                    if (ag_error(tape))
+                        refused++;
+                    else if (loss->needs_grad) {
+                        cr_expect(ag_backward(loss), "%s %s of rank %d: %s", s->name, s->variant, rank, ag_error(tape));
+                        computed++;
+                    }
+                    in[bad] = kept;
+                }
+        sample_free(s, 0, in);
+    }
+    cr_assert(refused > 1000 && computed > 1000, "%d refused, %d computed", refused, computed);
+    ag_tape_free(tape);
+}
+
 static ag_tape *tape;
 
 static ag_tensor *ones(ag_shape shape)

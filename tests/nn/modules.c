@@ -346,6 +346,26 @@ static bool train_one_step(void)
     return ok;
 }
 
+/* A layer that got no memory is a module all the same, whose error says so. */
+Test(modules, every_allocation_of_a_layer_fails_in_turn)
+{
+    for (int i = 0; i < layer_sample_count; i++) {
+        malloc_watch(-1);
+        nn_module *m = layer_samples[i].make();
+        const long all = malloc_unwatch();
+        cr_assert(all > 0 && !nn_error(m), "%s: %s", layer_samples[i].name, nn_error(m));
+        nn_module_free(m);
+        for (long limit = 0; limit < all; limit++) {
+            malloc_watch(limit);
+            m = layer_samples[i].make();
+            malloc_unwatch();
+            cr_expect(nn_error(m) && strstr(nn_error(m), "out of memory"), "%s, allocation %ld of %ld: %s",
+                      layer_samples[i].name, limit, all, nn_error(m));
+            nn_module_free(m);
+        }
+    }
+}
+
 /* All but that of the workspace, without which products do as well: see kernels::products. */
 Test(modules, every_allocation_of_a_step_fails_in_turn)
 {
