@@ -44,23 +44,23 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
     }
 }
 
-static bool read_part(const char *folder, const char *name, int rank, ds_idx *out, tl_error *why)
+static bool read_file(const char *folder, const char *part, const char *kind, int rank, ds_idx *out, tl_error *why)
 {
-    char path[4096];
-    int  n = folder ? snprintf(path, sizeof path, "%s/%s", folder, name) : -1;
+    char      path[4096];
+    const int n = snprintf(path, sizeof path, "%s/%s-%s-ubyte", folder, part, kind);
     if (n >= 0 && (size_t)n < sizeof path)
         return ds_idx_read(path, rank, out, why);
-    return tl_fail(why, "%.80s...: the path is too long", folder ? folder : "NULL");
+    return tl_fail(why, "%.80s...: the path is too long", folder);
 }
 
-bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why)
+bool ds_part_read(const char *folder, const char *part, ds_dataset *d, tl_error *why)
 {
-    if (!d)
-        return tl_fail_at(why, folder, "no place for the result");
+    if (!folder || !part || !d)
+        return tl_fail(why, "no folder to read images from, no part of it, or no place for the result");
     ds_idx images = {0}, labels = {0};
     *d = (ds_dataset){0};
-    bool ok = read_part(folder, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte", 3, &images, why) &&
-              read_part(folder, train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte", 1, &labels, why);
+    bool ok = read_file(folder, part, "images-idx3", 3, &images, why) &&
+              read_file(folder, part, "labels-idx1", 1, &labels, why);
     if (ok && images.dim[0] != labels.dim[0])
         ok = tl_fail_at(why, folder, "%lld images but %lld labels", (long long)images.dim[0], (long long)labels.dim[0]);
     for (int64_t i = 0; ok && i < labels.dim[0]; i++)
@@ -70,4 +70,9 @@ bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why)
     if (!ok)
         ds_dataset_free(d);
     return ok;
+}
+
+bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why)
+{
+    return ds_part_read(folder, train ? "train" : "t10k", d, why);
 }

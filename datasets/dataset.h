@@ -24,7 +24,10 @@ void ds_dataset_free(ds_dataset *d);
 /* Pixels of images index[0 .. n-1] as value / 255, in 0..1: out is (n, height * width). */
 void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *out);
 
-/* Reads MNIST from a folder: (train|t10k)-images-idx3-ubyte and (train|t10k)-labels-idx1-ubyte. */
+/* Reads labelled images from a folder: PART-images-idx3-ubyte and PART-labels-idx1-ubyte. */
+bool ds_part_read(const char *folder, const char *part, ds_dataset *d, tl_error *why);
+
+/* MNIST's: of part "train" or "t10k". */
 bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why);
 
 /* Makes `count` digits like handwritten ones, 28 x 28, ten classes in equal parts: strokes with random shape, pen,

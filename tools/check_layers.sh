@@ -28,7 +28,7 @@ allowed tools/bench      'tools/|models/|nn/|autograd/|datasets/'
 allowed models           'generated/commit\.h|models/|nn/|autograd/[a-z]*\.h|datasets/|tools/'
 
 # The harness: each part includes only itself and parts before it.
-parts='source history ranks ranks_alone ranks_mpi reduce shards run plan passes step checkpoint observers report folder program program_options program_report images rows draw few codes births frames latent kid classifier likelihood kl_parts score edit export use image_program'
+parts='source history ranks ranks_alone ranks_mpi reduce shards run plan passes step checkpoint best observers report folder program program_options program_report images rows draw few codes births frames latent kid classifier likelihood kl_parts score edit export use image_program'
 before=
 for part in $parts; do
     before="$before${before:+|}$part"

@@ -19,6 +19,19 @@ enum { WIDEST = 1500 }; /* pixels of an image's side: 20 of them fit the widest 
 
 /* ---- Data. ---- */
 
+static bool same_size(const ds_dataset *a, const ds_dataset *b)
+{
+    return a->height == b->height && a->width == b->width;
+}
+
+static bool has_validation(const train_images *m)
+{
+    char        path[4200];
+    struct stat st;
+    const int   n = snprintf(path, sizeof path, "%s/valid-images-idx3-ubyte", m->data);
+    return n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0;
+}
+
 static bool read_images(train_images *m, tl_error *why)
 {
     if (!strcmp(m->data, TRAIN_SYNTHETIC))
@@ -26,7 +39,9 @@ static bool read_images(train_images *m, tl_error *why)
                ds_digits_make(SYNTHETIC_TEST, SYNTHETIC_SEED + 1, &m->test, why);
     if (!ds_mnist_read(m->data, true, &m->train, why) || !ds_mnist_read(m->data, false, &m->test, why))
         return false;
-    return (m->train.height == m->test.height && m->train.width == m->test.width) ||
+    if (m->job->options.keep_best && has_validation(m) && !ds_part_read(m->data, "valid", &m->validation, why))
+        return false;
+    return (same_size(&m->train, &m->test) && (m->validation.count < 1 || same_size(&m->train, &m->validation))) ||
            tl_fail_at(why, m->data, "training and test images differ in size");
 }
 
@@ -123,6 +138,18 @@ static bool load_test(void *self, ag_tape *tape, const int64_t *index, int64_t n
     return load_images(m, &m->test, tape, index, n, out);
 }
 
+/* What chooses the best epoch is neither trained on nor the test that is reported in the end. */
+static bool load_validation(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
+{
+    const train_images *m = self;
+    if (m->held_out == 0)
+        return load_images(m, &m->validation, tape, index, n, out);
+    int64_t *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
+    for (int64_t i = 0; at && i < n; i++)
+        at[i] = m->train.count - m->held_out + index[i];
+    return at && load_images(m, &m->train, tape, at, n, out);
+}
+
 static uint64_t hash_train(void *self)
 {
     const ds_dataset *d = &((const train_images *)self)->train;
@@ -173,6 +200,16 @@ static void read_size(train_images *m)
         m->height = m->width = 28;
 }
 
+static void print_counts(const train_images *m)
+{
+    const int64_t validated = m->held_out + m->validation.count;
+    printf("data: %s (%lld training, ", strcmp(m->data, TRAIN_SYNTHETIC) ? m->data : "synthetic digits",
+           (long long)(m->train.count - m->held_out));
+    if (validated > 0)
+        printf("%lld validation, ", (long long)validated);
+    printf("%lld test images)\n", (long long)m->test.count);
+}
+
 static bool load_or_describe(train_images *m, tl_error *why)
 {
     char height[24], width[24];
@@ -188,10 +225,10 @@ static bool load_or_describe(train_images *m, tl_error *why)
         return tl_fail_at(why, m->data, "images of %lld x %lld pixels; pictures of many can be made of at most %d x %d",
                           (long long)m->height, (long long)m->width, WIDEST, WIDEST);
     keep_last(&m->train, m->use.last);
+    if (m->job->options.keep_best && m->validation.count < 1)
+        m->held_out = m->train.count / 10;
     if (!m->job->options.quiet && !m->job->options.load)
-        printf("data: %s (%lld training, %lld test images)\n",
-               strcmp(m->data, TRAIN_SYNTHETIC) ? m->data : "synthetic digits", (long long)m->train.count,
-               (long long)m->test.count);
+        print_counts(m);
     snprintf(height, sizeof height, "%lld", (long long)m->height);
     snprintf(width, sizeof width, "%lld", (long long)m->width);
     return train_keep_text(m->job, "image.height", height, why) && train_keep_text(m->job, "image.width", width, why) &&
@@ -202,8 +239,11 @@ bool train__open_images(train_images *m, tl_error *why)
 {
     if (!load_or_describe(m, why))
         return false;
-    m->training = (train_source){m->train.count > 0 ? m->train.count : 1, load_train, hash_train, m};
+    const int64_t trained = m->train.count - m->held_out, validated = m->held_out + m->validation.count;
+    m->training = (train_source){trained > 0 ? trained : 1, load_train, hash_train, m};
     m->testing = (train_source){m->test.count > 0 ? m->test.count : 1, load_test, NULL, m};
+    if (validated > 0)
+        m->testing = (train_source){validated, load_validation, NULL, m};
     return true;
 }
 
@@ -211,6 +251,7 @@ void train__close_images(train_images *m)
 {
     ds_dataset_free(&m->train);
     ds_dataset_free(&m->test);
+    ds_dataset_free(&m->validation);
     free(m->mean);
     free(m->deviation);
 }

@@ -28,6 +28,8 @@ typedef struct train_images {
     train_job                 *job;
     int64_t                    height, width;
     ds_dataset                 train, test; /* empty when a loaded model needs none */
+    ds_dataset                 validation;  /* with --keep-best, if the data have such images */
+    int64_t                    held_out;    /* else so many training images validate, the last */
     train_image_use            use;
     train_phase                phase;        /* one phase over all images, as the options say */
     int64_t                    code;         /* set by build: numbers of an image's code */

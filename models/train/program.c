@@ -130,6 +130,21 @@ static bool settle_at_end(void *self, train_run *run, train_status status)
     return status == TRAIN_FAILED || train_folder_settle(&job->folder, &run->error);
 }
 
+/* The best epoch's file; a run that is resumed in another folder has that of its epochs so far. */
+static bool set_best(train_job *job, tl_error *why)
+{
+    const char *resume = job->options.resume, *slash = resume ? strrchr(resume, '/') : NULL;
+    job->best = (train_best){.path = job->best_path, .n_texts = job->n_texts, .texts = job->texts};
+    if (!train_folder_file(&job->folder, "best.safetensors", job->best_path, sizeof job->best_path, why))
+        return false;
+    if (!resume || job->folder.home)
+        return true;
+    job->best.before = job->best_before;
+    const int n = snprintf(job->best_before, sizeof job->best_before, "%.*sbest.safetensors",
+                           slash ? (int)(slash - resume) + 1 : 0, resume);
+    return (n > 0 && (size_t)n < sizeof job->best_before) || tl_fail(why, "%.60s...: the path is too long", resume);
+}
+
 static bool set_observers(train_job *job, tl_error *why)
 {
     train_folder *f = &job->folder;
@@ -141,6 +156,10 @@ static bool set_observers(train_job *job, tl_error *why)
         .path = job->checkpoint_path, .every = job->options.save_every, .n_texts = job->n_texts, .texts = job->texts};
     if (!job->options.quiet)
         job->observer[n++] = train_terminal_observer(&job->terminal);
+    if (job->options.keep_best && !set_best(job, why))
+        return false;
+    if (job->options.keep_best)
+        job->observer[n++] = train_best_observer(&job->best);
     job->observer[n++] = train_checkpoint_observer(&job->checkpoint);
     job->observer[n++] = (train_observer){.epoch = settle, .end = settle_at_end, .self = job};
     job->observer[n++] = train_csv_observer(job->csv);
@@ -202,6 +221,8 @@ static void print_results(const train_job *job)
         fputc(':', stdout);
         print_names(job->folder.files);
     }
+    if (!job->options.quiet && job->best.epoch > 0)
+        printf("the best epoch, whose weights these are: %" PRId64 "\n", job->best.epoch);
     printf("weights %016" PRIx64 "\n", nn_fingerprint(job->plan.model));
 }
 

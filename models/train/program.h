@@ -3,6 +3,7 @@
 #ifndef TRAIN_PROGRAM_H
 #define TRAIN_PROGRAM_H
 
+#include "models/train/best.h"
 #include "models/train/checkpoint.h"
 #include "models/train/folder.h"
 #include "models/train/observers.h"
@@ -21,6 +22,7 @@ typedef struct train_options {
     double      lr, clip;
     const char *schedule;
     uint64_t    seed;
+    bool        keep_best;
     /* What does not. */
     int64_t     threads, save_every, draw_every;
     const char *out, *resume, *load;
@@ -51,11 +53,12 @@ typedef struct train_job {
     nn_stored_text          *texts;
     int                      n_texts;
     train_checkpoint         checkpoint;
+    train_best               best;
     train_terminal           terminal;
-    train_observer           observer[6];
-    train_observer          *observers[6];
+    train_observer           observer[7];
+    train_observer          *observers[7];
     struct train_job_report *report;
-    char                     csv[4200], checkpoint_path[4200];
+    char                     csv[4200], checkpoint_path[4200], best_path[4200], best_before[4200];
 } train_job;
 
 struct train_program {

@@ -24,6 +24,8 @@ void train__shared_options(train_job *job)
          false},
         {"warmup", TL_INT, &o->warmup, 0, 1e9, "N", "steps over which the learning rate rises to its value", false},
         {"clip", TL_REAL, &o->clip, 0, 1e30, "X", "largest norm of the gradients, if above 0", false},
+        {"keep-best", TL_FLAG, &o->keep_best, 0, 0, NULL,
+         "end with the weights of the best epoch, judged by examples that are held out from training", false},
         {"seed", TL_SEED, &o->seed, 0, 0, "N", "of weights, order and noise: one seed, one result", false},
         TL_OPTIONS_END,
     };

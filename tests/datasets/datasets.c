@@ -64,6 +64,7 @@ Test(idx, mnist_must_fit_together)
     tl_error   e;
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     cr_assert(!ds_mnist_read(folder, true, &d, &e) && strstr(e.text, "train-images-idx3-ubyte: No such file"));
+    cr_assert(!ds_part_read(folder, "valid", &d, &e) && strstr(e.text, "valid-images-idx3-ubyte: No such file"));
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 255};
     static const uint8_t three[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3}, ten[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 10};
     static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 9};
@@ -76,6 +77,8 @@ Test(idx, mnist_must_fit_together)
     cr_assert(!ds_mnist_read(folder, false, &d, &e) && strstr(e.text, "label 1 is 10"));
     write_file(name, labels, sizeof labels);
     cr_assert(ds_mnist_read(folder, false, &d, &e) && d.count == 2 && d.labels[1] == 9);
+    ds_dataset_free(&d);
+    cr_assert(ds_part_read(folder, "t10k", &d, &e) && d.count == 2 && d.labels[1] == 9, "%s", e.text);
     ag_real x[2];
     ds_images(&d, (int64_t[]){1, 0}, 2, x);
     cr_assert(x[0] >= 1 && fabs((double)x[1] - 5.0 / 255) < 1e-9);

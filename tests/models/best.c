@@ -1,0 +1,161 @@
+/* --keep-best: a run that ends with the weights of its best epoch, also when it was stopped and resumed elsewhere. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "models/train/best.h"
+#include "tests/support/runs.h"
+#include "tests/test.h"
+#include "tools/file.h"
+
+enum { EPOCHS = 6, STEPS_OF_EPOCH = 6, STEPS = EPOCHS * STEPS_OF_EPOCH };
+
+/* Puts losses of the test's choice in place of the measured ones, and remembers each epoch's weights. */
+typedef struct script {
+    const double *loss; /* of each epoch */
+    uint64_t      weights[EPOCHS + 1];
+} script;
+
+static bool forge(void *self, train_run *run, const train_record *record)
+{
+    script *s = self;
+    run->history.at[run->history.n - 1].test.at[0].value = s->loss[record->epoch - 1];
+    s->weights[record->epoch] = nn_fingerprint(run->plan->model);
+    return true;
+}
+
+static char *path_of(const char *folder, const char *name)
+{
+    static char path[4][300];
+    static int  next;
+    char       *p = path[next++ % 4];
+    snprintf(p, sizeof *path, "%s/%s.safetensors", folder, name);
+    return p;
+}
+
+/* A run of `length` steps, or `steps` of it, with the weights of the best of `s`. */
+static void go(script *s, train_best *best, const char *checkpoint, const char *resume, int64_t length, int64_t steps,
+               run_result *result)
+{
+    small_run      r;
+    train_observer forger = {.epoch = forge, .self = s}, keeper = train_best_observer(best);
+    small_run_open(&r, RUN_PLAIN);
+    r.phase[0].steps = length;
+    r.observers[0] = &forger;
+    r.observers[1] = &keeper;
+    r.plan.n_observers = 2;
+    small_run_go(&r, checkpoint, resume, steps, result);
+    small_run_close(&r);
+}
+
+Test(best, the_first_of_the_smallest)
+{
+    static const double losses[][EPOCHS] = {
+        {6, 5, 4, 3, 2, 1}, {1, 2, 3, 4, 5, 6}, {3, 1, 2, 1, 5, 4}, {2, 2, 2, 2, 2, 2}, {-1, -3, 0, -2, 7, -3}};
+    static const int64_t wanted[] = {6, 1, 2, 1, 2};
+    const char          *path = path_of(scratch_folder(), "best");
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        script     s = {.loss = losses[i]};
+        train_best best = {.path = path};
+        run_result result;
+        go(&s, &best, NULL, NULL, STEPS, -1, &result);
+        cr_assert(result.status == TRAIN_OK, "%s", result.why.text);
+        cr_assert(best.epoch == wanted[i] && result.weights == s.weights[wanted[i]], "losses %zu: epoch %d", i,
+                  (int)best.epoch);
+    }
+}
+
+/* Stopped after each step, and resumed with the files in another folder: the same weights. A checkpoint keeps the last
+ * epoch's weights, from which the run goes on. */
+Test(best, resumed_elsewhere)
+{
+    static const double losses[EPOCHS] = {3, 1, 2, 0.5, 5, 4};
+    char                first[128], second[160];
+    snprintf(first, sizeof first, "%s", scratch_folder());
+    snprintf(second, sizeof second, "%s/second", first);
+    cr_assert(tl_make_folder(second, NULL));
+    script     s = {.loss = losses};
+    train_best best = {.path = path_of(first, "best")};
+    run_result whole, part;
+    go(&s, &best, NULL, NULL, STEPS, -1, &whole);
+    for (int64_t k = 1; k < STEPS; k++) {
+        best = (train_best){.path = path_of(first, "best")};
+        remove(best.path);
+        go(&s, &best, path_of(first, "checkpoint"), NULL, STEPS, k, &part);
+        cr_assert(part.status == TRAIN_STOPPED && best.epoch == 0, "%s", part.why.text);
+        best = (train_best){.path = path_of(second, "best"), .before = path_of(first, "best")};
+        remove(best.path);
+        go(&s, &best, NULL, path_of(first, "checkpoint"), STEPS, -1, &part);
+        cr_assert(part.status == TRAIN_OK && best.epoch == 4 && part.weights == whole.weights, "step %d: %s", (int)k,
+                  part.why.text);
+    }
+}
+
+/* A run that ends within its third epoch has two to choose from; made longer, it ends as one that was long at first. */
+Test(best, a_part_of_an_epoch_does_not_count)
+{
+    static const double losses[EPOCHS] = {3, 2, 1, 4, 5, 6};
+    const char         *checkpoint = path_of(scratch_folder(), "checkpoint");
+    script              s = {.loss = losses};
+    train_best          best = {.path = path_of(scratch_folder(), "best")};
+    run_result          whole, part;
+    go(&s, &best, NULL, NULL, STEPS, -1, &whole);
+    cr_assert(best.epoch == 3);
+    go(&s, &best, checkpoint, NULL, 2 * STEPS_OF_EPOCH + 3, -1, &part);
+    cr_assert(part.status == TRAIN_OK && best.epoch == 2 && part.weights == s.weights[2], "%s", part.why.text);
+    go(&s, &best, NULL, checkpoint, STEPS, -1, &part);
+    cr_assert(part.status == TRAIN_OK && best.epoch == 3 && part.weights == whole.weights, "%s", part.why.text);
+}
+
+static bool lose(void *self, train_run *run, const train_record *record)
+{
+    (void)run;
+    return record->epoch < EPOCHS || remove(((train_best *)self)->path) == 0;
+}
+
+static bool swap(void *self, train_run *run, const train_record *record)
+{
+    const train_best *b = self;
+    return record->epoch < EPOCHS || nn_save(run->plan->model, b->path, NULL);
+}
+
+static bool no_test(void *context)
+{
+    ((small_run *)context)->phase[0].test = NULL;
+    return true;
+}
+
+/* The file is gone, is another's, cannot be written; the phase has no test. */
+Test(best, says_what_is_wrong)
+{
+    static const struct {
+        bool (*epoch)(void *self, train_run *run, const train_record *record);
+        bool (*begin)(void *context);
+        const char *folder, *message;
+    } cases[] = {{lose, NULL, "", "No such file"},
+                 {swap, NULL, "", "is not of epoch"},
+                 {NULL, NULL, "/none/", "No such file"},
+                 {NULL, no_test, "", "has no test"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[160];
+        snprintf(folder, sizeof folder, "%s%s", scratch_folder(), cases[i].folder);
+        small_run      r;
+        run_result     result;
+        train_best     best = {.path = path_of(folder, "best")};
+        train_observer keeper = train_best_observer(&best), breaker = {.epoch = cases[i].epoch, .self = &best};
+        small_run_open(&r, RUN_PLAIN);
+        r.phase[0].epochs = EPOCHS;
+        r.phase[0].steps = 0;
+        if (cases[i].begin)
+            cases[i].begin(&r);
+        r.observers[0] = &keeper;
+        r.observers[1] = &breaker;
+        r.plan.n_observers = 2;
+        small_run_go(&r, NULL, NULL, -1, &result);
+        cr_assert(result.status == TRAIN_FAILED && strstr(result.why.text, cases[i].message), "case %zu: %s", i,
+                  result.why.text);
+        small_run_close(&r);
+    }
+}
