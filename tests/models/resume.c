@@ -267,6 +267,40 @@ Test(use, encodes_decodes_generates_reconstructs)
     cr_assert(status == 1 && strstr(output, "three.npy: codes of 784 numbers, the model's have 64"), "%s", output);
 }
 
+/* A photograph of a digit is one image; what is no image of the model's size, or makes no sense together, is refused.
+ */
+Test(use, pictures_and_what_is_refused)
+{
+    static const char *const refused[][2] = {
+        {"--encode @/codes.npy --output @/x.npy", "codes.npy: images of 20 numbers, the model expects 28 x 28"},
+        {"--encode @/run/loss.svg --output @/x.npy", "loss.svg: "},
+        {"--encode @/cut.png --output @/x.npy", "cut.png: "},
+        {"--reconstruct test --generate 3", "--load: expected one of"},
+        {"--generate 3 --output @/x.txt", "expected a name that ends in .npy or .png"},
+        {"--score --output @/x.npy", "--output: not with --score and --edit"}};
+    ds_npy code;
+    char   command[512];
+    make_data();
+    cr_assert(run_there("vae_mnist", "--steps 3 --quiet --out @/run") == 0, "%s", output);
+    use("vae_mnist", "--encode @/run/samples.png --output @/codes.npy");
+    read_array("codes.npy", &code);
+    cr_assert(code.rank == 2 && code.dim[0] == 1 && code.dim[1] == 20);
+    ds_npy_free(&code);
+    snprintf(command, sizeof command, "head -c 300 %s/run/samples.png > %s/cut.png", folder, folder);
+    cr_assert(run_command(command, output, sizeof output) == 0);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char options[256];
+        snprintf(options, sizeof options, "--load @/run/model.safetensors %s", refused[i][0]);
+        const int status = run_there("vae_mnist", options);
+        cr_expect(status > 0 && strstr(output, refused[i][1]), "%s: %d, %s", refused[i][0], status, output);
+    }
+    cr_assert(run_there("denoising_ae_mnist", "--steps 3 --quiet --out @/noisy") == 0, "%s", output);
+    cr_assert(run_there("denoising_ae_mnist", "--load @/noisy/model.safetensors --encode @/run/samples.png --add-noise "
+                                              "--output @/x.npy") == 2 &&
+                  strstr(output, "--add-noise: expected --denoise with it"),
+              "%s", output);
+}
+
 /* A conditional model: the digit is in the code. */
 Test(use, a_conditional_model_is_asked_for_a_digit)
 {
@@ -297,6 +331,31 @@ Test(use, a_conditional_model_is_asked_for_a_digit)
     read_array("again.npy", &again);
     cr_assert(again.dim[0] == 100 && file_is_there("seven.png"));
     ds_npy_free(&codes), ds_npy_free(&all), ds_npy_free(&seven), ds_npy_free(&again);
+}
+
+/* The best epoch is chosen by the data's own validation images, or by the last tenth of the training images. */
+Test(use, the_best_epoch_is_chosen_by_images_of_its_own)
+{
+    static const char run[] = "--epochs 2 --batch 50 --keep-best --out @/";
+    char              options[256], command[1024];
+    make_data();
+    snprintf(options, sizeof options, "%stenth", run);
+    cr_assert(run_there("mlp_ae_mnist", options) == 0 &&
+                  strstr(output, "(288 training, 32 validation, 100 test images)"),
+              "%s", output);
+    cr_assert(strstr(output, "the best epoch, whose weights these are: ") && file_is_there("tenth/best.safetensors"));
+    snprintf(command, sizeof command,
+             "cd %s/data && for f in images-idx3 labels-idx1; do cp t10k-$f-ubyte valid-$f-ubyte; done", folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+    snprintf(options, sizeof options, "%sown", run);
+    cr_assert(run_there("mlp_ae_mnist", options) == 0 &&
+                  strstr(output, "(320 training, 100 validation, 100 test images)"),
+              "%s", output);
+    snprintf(command, sizeof command, "head -c 1000 %s/data/t10k-images-idx3-ubyte > %s/data/valid-images-idx3-ubyte",
+             folder, folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+    snprintf(options, sizeof options, "%scut", run);
+    cr_assert(run_there("mlp_ae_mnist", options) == 1 && strstr(output, "valid-images-idx3-ubyte: "), "%s", output);
 }
 
 /* A model is used where its training images are not; unless it needs their mean and deviation. */
