@@ -301,6 +301,8 @@ test-amalgamation: $(ONE_TESTS:%=$(BUILD)/%-one/tests/run) $(PROGRAM_SRC:%.c=$(B
 SANITIZED ?= f64 f32
 sanitize: $(SANITIZED:%=$(BUILD)/%-asan/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-asan/programs/%) ## the tests under AddressSanitizer and UBSan; SANITIZED=f32: in float only
 	$(foreach v,$(SANITIZED),$(call run_tests,$(v)-asan,f32-asan/programs,env ASAN_OPTIONS=allocator_may_return_null=1)$(newline))
+	$(foreach v,$(SANITIZED),ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0 python3 tests/null_calls.py \
+		$(BUILD)/$(v)-asan/libhourglass.a $(CC) -fsanitize=address$(comma)undefined$(newline))
 
 tsan: $(BUILD)/f32-tsan/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-tsan/programs/%) ## the tests under ThreadSanitizer
 	$(call run_tests,f32-tsan,f32-tsan/programs,env TSAN_OPTIONS='halt_on_error=1 allocator_may_return_null=1')

@@ -22,7 +22,7 @@ OBJECTS = {
     "ag_rng *": "&(ag_rng){1, 0}",
     "ag_shape *": "&(ag_shape){2, {2, 3}}",
     "tl_error *": "&(tl_error){{0}}",
-    "char *": '(char[]){"x"}',
+    "char *": '(char[1000]){"x"}',
     "FILE *": "stderr_copy()",
 }
 NUMBERS = ["0", "-1", "INT64_MAX"]

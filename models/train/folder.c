@@ -189,6 +189,8 @@ bool train_folder_file(train_folder *f, const char *name, char *path, size_t siz
 
 bool train_folder_open(train_folder *f, bool overwrite, tl_error *why)
 {
+    if (!f)
+        return tl_fail(why, "no folder to open");
     for (int number = 2;; number++) {
         if (!tl_make_folder(f->path, why))
             return false;
