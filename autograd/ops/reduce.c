@@ -207,16 +207,22 @@ static void share_sum(void *context, int64_t begin, int64_t end)
 {
     const gradient    *j = context;
     const reduce_plan *p = j->node->attr;
-    for (int64_t r = begin; r < end; r++) {
-        const ag_real *g = j->node->out->grad + row_out(p, r);
-        ag_real       *dx = j->dx + r * p->width;
-        if (!j->add)
-            memset(dx, 0, (size_t)p->width * sizeof *dx);
-        if (row_is_reduced(p))
-            agk()->add_constant(p->width, j->scale * g[0], dx);
-        else
-            agk()->add_scaled(p->width, j->scale, g, dx);
+    const int          last = p->loops - 1;
+    const int64_t      inner = last > 0 ? p->count[last - 1] : 1, step = last > 0 ? p->out[last - 1] : 0;
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        rows = inner - r % inner < end - r ? inner - r % inner : end - r;
+        const agk_operand g = {j->node->out->grad + row_out(p, r), p->out[last] != 0, step};
+        agk()->spread(rows, p->width, j->scale, g, j->add, j->dx + r * p->width);
     }
+}
+
+/* Of a tensor of one row: all of it has one result, or each of its numbers has its own. */
+static void share_sum_of_row(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const bool      own = !row_is_reduced(j->node->attr);
+    agk()->spread(1, end - begin, j->scale, (agk_operand){j->node->out->grad + (own ? begin : 0), own, 0}, j->add,
+                  j->dx + begin);
 }
 
 static void sum_backward_scaled(const ag_node *node, ag_real scale)
@@ -224,7 +230,9 @@ static void sum_backward_scaled(const ag_node *node, ag_real scale)
     const reduce_plan *p = node->attr;
     ag_grad_target     to = ag_grad_open(node->in[0]);
     gradient           j = {node, scale, to.add, to.data, NULL};
-    if (j.dx)
+    if (j.dx && p->loops == 1)
+        agk_parallel(p->width, 8192, share_sum_of_row, &j);
+    else if (j.dx)
         agk_parallel(p->rows, 8192 / p->width + 1, share_sum, &j);
 }
 

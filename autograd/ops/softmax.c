@@ -201,8 +201,7 @@ static void logsumexp_rows(void *context, int64_t begin, int64_t end)
     ag_real       *y = node->out->data, *log_p = node->saved;
     agk()->logsumexp(end - begin, n, x + begin * n, y + begin);
     memcpy(log_p + begin * n, x + begin * n, (size_t)((end - begin) * n) * sizeof *x);
-    for (int64_t r = begin; r < end; r++)
-        agk()->add_constant(n, -y[r], log_p + r * n);
+    agk()->spread(end - begin, n, -1, (agk_operand){y + begin, 0, 1}, true, log_p + begin * n);
 }
 
 static void logsumexp_columns(void *context, int64_t begin, int64_t end)

@@ -318,7 +318,8 @@ Test(kernels, sharing_among_equals)
 
 static void check_updates(const agk_table *t)
 {
-    double wanted[MOST];
+    double        wanted[MOST];
+    const ag_real one = 1;
     for (int l = 0; l < LENGTHS; l++) {
         int64_t n = lengths[l];
         inputs();
@@ -327,8 +328,8 @@ static void check_updates(const agk_table *t)
             wanted[i] = fmax(x, (scaled + 0.25 + x * (double)b[i]) + (0.25 + (double)b[i]) * exp(x));
         }
         t->add(n, a, d);
-        t->add_scaled(n, (ag_real)0.25, a, d);
-        t->add_constant(n, (ag_real)0.25, d);
+        t->spread(1, n, (ag_real)0.25, (agk_operand){a, 1, 0}, true, d);
+        t->spread(1, n, (ag_real)0.25, (agk_operand){&one, 0, 0}, true, d);
         t->add_product(n, a, b, d);
         t->add_exp_scaled(n, (ag_real)0.25, a, d);
         t->add_exp_product(n, b, a, d);

@@ -92,3 +92,35 @@ Test(kernels, sums_of_rows_in_order)
 {
     for_tables(check_sums_of_rows);
 }
+
+static ag_real fused(ag_real a, ag_real b, ag_real c)
+{
+    return sizeof a == sizeof(float) ? (ag_real)fmaf((float)a, (float)b, (float)c) : (ag_real)fma(a, b, c);
+}
+
+/* Rows that are an operand's times a number, stored and added. */
+static void check_spread(const agk_table *t)
+{
+    enum { ROWS = 5, LONGEST = 70 };
+    static ag_real x[ROWS * LONGEST], got[ROWS * LONGEST], wanted[ROWS * LONGEST];
+    fill(x, ROWS * LONGEST, 1);
+    for (int64_t n = 1; n <= LONGEST; n += 3)
+        for (int kind = 0; kind < 8; kind++) {
+            const bool        add = kind & 1;
+            const agk_operand from = {x, (kind & 2) != 0, kind & 4 ? n : 0};
+            const ag_real     s = (ag_real)-0.75;
+            fill(got, ROWS * n, 2);
+            memcpy(wanted, got, (size_t)(ROWS * n) * sizeof *got);
+            for (int64_t k = 0; k < ROWS * n; k++) {
+                const ag_real value = x[k / n * from.row + k % n * from.step], before = add ? wanted[k] : 0;
+                wanted[k] = from.step ? fused(s, value, before) : before + s * value;
+            }
+            t->spread(ROWS, n, s, from, add, got);
+            cr_assert(same_bits(got, wanted, ROWS * n), "%s: spread, kind %d of %lld", t->name, kind, (long long)n);
+        }
+}
+
+Test(kernels, spread)
+{
+    for_tables(check_spread);
+}

@@ -135,16 +135,26 @@ void AGK(add)(int64_t n, const ag_real *x, ag_real *y)
         y[i] += x[i];
 }
 
-void AGK(add_scaled)(int64_t n, ag_real s, const ag_real *x, ag_real *y)
+INLINE void spread_row(int64_t n, ag_real s, const ag_real *restrict x, bool is_one, bool add, ag_real *restrict y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = r_fma(s, x[i], y[i]);
+    const ag_real one = s * x[0];
+    for (int64_t i = 0; i < n; i++) {
+        const ag_real before = add ? y[i] : 0;
+        y[i] = is_one ? before + one : r_fma(s, x[i], before);
+    }
 }
 
-void AGK(add_constant)(int64_t n, ag_real s, ag_real *y)
+void AGK(spread)(int64_t rows, int64_t n, ag_real s, agk_operand x, bool add, ag_real *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] += s;
+    for (; rows > 0; rows--, x.data += x.row, y += n)
+        if (x.step == 0 && add)
+            spread_row(n, s, x.data, true, true, y);
+        else if (x.step == 0)
+            spread_row(n, s, x.data, true, false, y);
+        else if (add)
+            spread_row(n, s, x.data, false, true, y);
+        else
+            spread_row(n, s, x.data, false, false, y);
 }
 
 void AGK(add_product)(int64_t n, const ag_real *a, const ag_real *b, ag_real *y)
