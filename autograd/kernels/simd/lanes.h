@@ -3,7 +3,7 @@
 #define AGK_LANES_H
 
 #include "autograd/kernels/simd/math.h"
-#include "autograd/kernels/simd/vector.h"
+#include "autograd/kernels/simd/transpose.h"
 
 enum { LANE_VECTORS = LANES / VL };
 
@@ -21,12 +21,9 @@ INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
 /* The last vector of a total: its own upper half on its lower. */
 INLINE ag_real vec_total(vec x)
 {
-    ag_real lane[VL];
-    vec_store(lane, x);
     UNROLL for (int half = VL / 2; half > 0; half /= 2)
-        UNROLL for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+        x += vec_down(x, half);
+    return x[0];
 }
 
 INLINE ag_real vectors_total(vec *x)
@@ -68,15 +65,14 @@ INLINE vec vec_max(vec a, vec b)
 
 INLINE ag_real vectors_max(vec *x)
 {
-    ag_real lane[VL];
+    vec most;
     UNROLL for (int half = LANE_VECTORS / 2; half > 0; half /= 2)
         UNROLL for (int i = 0; i < half; i++)
             x[i] = vec_max(x[i + half], x[i]);
-    vec_store(lane, x[0]);
+    most = x[0];
     UNROLL for (int half = VL / 2; half > 0; half /= 2)
-        UNROLL for (int l = 0; l < half; l++)
-            lane[l] = r_max(lane[l + half], lane[l]);
-    return lane[0];
+        most = vec_max(vec_down(most, half), most);
+    return most[0];
 }
 
 #endif

@@ -9,17 +9,21 @@ static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
     return AGK(sum)(n, y);
 }
 
-/* The sum of exp(x - shift), with no room to write to. */
+/* The sum of exp(x - shift), with no room to write to: in the order of exp_row. */
 static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
 {
-    ag_real part[LANES], lane[LANES];
+    enum { PART = 16 * LANES };
+    ag_real part[PART], lane[LANES];
     lanes_zero(lane);
-    for (int64_t i = 0; i < n; i += LANES) {
-        int64_t width = n - i < LANES ? n - i : LANES;
-        for (int64_t l = 0; l < width; l++)
-            part[l] = r_exp(x[i + l] - shift);
-        for (int64_t l = 0; l < width; l++)
-            lane[l] += part[l];
+    for (int64_t i = 0; i < n; i += PART) {
+        const int64_t width = n - i < PART ? n - i : PART;
+        for (int64_t k = 0; k < width; k++)
+            part[k] = r_exp(x[i + k] - shift);
+        for (int64_t k = width; k % LANES; k++)
+            part[k] = 0;
+        for (int64_t k = 0; k < width; k += LANES)
+            for (int l = 0; l < LANES; l++)
+                lane[l] += part[k + l];
     }
     return lanes_total(lane);
 }
@@ -135,7 +139,7 @@ void AGK(log_softmax)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         return;
     }
     for (; rows > 0; rows--, x += n, y += n) {
-        ag_real m = shift_of(n, x), log_sum = r_log(exp_sum(n, x, m));
+        const ag_real m = shift_of(n, x), log_sum = r_log(exp_row(n, x, m, y));
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - m) - log_sum;
     }

@@ -1,4 +1,4 @@
-/* Square blocks of a matrix, transposed in registers. */
+/* Lanes that change places; square blocks of a matrix, transposed in registers. */
 #ifndef AGK_TRANSPOSE_H
 #define AGK_TRANSPOSE_H
 
@@ -29,6 +29,13 @@ typedef int32_t lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 #define EXCHANGE(F, a, b, h) __builtin_shuffle(a, b, (lane_numbers){LANES_OF(F, h)})
 #endif
+
+/* Lane l + h of x in lane l, for lanes whose number does not have bit h. h is a compile-time constant at every call. */
+INLINE vec vec_down(vec x, int h)
+{
+    return h == 1 ? EXCHANGE(SECOND, x, x, 1) : h == 2 ? EXCHANGE(SECOND, x, x, 2)
+         : h == 4 ? EXCHANGE(SECOND, x, x, 4) : EXCHANGE(SECOND, x, x, 8);
+}
 
 /* The off-diagonal quarters of each 2h by 2h block change places. h is a compile-time constant at every call. */
 INLINE void exchange(vec *row, int h)
