@@ -11,6 +11,10 @@ enum { LANE_VECTORS = LANES / VL };
 INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
 {
     ag_real part[VL];
+    vec     one = vec_splat(other);
+    one[0] = x[0];
+    if (n == 1) /* without a way through memory */
+        return one;
     for (int l = 0; l < VL; l++)
         part[l] = other;
     for (int64_t l = 0; l < n; l++)
