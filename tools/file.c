@@ -71,6 +71,15 @@ static void folder_of(const char *path, char *folder, size_t size)
         snprintf(folder, size, "%.*s", (int)(slash == path ? 1 : slash - path), path);
 }
 
+bool tl_beside(const char *path, const char *name, char *to, size_t size, tl_error *why)
+{
+    if (!path || !name || !to)
+        return tl_fail(why, "no path, no name, or no place for the result");
+    const char *slash = strrchr(path, '/');
+    const int   n = snprintf(to, size, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "%.60s...: the path is too long", path);
+}
+
 /* A rename is on disk only when its folder is. A folder that may be written but not read cannot be synced. */
 static bool sync_folder(const char *path)
 {

@@ -40,6 +40,9 @@ bool tl_file_read(int file, const char *path, int64_t at, void *to, size_t n,
                   tl_error *why); /* path: for the message */
 void tl_file_close(int file);
 
+/* The path of the file `name` in the folder that the file `path` is in. False if it is longer than size - 1. */
+bool tl_beside(const char *path, const char *name, char *to, size_t size, tl_error *why);
+
 /* Makes a folder and those above it. False if it cannot be written to. */
 bool tl_make_folder(const char *path, tl_error *why);
 

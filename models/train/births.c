@@ -175,13 +175,13 @@ static void parse(births *b, const uint8_t *at, const uint8_t *end)
 
 void train__read_births(train_images *m)
 {
-    const char *checkpoint = m->job->options.resume, *name = strrchr(checkpoint, '/');
-    char        path[4200];
-    size_t      size;
-    tl_error    unused;
-    births      b = {.frames = m->frames, .history = &m->job->run.history};
-    snprintf(path, sizeof path, "%.*sbirths.png", name ? (int)(name + 1 - checkpoint) : 0, checkpoint);
-    uint8_t *bytes = tl_read_file(path, &size, &unused);
+    char     path[4200];
+    size_t   size = 0;
+    tl_error unused;
+    births   b = {.frames = m->frames, .history = &m->job->run.history};
+    uint8_t *bytes = tl_beside(m->job->options.resume, "births.png", path, sizeof path, &unused)
+                         ? tl_read_file(path, &size, &unused)
+                         : NULL;
     if (bytes && size > 8)
         parse(&b, bytes + 8, bytes + size);
     free(bytes);

@@ -267,13 +267,6 @@ uint8_t *train__sprite(const train_images *m, int64_t n, int64_t rows, int64_t c
     return pixels;
 }
 
-bool train__beside_model(const train_images *m, const char *name, char *path, size_t size, tl_error *why)
-{
-    const char *load = m->job->options.load, *slash = strrchr(load, '/');
-    const int   n = snprintf(path, size, "%.*s%s", slash ? (int)(slash - load) + 1 : 0, load, name);
-    return (n > 0 && (size_t)n < size) || tl_fail(why, "%.60s: the path is too long", name);
-}
-
 bool train_result_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
     struct stat st;
@@ -282,7 +275,7 @@ bool train_result_path(train_images *m, const char *name, char *path, size_t siz
     const train_options *o = &m->job->options;
     if (!o->load)
         return train_folder_file(&m->job->folder, name, path, size, why);
-    if (!o->out && !train__beside_model(m, name, path, size, why))
+    if (!o->out && !tl_beside(o->load, name, path, size, why))
         return false;
     if (o->out) {
         const int n = snprintf(path, size, "%s/%s", o->out, name);

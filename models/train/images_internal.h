@@ -18,7 +18,4 @@ bool train__load_unit(const ds_dataset *d, ag_tape *tape, const int64_t *index, 
 /* The first n test images side by side in a grid, as grey pixels, to be freed; NULL when memory runs out. */
 uint8_t *train__sprite(const train_images *m, int64_t n, int64_t rows, int64_t columns);
 
-/* The path of a file beside the loaded model. False if it is too long. */
-bool train__beside_model(const train_images *m, const char *name, char *path, size_t size, tl_error *why);
-
 #endif

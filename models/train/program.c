@@ -133,16 +133,14 @@ static bool settle_at_end(void *self, train_run *run, train_status status)
 /* The best epoch's file; a run that is resumed in another folder has that of its epochs so far. */
 static bool set_best(train_job *job, tl_error *why)
 {
-    const char *resume = job->options.resume, *slash = resume ? strrchr(resume, '/') : NULL;
+    const char *resume = job->options.resume;
     job->best = (train_best){.path = job->best_path, .n_texts = job->n_texts, .texts = job->texts};
     if (!train_folder_file(&job->folder, "best.safetensors", job->best_path, sizeof job->best_path, why))
         return false;
     if (!resume || job->folder.home)
         return true;
     job->best.before = job->best_before;
-    const int n = snprintf(job->best_before, sizeof job->best_before, "%.*sbest.safetensors",
-                           slash ? (int)(slash - resume) + 1 : 0, resume);
-    return (n > 0 && (size_t)n < sizeof job->best_before) || tl_fail(why, "%.60s...: the path is too long", resume);
+    return tl_beside(resume, "best.safetensors", job->best_before, sizeof job->best_before, why);
 }
 
 static bool set_observers(train_job *job, tl_error *why)

@@ -63,7 +63,7 @@ static bool sample_features(train_images *m, train_classifier *c, train_table *t
 static bool classifier_path(train_images *m, char *path, size_t size, tl_error *why)
 {
     if (!m->classifier)
-        return m->job->options.load ? train__beside_model(m, "classifier.safetensors", path, size, why)
+        return m->job->options.load ? tl_beside(m->job->options.load, "classifier.safetensors", path, size, why)
                                     : train_folder_file(&m->job->folder, "classifier.safetensors", path, size, why);
     const int n = snprintf(path, size, "%s", m->classifier);
     return (n > 0 && (size_t)n < size) || tl_fail(why, "--classifier: the path is too long");

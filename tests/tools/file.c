@@ -386,3 +386,14 @@ Test(text, what_acts_on_a_terminal_is_escaped)
     tl_fail_at(&why, "x\xe2\x80\xaegnp.exe", "is there");
     cr_assert(!strcmp(why.text, "x\\u202egnp.exe: is there"), "%s", why.text);
 }
+
+Test(file, beside)
+{
+    char path[12];
+    cr_assert(tl_beside("a/b/c", "d", path, sizeof path, &why) && !strcmp(path, "a/b/d"));
+    cr_assert(tl_beside("/c", "d", path, sizeof path, &why) && !strcmp(path, "/d"));
+    cr_assert(tl_beside("c", "d", path, sizeof path, &why) && !strcmp(path, "d"));
+    cr_assert(tl_beside("a/b", "123456789", path, sizeof path, &why) && !strcmp(path, "a/123456789"));
+    cr_assert(!tl_beside("a/b", "1234567890", path, sizeof path, &why) && strstr(why.text, "the path is too long"));
+    cr_assert(!tl_beside(NULL, "d", path, sizeof path, &why) && !tl_beside("a", "d", NULL, 0, NULL));
+}

@@ -25,9 +25,13 @@ INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
 /* The last vector of a total: its own upper half on its lower. */
 INLINE ag_real vec_total(vec x)
 {
-    UNROLL for (int half = VL / 2; half > 0; half /= 2)
-        x += vec_down(x, half);
-    return x[0];
+    if (VL > 8)
+        x += vec_down(x, 8);
+    if (VL > 4)
+        x += vec_down(x, 4);
+    if (VL > 2)
+        x += vec_down(x, 2);
+    return x[0] + x[1];
 }
 
 INLINE ag_real vectors_total(vec *x)
@@ -69,14 +73,16 @@ INLINE vec vec_max(vec a, vec b)
 
 INLINE ag_real vectors_max(vec *x)
 {
-    vec most;
     UNROLL for (int half = LANE_VECTORS / 2; half > 0; half /= 2)
         UNROLL for (int i = 0; i < half; i++)
             x[i] = vec_max(x[i + half], x[i]);
-    most = x[0];
-    UNROLL for (int half = VL / 2; half > 0; half /= 2)
-        most = vec_max(vec_down(most, half), most);
-    return most[0];
+    if (VL > 8)
+        x[0] = vec_max(vec_down(x[0], 8), x[0]);
+    if (VL > 4)
+        x[0] = vec_max(vec_down(x[0], 4), x[0]);
+    if (VL > 2)
+        x[0] = vec_max(vec_down(x[0], 2), x[0]);
+    return r_max(x[0][1], x[0][0]);
 }
 
 #endif
