@@ -13,15 +13,17 @@ static double test_of(const train_record *r)
     return r->test.n > 0 ? r->test.at[0].value : INFINITY;
 }
 
-/* The best whole epoch of the present phase; NULL if there is none. Only the last record can be of a part. */
+/* The best whole epoch of the present phase; NULL if there is none. */
 static const train_record *best_of(const train_run *run)
 {
     const train_history *h = &run->history;
     const train_record  *best = NULL;
-    const int64_t        whole = h->n - (run->step % run->steps_per_epoch != 0);
-    for (int64_t i = 0; i < whole; i++)
-        if (h->at[i].phase == run->phase && (!best || test_of(&h->at[i]) < test_of(best)))
-            best = &h->at[i];
+    for (int64_t i = 0; i < h->n; i++) {
+        const train_record *r = &h->at[i];
+        const bool          whole = r->phase == run->phase && r->epoch * run->steps_per_epoch <= run->step;
+        if (whole && (!best || test_of(r) < test_of(best)))
+            best = r;
+    }
     return best;
 }
 
@@ -39,10 +41,30 @@ static bool copy_file(const char *from, const char *to, tl_error *why)
     return ok;
 }
 
+/* Reads the file, which must be of the epoch that the history says is the best. */
+static bool open_best(const train_best *b, train_run *run, const train_record *best, nn_safetensors *file)
+{
+    int64_t epoch = 0;
+    if (!nn_safetensors_read(b->path, file, &run->error))
+        return false;
+    if (tl_parse_int(nn_safetensors_text(file, "best.epoch"), &epoch) && epoch == best->epoch)
+        return true;
+    nn_safetensors_free(file);
+    return tl_fail_at(&run->error, b->path, "is not of epoch %" PRId64 ", the best of this run", best->epoch);
+}
+
+/* A run that is resumed has had a best epoch: its weights must be there before more is trained. */
 static bool begin(void *self, train_run *run)
 {
-    const train_best *b = self;
-    return !b->before || !best_of(run) || copy_file(b->before, b->path, &run->error);
+    const train_best   *b = self;
+    const train_record *best = best_of(run);
+    nn_safetensors      file;
+    if (!best)
+        return true;
+    if ((b->before && !copy_file(b->before, b->path, &run->error)) || !open_best(b, run, best, &file))
+        return false;
+    nn_safetensors_free(&file);
+    return true;
 }
 
 static bool after_epoch(void *self, train_run *run, const train_record *record)
@@ -70,16 +92,12 @@ static bool read_back(train_best *b, train_run *run, const train_record *best)
 {
     nn_safetensors file;
     tl_error       reason;
-    int64_t        epoch = 0;
-    if (!nn_safetensors_read(b->path, &file, &run->error))
+    if (!open_best(b, run, best, &file))
         return false;
-    bool ok = tl_parse_int(nn_safetensors_text(&file, "best.epoch"), &epoch) && epoch == best->epoch;
-    if (!ok)
-        tl_fail_at(&run->error, b->path, "is not of epoch %" PRId64 ", the best of this run", best->epoch);
-    else if (!nn_load_checkpoint(run->plan->model, 0, NULL, &file, true, &reason))
-        ok = tl_fail_at(&run->error, b->path, "%s", reason.text);
+    const bool ok = nn_load_checkpoint(run->plan->model, 0, NULL, &file, true, &reason) ||
+                    tl_fail_at(&run->error, b->path, "%s", reason.text);
     nn_safetensors_free(&file);
-    b->epoch = ok ? epoch : 0;
+    b->epoch = ok ? best->epoch : 0;
     return ok;
 }
 

@@ -135,7 +135,8 @@ int train__read_command(train_job *job, tl_error *why)
     return result == TL_ARGS_OK ? -1 : result == TL_ARGS_ERROR ? TRAIN_USAGE : TRAIN_OK;
 }
 
-/* Whether an option of a resumed run differs from the file's; the seed and the batches cannot, others are told. */
+/* Whether an option of a resumed run differs from the file's; the seed, the batches and what is held out cannot, others
+ * are told. */
 static bool compare_stored(const train_job *job, tl_error *why)
 {
     for (tl_option *const *table = job->tables; *table; table++)
@@ -147,7 +148,7 @@ static bool compare_stored(const train_job *job, tl_error *why)
             if (!o->given || length || !stored || (now && !strcmp(stored, now)))
                 continue;
             if (!strcmp(o->name, "seed") || !strcmp(o->name, "batch") || !strcmp(o->name, "accumulate") ||
-                !strcmp(o->name, "shards"))
+                !strcmp(o->name, "shards") || !strcmp(o->name, "keep-best"))
                 return tl_fail(why, "--%s: a run that is resumed keeps its %s, %.40s", o->name, o->name, stored);
             if (job->ranks.rank > 0)
                 continue;

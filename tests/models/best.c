@@ -159,3 +159,23 @@ Test(best, says_what_is_wrong)
         small_run_close(&r);
     }
 }
+
+/* A run that is resumed without the best weights that it has had fails before it trains. */
+Test(best, resumed_without_its_file)
+{
+    static const double losses[EPOCHS] = {1, 2, 3, 4, 5, 6};
+    const char         *folder = scratch_folder(), *checkpoint = path_of(folder, "checkpoint");
+    script              s = {.loss = losses};
+    train_best          best = {.path = path_of(folder, "best")};
+    run_result          part;
+    go(&s, &best, checkpoint, NULL, STEPS, STEPS_OF_EPOCH + 2, &part);
+    cr_assert(part.status == TRAIN_STOPPED && remove(best.path) == 0);
+    s = (script){.loss = losses};
+    go(&s, &best, NULL, checkpoint, STEPS, -1, &part);
+    cr_assert(part.status == TRAIN_FAILED && strstr(part.why.text, "No such file") && s.weights[2] == 0, "%s",
+              part.why.text);
+    best.before = path_of(folder, "nowhere");
+    go(&s, &best, NULL, checkpoint, STEPS, -1, &part);
+    cr_assert(part.status == TRAIN_FAILED && strstr(part.why.text, "nowhere.safetensors: No such file"), "%s",
+              part.why.text);
+}

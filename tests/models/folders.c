@@ -241,6 +241,7 @@ Test(folders, resuming_with_other_options)
     cr_assert(!strstr(output, "note:"), "more epochs are what resuming is for: %s", output);
     EXPECT(2, "--seed: a run that is resumed keeps its seed, 5", "$resume --seed 6");
     EXPECT(2, "--batch: a run that is resumed keeps its batch, 64", "$resume --batch 32");
+    EXPECT(2, "--keep-best: a run that is resumed keeps its keep-best, false", "$resume --keep-best");
     EXPECT(0, "note: --beta 0.5 in place of the run's 1", "$resume --beta 0.5 --epochs 2");
     EXPECT(0, "note: --lr 0.5 in place of the run's 0.001", "$resume --lr 0.5 --epochs 3");
     EXPECT(1, "is at step 15 already, beyond the 3 asked for", "$resume --steps 3");
