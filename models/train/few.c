@@ -8,7 +8,7 @@ bool train_few_choose(train_few *f, train_images *m, int64_t labels, tl_error *w
 {
     if (!f || !m || labels < TRAIN_DIGITS || labels > MOST_LABELS)
         return tl_fail(why, "few: NULL, or not 10 to %d labels", MOST_LABELS);
-    const int64_t each = labels / TRAIN_DIGITS, n = m->train.count - m->held_out;
+    const int64_t each = labels / TRAIN_DIGITS, n = m->trained;
     int64_t       of[TRAIN_DIGITS] = {0};
     *f = (train_few){.at = malloc((size_t)(each * TRAIN_DIGITS) * sizeof *f->at), .all = m->phase.train};
     if (!f->at)

@@ -60,8 +60,8 @@ static void measure_pixels(train_images *m)
 {
     const int64_t image = m->height * m->width;
     for (int64_t k = 0; k < image; k++) {
-        double sum = 0, squares = 0, n = (double)m->train.count;
-        for (int64_t i = 0; i < m->train.count; i++) {
+        double sum = 0, squares = 0, n = (double)m->trained;
+        for (int64_t i = 0; i < m->trained; i++) {
             double x = m->train.pixels[i * image + k] / 255.0;
             sum += x;
             squares += x * x;
@@ -142,19 +142,19 @@ static bool load_test(void *self, ag_tape *tape, const int64_t *index, int64_t n
 static bool load_validation(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
 {
     const train_images *m = self;
-    if (m->held_out == 0)
+    if (m->validation.count > 0)
         return load_images(m, &m->validation, tape, index, n, out);
     int64_t *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
     for (int64_t i = 0; at && i < n; i++)
-        at[i] = m->train.count - m->held_out + index[i];
+        at[i] = m->trained + index[i];
     return at && load_images(m, &m->train, tape, at, n, out);
 }
 
 static uint64_t hash_train(void *self)
 {
-    const ds_dataset *d = &((const train_images *)self)->train;
-    uint64_t          hash = tl_hash(TL_HASH, d->pixels, (size_t)(d->count * d->height * d->width));
-    return tl_hash(hash, d->labels, (size_t)d->count);
+    const train_images *m = self;
+    const uint64_t      hash = tl_hash(TL_HASH, m->train.pixels, (size_t)(m->trained * m->height * m->width));
+    return tl_hash(hash, m->train.labels, (size_t)m->trained);
 }
 
 ag_tape *train_image_tape(train_images *m)
@@ -200,13 +200,17 @@ static void read_size(train_images *m)
         m->height = m->width = 28;
 }
 
+static int64_t validated(const train_images *m)
+{
+    return m->validation.count > 0 ? m->validation.count : m->train.count - m->trained;
+}
+
 static void print_counts(const train_images *m)
 {
-    const int64_t validated = m->held_out + m->validation.count;
     printf("data: %s (%lld training, ", strcmp(m->data, TRAIN_SYNTHETIC) ? m->data : "synthetic digits",
-           (long long)(m->train.count - m->held_out));
-    if (validated > 0)
-        printf("%lld validation, ", (long long)validated);
+           (long long)m->trained);
+    if (validated(m) > 0)
+        printf("%lld validation, ", (long long)validated(m));
     printf("%lld test images)\n", (long long)m->test.count);
 }
 
@@ -225,8 +229,8 @@ static bool load_or_describe(train_images *m, tl_error *why)
         return tl_fail_at(why, m->data, "images of %lld x %lld pixels; pictures of many can be made of at most %d x %d",
                           (long long)m->height, (long long)m->width, WIDEST, WIDEST);
     keep_last(&m->train, m->use.last);
-    if (m->job->options.keep_best && m->validation.count < 1)
-        m->held_out = m->train.count / 10;
+    const bool holds_out = m->job->options.keep_best && m->validation.count < 1;
+    m->trained = m->train.count - (holds_out ? m->train.count / 10 : 0);
     if (!m->job->options.quiet && !m->job->options.load)
         print_counts(m);
     snprintf(height, sizeof height, "%lld", (long long)m->height);
@@ -239,11 +243,9 @@ bool train__open_images(train_images *m, tl_error *why)
 {
     if (!load_or_describe(m, why))
         return false;
-    const int64_t trained = m->train.count - m->held_out, validated = m->held_out + m->validation.count;
-    m->training = (train_source){trained > 0 ? trained : 1, load_train, hash_train, m};
-    m->testing = (train_source){m->test.count > 0 ? m->test.count : 1, load_test, NULL, m};
-    if (validated > 0)
-        m->testing = (train_source){validated, load_validation, NULL, m};
+    m->training = (train_source){m->trained > 0 ? m->trained : 1, load_train, hash_train, m};
+    m->testing = validated(m) > 0 ? (train_source){validated(m), load_validation, NULL, m}
+                                  : (train_source){m->test.count > 0 ? m->test.count : 1, load_test, NULL, m};
     return true;
 }
 

@@ -29,7 +29,7 @@ typedef struct train_images {
     int64_t                    height, width;
     ds_dataset                 train, test; /* empty when a loaded model needs none */
     ds_dataset                 validation;  /* with --keep-best, if the data have such images */
-    int64_t                    held_out;    /* else so many training images validate, the last */
+    int64_t                    trained;     /* training images that are; with --keep-best, else the others validate */
     train_image_use            use;
     train_phase                phase;        /* one phase over all images, as the options say */
     int64_t                    code;         /* set by build: numbers of an image's code */

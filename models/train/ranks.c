@@ -5,6 +5,11 @@ int64_t train__part(int64_t count, int64_t n, int64_t i)
     return count / n * i + (count % n * i + n - 1) / n;
 }
 
+bool train__is_power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
 void train__own_part(const train_ranks *ranks, int64_t count, int64_t *begin, int64_t *end)
 {
     *begin = train__part(count, ranks->size, ranks->rank);
@@ -38,8 +43,7 @@ static bool gather_by_doubling(const train_ranks *ranks, char *bytes, const int6
 
 bool train__gather(const train_ranks *ranks, void *data, const int64_t *at)
 {
-    const bool doubles = (ranks->size & (ranks->size - 1)) == 0;
-    return (doubles ? gather_by_doubling : gather_in_circle)(ranks, data, at);
+    return (train__is_power_of_two(ranks->size) ? gather_by_doubling : gather_in_circle)(ranks, data, at);
 }
 
 bool train__gather_parts(const train_ranks *ranks, void *data, int64_t count, size_t size)

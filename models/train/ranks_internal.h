@@ -13,6 +13,8 @@ enum { TRAIN_MAX_RANKS = 1024 };
  * The first one is empty only if there is nothing. */
 int64_t train__part(int64_t count, int64_t n, int64_t i);
 
+bool train__is_power_of_two(int64_t n);
+
 /* The part of this rank: from *begin to *end - 1. */
 void train__own_part(const train_ranks *ranks, int64_t count, int64_t *begin, int64_t *end);
 

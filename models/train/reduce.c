@@ -124,15 +124,10 @@ static void place_blocks(train_reduction *r, const train_ranks *ranks, int64_t s
 
 /* ---- By halves. ---- */
 
-static bool is_power_of_two(int64_t n)
-{
-    return n > 0 && (n & (n - 1)) == 0;
-}
-
 /* Whether each rank has one block, all of one size, and their number is a power of two. */
 static bool is_full_tree(int ranks, int64_t shards)
 {
-    return is_power_of_two(ranks) && shards % ranks == 0 && is_power_of_two(shards / ranks);
+    return train__is_power_of_two(ranks) && shards % ranks == 0 && train__is_power_of_two(shards / ranks);
 }
 
 typedef struct range {

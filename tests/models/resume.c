@@ -347,6 +347,9 @@ Test(use, the_best_epoch_is_chosen_by_images_of_its_own)
     snprintf(command, sizeof command,
              "cd %s/data && for f in images-idx3 labels-idx1; do cp t10k-$f-ubyte valid-$f-ubyte; done", folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
+    cr_assert(run_there("mlp_ae_mnist", "--batch 50 --resume @/tenth/checkpoint.safetensors --epochs 3") == 1 &&
+                  strstr(output, "was made with other training examples"),
+              "a tenth more to train on: %s", output);
     snprintf(options, sizeof options, "%sown", run);
     cr_assert(run_there("mlp_ae_mnist", options) == 0 &&
                   strstr(output, "(320 training, 100 validation, 100 test images)"),
