@@ -94,8 +94,13 @@ static bool draw(void *context, train_images *m, tl_error *why)
     flow_program *p = context;
     return train_draw_reconstructions(m, why) &&
            train_draw_grid(m, "samples.png", "decoded from z drawn from N(0, 1)",
-                           decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
-           (p->nll == 0 || train_draw_likelihood(m, p->nll, log_weights, p, why));
+                           decode(p, sample(p, train_image_tape(m), 128)), 16, why);
+}
+
+static bool finish(void *context, train_images *m, tl_error *why)
+{
+    flow_program *p = context;
+    return p->nll == 0 || train_estimate_likelihood(m, p->nll, log_weights, p, why);
 }
 
 /* ---- Options and model. ---- */
@@ -183,6 +188,7 @@ int main(int argc, char **argv)
             .build = build,
             .step = step,
             .draw = draw,
+            .finish = finish,
             .encode = encode,
             .decode = decode,
             .edits = true,

@@ -81,8 +81,13 @@ static bool draw(void *context, train_images *m, tl_error *why)
     iwae_program *p = context;
     return train_draw_reconstructions(m, why) &&
            train_draw_grid(m, "samples.png", "decoded from codes drawn from the prior",
-                           decode(p, sample(p, train_image_tape(m), 128)), 16, why) &&
-           (p->nll == 0 || train_draw_likelihood(m, p->nll, log_weights, p, why));
+                           decode(p, sample(p, train_image_tape(m), 128)), 16, why);
+}
+
+static bool finish(void *context, train_images *m, tl_error *why)
+{
+    iwae_program *p = context;
+    return p->nll == 0 || train_estimate_likelihood(m, p->nll, log_weights, p, why);
 }
 
 /* ---- Options and model. ---- */
@@ -204,6 +209,7 @@ int main(int argc, char **argv)
             .build = build,
             .step = step,
             .draw = draw,
+            .finish = finish,
             .encode = encode,
             .divergence = divergence,
             .decode = decode,

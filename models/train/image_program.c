@@ -86,9 +86,11 @@ static bool show(void *context, train_job *job, tl_page *page, tl_error *why)
 
 static bool finish(void *context, train_job *job, tl_error *why)
 {
-    train_images *m = context;
+    train_images              *m = context;
+    const train_image_program *p = m->program;
     (void)job;
-    return (!m->score || train__score(m, why)) && (!m->edit || train__edit(m, why));
+    return (!p->finish || p->finish(p->context, m, why)) && (!m->score || train__score(m, why)) &&
+           (!m->edit || train__edit(m, why));
 }
 
 static bool use(void *context, train_job *job, tl_error *why)

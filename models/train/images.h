@@ -60,6 +60,8 @@ struct train_image_program {
     bool (*build)(void *context, train_images *images, tl_error *why);
     train_step_fn *step; /* batches have x (N, pixels) and the labels y (N) */
     bool (*draw)(void *context, train_images *images, tl_error *why);
+    /* After the last pictures of a run that was not stopped: what takes long. NULL for nothing. */
+    bool (*finish)(void *context, train_images *images, tl_error *why);
     /* What to add to report.html. NULL for nothing. */
     bool (*show)(void *context, train_images *images, tl_page *page, tl_error *why);
     /* Images x (N, pixels) to codes (N, code), and back to images in the program's range; NULL if the model cannot. y

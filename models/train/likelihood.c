@@ -80,13 +80,13 @@ static bool write_nll(train_images *m, int64_t samples, double nll, tl_error *wh
     return tl_output_close(&f, why);
 }
 
-bool train_draw_likelihood(train_images *m, int64_t samples, train_log_weights_fn *log_weights, void *context,
-                           tl_error *why)
+bool train_estimate_likelihood(train_images *m, int64_t samples, train_log_weights_fn *log_weights, void *context,
+                               tl_error *why)
 {
     estimate e = {m, log_weights, context, samples, {0}, {0}};
     double   total = 0;
     if (!m || !log_weights || samples < 1)
-        return tl_fail(why, "train_draw_likelihood: no images, no weights, or no samples");
+        return tl_fail(why, "train_estimate_likelihood: no images, no weights, or no samples");
     train_image_tape(m);
     for (int64_t first = 0; first < m->test.count; first += IMAGES) {
         const int64_t n = m->test.count - first < IMAGES ? m->test.count - first : IMAGES;

@@ -18,8 +18,8 @@ ag_tensor *train_binarise(ag_tensor *x);
 /* nll.csv: -log of the mean of `samples` importance weights, as a mean over the test images, in nats: a bound, whose
  * distance from -log p(x) falls as one over their number (Burda, Grosse, Salakhutdinov: "Importance weighted
  * autoencoders", 2016, section 2). */
-bool train_draw_likelihood(train_images *images, int64_t samples, train_log_weights_fn *log_weights, void *context,
-                           tl_error *why);
+bool train_estimate_likelihood(train_images *images, int64_t samples, train_log_weights_fn *log_weights, void *context,
+                               tl_error *why);
 
 #ifdef __cplusplus
 }

@@ -28,10 +28,10 @@ static bool must_stop(void)
 }
 
 /* A second signal ends the program at once. What the parent has ignored, as nohup does, stays ignored. */
-static void catch_signals(void)
+static void handle_signals(void (*handler)(int))
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND}, before;
+    struct sigaction action = {.sa_handler = handler, .sa_flags = (int)SA_RESETHAND}, before;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
@@ -234,7 +234,7 @@ static int run_plan(train_job *job, tl_error *why)
         return TRAIN_FAILED;
     if (!job->options.quiet && job->input.rank >= 0)
         nn_summary(stdout, job->plan.model, job->input);
-    catch_signals();
+    handle_signals(ask_stop);
     const int status = (int)train_run_go(&job->run);
     if (status == TRAIN_FAILED)
         *why = job->run.error;
@@ -261,7 +261,9 @@ static int train(train_job *job, tl_error *why)
         print_resume(job);
     }
     const bool kept = job->options.resume && !job->run.made && job->folder.home; /* nothing was left to do */
-    if ((!kept && !save_model(job, why)) || (p->draw && !p->draw(p->context, job, why)) ||
+    const bool saved = kept || save_model(job, why);
+    handle_signals(SIG_DFL); /* what was trained can no longer be lost */
+    if (!saved || (p->draw && !p->draw(p->context, job, why)) ||
         (status == TRAIN_OK && p->finish && !p->finish(p->context, job, why))) {
         train__finish_report(job, "trained, but its results could not be written", NULL);
         return TRAIN_FAILED;

@@ -280,9 +280,24 @@ Test(iwae, program)
              "while ! [ -s %s/run/checkpoint.safetensors ]; do sleep 0.01; done; kill $!; wait",
              program("iwae_mnist"), folder, options, folder, folder);
     run_command(command, output, sizeof output);
+    cr_expect(file_is_there("run/samples.png") && !file_is_there("run/nll.csv"));
     cr_assert(run_there("iwae_mnist", "--resume @/run/checkpoint.safetensors") == 0, "%s", output);
     cr_expect(!strcmp(last_line(), whole), "%s, expected %s", last_line(), whole);
     cr_expect(run_there("iwae_mnist", "--epochs 3") == 2 && strstr(output, "--stages or --steps"), "%s", output);
     cr_expect(file_is_there("whole/nll.csv") && file_is_there("run/nll.csv"));
+}
+
+/* After training, one signal ends it. */
+Test(iwae, stopped_while_it_estimates)
+{
+    char command[1024];
+    make_data();
+    snprintf(command, sizeof command,
+             "%s --data %s/data --hidden 16 --steps 1 --nll 300000 --quiet --out %s/run & "
+             "while ! [ -s %s/run/samples.png ]; do sleep 0.01; done; kill $!; wait $!; echo ended with $?",
+             program("iwae_mnist"), folder, folder, folder);
+    run_command(command, output, sizeof output);
+    cr_expect(strstr(output, "ended with 143"), "%s", output);
+    cr_expect(file_is_there("run/model.safetensors"));
 }
 #endif
