@@ -143,7 +143,7 @@ static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why
         !read_number(file, "data", &data) || !read_number(file, "phases", &phases) ||
         !read_number(file, "batches", &batches) || !train_sums_parse(&run->sums, nn_safetensors_text(file, "epoch")) ||
         !train_history_parse(&run->history, nn_safetensors_text(file, "history")))
-        return tl_fail(why, "its state of the run is damaged");
+        return tl_fail(why, "its state of the run is damaged, or memory runs out");
     if (phases != (uint64_t)run->plan->n_phases || phase >= run->plan->n_phases)
         return tl_fail(why, "is of a run with %llu phase%s, expected %d", (unsigned long long)phases,
                        phases == 1 ? "" : "s", run->plan->n_phases);

@@ -115,9 +115,12 @@ static bool read_files(train_folder *f, tl_error *why)
     char   path[4200];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/" FILES, f->path);
-    f->files = has(f->path, FILES) ? tl_read_file(path, &size, why) : calloc(1, 1);
+    const bool there = has(f->path, FILES);
+    f->files = there ? tl_read_file(path, &size, why) : calloc(1, 1);
     f->own = calloc(1, 1);
-    return f->files && (f->own || tl_fail(why, "out of memory"));
+    if (there && !f->files)
+        return false;
+    return (f->files && f->own) || tl_fail(why, "out of memory");
 }
 
 static bool write_files(const train_folder *f, tl_error *why)
