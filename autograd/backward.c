@@ -97,6 +97,29 @@ static bool reserve_all(ag_tape *tape, ag_tensor *from, bool retain)
     return true;
 }
 
+/* ---- Kept gradients: those of a backward before this one, of tensors with ag_retain_grad. The walk is made without
+ * them, as their ops have had them already, and they are added to what it finds. ---- */
+
+static void set_aside(ag_tape *tape)
+{
+    for (ag_node *n = tape->last; n; n = n->previous)
+        if (n->out->retains_grad) {
+            n->out->kept_grad = n->out->grad;
+            n->out->grad = n->out->grad_buffer = NULL;
+        }
+}
+
+static void add_kept(ag_tensor *t)
+{
+    ag_real *kept = t->kept_grad;
+    if (!kept)
+        return;
+    for (int64_t i = 0, n = t->grad ? ag_numel(&t->shape) : 0; i < n; i++)
+        kept[i] += t->grad[i];
+    t->grad = t->grad_buffer = kept;
+    t->kept_grad = NULL;
+}
+
 /* ---- The walk. ---- */
 
 static bool backward_refused(ag_tensor *t, const ag_real *gradient)
@@ -122,8 +145,13 @@ static bool backward(ag_tensor *t, const ag_real *gradient, bool retain)
     if (backward_refused(t, gradient))
         return false;
     ag_tape *tape = t->tape;
-    if (!reserve_all(tape, t, retain))
+    if (tape->backward_done)
+        set_aside(tape);
+    if (!reserve_all(tape, t, retain)) {
+        for (const ag_node *n = tape->last; n; n = n->previous)
+            add_kept(n->out);
         return false;
+    }
     ag_real *g = ag_grad(t);
     if (gradient)
         for (int64_t i = 0, n = ag_numel(&t->shape); i < n; i++)
@@ -135,6 +163,7 @@ static bool backward(ag_tensor *t, const ag_real *gradient, bool retain)
             n->op->backward(n);
         if (n->reached && !n->out->retains_grad)
             n->out->grad = n->out->grad_buffer = NULL;
+        add_kept(n->out);
     }
     tape->retained = retain;
     return tape->backward_done = true;

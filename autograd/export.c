@@ -14,6 +14,7 @@
 
 #include "autograd/export_internal.h"
 #include "autograd/runtime.h"
+#include "autograd/tape_internal.h"
 
 static const char *const math_text[] = {
 #include "generated/math_text.h"
@@ -235,6 +236,8 @@ bool ag_export_c(FILE *to, const char *name, const ag_tensor *in, const ag_tenso
         return ag__c_fail(&w, "%s",
                           out && out->tape && ag_error(out->tape) ? ag_error(out->tape)
                                                                   : "input and output are not of one tape");
+    if (out->tape->backward_done && !out->tape->retained)
+        return ag__c_fail(&w, "backward has run, which uses up what a pass has recorded: export it before");
     if (!in->needs_grad)
         return ag__c_fail(&w, "the input needs no gradient, so what was made of it alone was not recorded");
     bool ok = find_way(&w);

@@ -21,7 +21,8 @@ extern "C" {
  * elementwise ops on tensors of one shape.
  *
  * `name` is a C identifier. Returns false with the reason in `message` (size bytes, which may be 0) if there is another
- * op on the way, if `out` does not depend on `in`, if memory runs out, or if the stream fails. */
+ * op on the way, if `out` does not depend on `in` or in part by ops that no backward goes through (ag_detach), after
+ * backward (but for ag_backward_retain), if memory runs out, or if the stream fails. */
 bool ag_export_c(FILE *to, const char *name, const ag_tensor *in, const ag_tensor *out, char *message, size_t size);
 
 #ifdef __cplusplus

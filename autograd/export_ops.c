@@ -255,7 +255,6 @@ static const ag__c_op c_ops[] = {
     {.name = "flatten", .write = write_view, .is_view = true},
     {.name = "dropout", .write = write_view, .is_view = true}, /* in evaluation */
     {.name = "on_tape", .write = write_view, .is_view = true},
-    {.name = "detach", .write = write_view, .is_view = true},
 #define UNARY(op, domain, y, dx)      {.name = #op, .write = write_unary, .head = unary_head, .formula = #y},
 #define BINARY(op, domain, y, da, db) {.name = #op, .write = write_binary, .head = binary_head, .formula = #y},
 #include "autograd/kernels/elementwise.def"
@@ -278,6 +277,9 @@ bool ag__c_can_write(const ag__writing *w, const ag_node *node)
     if (!op || (needs_plan && !node->attr)) /* a user's own by such a name has none */
         return ag__c_fail(w, "%s cannot be written as C", node->op->name);
     for (int k = 0; k < node->n_in; k++) {
+        if (node->in[k]->unrecorded)
+            return ag__c_fail(w, "%s of what was not recorded (by detach, argmax and the like, or with gradients off)",
+                              op->name);
         const ag_shape *s = &node->in[k]->shape;
         if (op->write == write_binary && !ag_shape_equal(s, &node->out->shape))
             return ag__c_fail(w, "%s of %s and %s: tensors of two shapes cannot be written as C", op->name,
@@ -285,7 +287,7 @@ bool ag__c_can_write(const ag__writing *w, const ag_node *node)
         if (ag_numel(s) > INT32_MAX / 16)
             return ag__c_fail(w, "%s of %s: too large to be written as C", op->name, AG_STR(s));
     }
-    if ((!strcmp(op->name, "batch_norm") || !strcmp(op->name, "dropout")) && ag_is_training(w->out->tape))
+    if ((!strcmp(op->name, "batch_norm") || !strcmp(op->name, "dropout")) && node->training)
         return ag__c_fail(w, "%s was recorded in training mode", op->name);
     return true;
 }

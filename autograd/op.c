@@ -74,6 +74,23 @@ static bool node_prepare(ag_node *node)
     return !out->tape->failed;
 }
 
+static void record(ag_tape *tape, ag_node *node)
+{
+    ag_tensor *out = node->out;
+    bool       wanted = false;
+    for (int i = 0; i < node->n_in; i++) {
+        wanted |= node->in[i]->needs_grad;
+        out->unrecorded |= node->in[i]->unrecorded;
+    }
+    out->needs_grad = wanted && tape->recording && node->op->backward;
+    out->unrecorded |= wanted && !out->needs_grad;
+    if (!out->needs_grad)
+        return;
+    node->training = tape->training;
+    node->previous = tape->last;
+    tape->last = node;
+}
+
 ag_tensor *ag_apply_on(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *const *in, const void *attr,
                        size_t attr_size)
 {
@@ -81,20 +98,13 @@ ag_tensor *ag_apply_on(ag_tape *tape, const ag_op *op, int n_in, ag_tensor *cons
         return ag_fail(tape, "apply: no op, or no inputs");
     tape = common_tape(tape, op->name, n_in, in);
     if (tape->failed)
-        return &tape->poison;
+        return ag__poison(tape);
     ag_node *node = node_new(tape, op, n_in, in, attr, attr_size);
     if (!node || !node_prepare(node))
-        return &tape->poison;
+        return ag__poison(tape);
     if (op->forward)
         op->forward(node);
-    if (!tape->recording || !op->backward)
-        return node->out;
-    for (int i = 0; i < n_in; i++)
-        node->out->needs_grad |= in[i]->needs_grad;
-    if (node->out->needs_grad) {
-        node->previous = tape->last;
-        tape->last = node;
-    }
+    record(tape, node);
     return node->out;
 }
 

@@ -35,6 +35,7 @@ struct ag_node {
     int64_t  saved_size;
     ag_node *previous; /* on the tape */
     uint64_t versions; /* of the inputs, added up */
+    bool     training; /* the mode that it was recorded in */
     bool     reached;  /* by the backward pass */
 };
 

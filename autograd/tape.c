@@ -15,13 +15,18 @@ static ag_real no_tape_value = (ag_real)NAN;
 
 static const ag_tape no_tape = {
     .failed = true,
-    .poison = {.data = &no_tape_value, .tape = (ag_tape *)&no_tape},
+    .poison = {{.data = &no_tape_value, .tape = (ag_tape *)&no_tape}},
     .error = "no input is on a tape: make one with ag_input, or put a parameter on a tape with ag_on_tape",
 };
 
 ag_tape *ag__no_tape(void)
 {
     return (ag_tape *)&no_tape;
+}
+
+ag_tensor *ag__poison(ag_tape *tape)
+{
+    return &tape->poison[tape->pass % 2];
 }
 
 ag_tape *ag_tape_new(uint64_t seed)
@@ -33,8 +38,8 @@ ag_tape *ag_tape_new(uint64_t seed)
     tape->training = tape->recording = true;
     tape->poison_value = (ag_real)NAN;
     tape->tensors[0].first_block = tape->tensors[1].first_block = 1 << 16;
-    tape->poison.data = &tape->poison_value;
-    tape->poison.tape = tape;
+    for (int i = 0; i < 2; i++)
+        tape->poison[i] = (ag_tensor){.data = &tape->poison_value, .tape = tape};
     tape->unusable = !ag_environment_ok(tape->error, sizeof tape->error);
     tape->failed = tape->unusable;
     return tape;
@@ -58,7 +63,7 @@ void ag_tape_reset(ag_tape *tape)
     ag__arena_reset(&tape->arena);
     ag__arena_reset(&tape->tensors[tape->pass % 2]);
     tape->last = NULL;
-    tape->poison.pass = tape->pass;
+    ag__poison(tape)->pass = tape->pass;
     tape->poison_value = (ag_real)NAN;
     tape->backward_done = tape->retained = tape->located = false;
     if (tape->unusable)
@@ -128,7 +133,7 @@ ag_tensor *ag_fail(ag_tape *tape, const char *format, ...)
         if (tape->recording)
             tape->failed_at = ag__now();
     }
-    return &tape->poison;
+    return ag__poison(tape);
 }
 
 bool ag__is_stale(const ag_tensor *t, const char *who)

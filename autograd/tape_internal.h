@@ -13,8 +13,8 @@ struct ag_tape {
     ag_rng       rng;
     ag_trace_fn *listener;
     void        *listener_context;
-    ag_tensor    poison;
-    ag_real      poison_value; /* NaN: what the poison tensor holds */
+    ag_tensor    poison[2];    /* of this pass and of the last, as `tensors` */
+    ag_real      poison_value; /* NaN: what they hold */
     bool         training, recording, failed, backward_done;
     bool         retained;  /* backward may be called again */
     bool         located;   /* the error names the module that it happened in */
@@ -25,6 +25,9 @@ struct ag_tape {
 
 /* The tape of expressions that are on none. It has failed from the start, and is never written to. */
 ag_tape *ag__no_tape(void);
+
+/* The poison tensor of the tape's pass. */
+ag_tensor *ag__poison(ag_tape *tape);
 
 /* Whether t is of a pass that its tape has left behind; if so the tape fails as `who`. */
 bool ag__is_stale(const ag_tensor *t, const char *who);

@@ -6,6 +6,19 @@
 
 #include "autograd/tape_internal.h"
 
+/* On a pass that has failed: memory of its own, as it may be written to before the failure is noticed. */
+static ag_tensor *stand_in(ag_tape *tape, ag_shape shape, int64_t n)
+{
+    ag_tensor *t = ag__arena_alloc(&tape->tensors[tape->pass % 2], sizeof *t);
+    ag_real   *data = t ? ag__arena_alloc(&tape->arena, (size_t)n * sizeof *data) : NULL;
+    if (!data)
+        return ag__poison(tape);
+    for (int64_t i = 0; i < n; i++)
+        data[i] = (ag_real)NAN;
+    *t = (ag_tensor){.shape = shape, .data = data, .tape = tape, .pass = tape->pass};
+    return t;
+}
+
 ag_tensor *ag__tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real *data)
 {
     if (!tape)
@@ -14,11 +27,13 @@ ag_tensor *ag__tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real
     if (n < 0)
         return ag_fail(tape, "%s: %s is no shape: expected up to %d dimensions of at least 1", who, AG_STR(&shape),
                        AG_MAX_RANK);
+    if (tape->failed && tape != ag__no_tape() && !data)
+        return stand_in(tape, shape, n);
     ag_tensor *t = ag__tensor_new(tape);
     if (t && !data)
         data = ag_tape_alloc(tape, (size_t)n * sizeof *data);
     if (!t || !data)
-        return &tape->poison;
+        return ag__poison(tape);
     t->shape = shape;
     t->data = data;
     return t;
@@ -78,7 +93,7 @@ ag_tensor *ag_scalar(ag_tape *tape, double value)
 ag_tensor *ag_requires_grad(ag_tensor *t)
 {
     if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "requires_grad"))
-        return t ? t : &ag__no_tape()->poison;
+        return t ? t : ag__poison(ag__no_tape());
     t->needs_grad = true;
     return t;
 }
@@ -86,7 +101,7 @@ ag_tensor *ag_requires_grad(ag_tensor *t)
 ag_tensor *ag_retain_grad(ag_tensor *t)
 {
     if (!t || !t->tape || t->tape->failed || ag__is_stale(t, "retain_grad"))
-        return t ? t : &ag__no_tape()->poison;
+        return t ? t : ag__poison(ag__no_tape());
     t->retains_grad = true;
     return t;
 }
@@ -145,6 +160,6 @@ void ag_zero_grad(ag_tensor *p)
 
 void ag_written(ag_tensor *p)
 {
-    if (p)
+    if (p && p->tape != ag__no_tape())
         p->version++;
 }

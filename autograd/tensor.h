@@ -23,14 +23,18 @@ typedef struct ag_tensor {
 
     /* ---- Private. ---- */
     bool     retains_grad;
+    bool     unrecorded;  /* made of what wants a gradient, in part by ops that no backward goes through */
     ag_real *grad_buffer; /* storage reserved for `grad`, */
     int64_t  grad_room;   /* and its size in reals */
+    ag_real *kept_grad;   /* in a second backward: what the first one left */
     uint64_t pass;        /* of its tape, that made it: another one means that the tape was reset since */
     uint64_t version;     /* of a parameter's data: raised by all that writes to it */
     int64_t  zeroed;      /* when a parameter's gradient was last forgotten; nanoseconds */
 } ag_tensor;
 
-/* ---- On a tape. Each returns the tape's poison tensor on failure, never NULL; see tape.h. ---- */
+/* ---- On a tape. Each returns the tape's poison tensor on failure, never NULL; see tape.h. On a pass that has failed
+ * before, they still return memory of their own, which may be written to; where memory has run out or the tape is NULL,
+ * `data` holds one number: check ag_tensor_error before writing to it. ---- */
 
 ag_tensor *ag_input(ag_tape *tape, ag_shape shape, const ag_real *data); /* a copy of data */
 ag_tensor *ag_wrap(ag_tape *tape, ag_shape shape, ag_real *data);        /* data itself; it must outlive the pass */

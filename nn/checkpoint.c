@@ -267,13 +267,13 @@ static bool same_shape(const entry *e, const nn_stored_tensor *t)
     return shape.rank == t->rank && !memcmp(shape.dim, t->dim, (size_t)t->rank * sizeof *t->dim);
 }
 
-/* Without optimizers, what the file has of them is passed over. */
-static bool names_agree(const entries *e, bool optimizers, const nn_safetensors *file, complaints *c)
+/* Without optimizers, what the file has of them is passed over. *whole: whether the file has all that the model has. */
+static bool names_agree(const entries *e, bool optimizers, const nn_safetensors *file, complaints *c, bool *whole)
 {
     for (int64_t i = 0; i < e->n; i++)
         if (!nn_safetensors_tensor(file, e->at[i].name))
             complain(c, "missing in the file: ", "%.200s", e->at[i].name);
-    bool ok = finish(c);
+    *whole = finish(c);
     for (int64_t k = 0; k < file->n_tensors; k++) {
         const char *name = file->tensor[k].name;
         bool        known = !optimizers && !strncmp(name, OPTIMIZER, strlen(OPTIMIZER));
@@ -282,7 +282,7 @@ static bool names_agree(const entries *e, bool optimizers, const nn_safetensors 
         if (!known)
             complain(c, "not in the model: ", "%.200s", name);
     }
-    return finish(c) && ok;
+    return finish(c) && *whole;
 }
 
 static void check_entry(const entry *e, const nn_stored_tensor *t, complaints *shapes, complaints *dtypes)
@@ -344,10 +344,11 @@ static void copy(const entry *e, const nn_stored_tensor *t)
 /* All has been compared: takes memory for the optimizers' state, and copies. */
 static bool copy_all(const entries *e, int n, const nn_named_optimizer *o, const nn_safetensors *file, tl_error *why)
 {
-    for (int i = 0; i < n; i++) {
-        double lr;
+    for (int i = 0; i < n; i++)
         if (!nn__optimizer_allocate(o[i].optimizer))
             return tl_fail(why, "optimizer %s: out of memory", o[i].name);
+    for (int i = 0; i < n; i++) {
+        double lr;
         if (optimizer_agrees(&o[i], file, &lr, &(complaints){.why = &(tl_error){""}}))
             o[i].optimizer->lr = lr;
     }
@@ -370,18 +371,17 @@ bool nn_load_checkpoint(nn_module *m, int n, const nn_named_optimizer *o, const 
         return false;
     tl_error   found = {""};
     complaints c = {.why = &found};
-    bool       ok = true, names = false;
+    bool       ok = true, whole = false;
     for (int i = 0; i < n; i++)
         ok = optimizer_agrees(&o[i], file, &lr, &c) & ok;
     if (ok) { /* of another optimizer every name would differ */
-        names = names_agree(&e, n > 0, file, &c);
-        ok = names || !strict;
+        ok = names_agree(&e, n > 0, file, &c, &whole) || !strict;
         if (ok)
             found.text[0] = '\0';
         ok = shapes_agree(&e, file, &c) & ok;
     }
     ok = ok ? copy_all(&e, n, o, file, why) : tl_fail(why, "%s", found.text);
-    if (ok && names)
+    if (ok && whole)
         nn_set_ready(m);
     entries_free(&e);
     return ok;

@@ -45,6 +45,12 @@ static int64_t image_size(const batch_norm_plan *p)
 
 /* ---- Channels one after the other, each a row of pixels in every image. ---- */
 
+/* NaN stays NaN, other than by fmax. */
+static double at_least_zero(double x)
+{
+    return x < 0 ? 0 : x;
+}
+
 /* The mean and the biased variance of a channel: the variance around a first estimate of the mean, then put right. */
 static void moments(const ag_node *node, int64_t c, double *mean, double *variance)
 {
@@ -58,7 +64,7 @@ static void moments(const ag_node *node, int64_t c, double *mean, double *varian
     agk()->norm_sums(p->batch, p->pixels, image_size(p), x, centre, &sum, &squares);
     const double off = sum / count; /* of the mean from its rounded value */
     *mean = (double)centre + off;
-    *variance = fmax(squares / count - off * off, 0);
+    *variance = at_least_zero(squares / count - off * off);
 }
 
 static void update_running(ag_node *node, int64_t c, double mean, double variance)
@@ -154,7 +160,7 @@ static void forward_columns(ag_node *node, int64_t c, int64_t n)
         if (p->training) {
             const double off = sum[i] / (double)p->batch;
             mean = (double)centre[i] + off;
-            variance = fmax(squares[i] / (double)p->batch - off * off, 0);
+            variance = at_least_zero(squares[i] / (double)p->batch - off * off);
             update_running(node, c + i, mean, variance);
         }
         centre[i] = (ag_real)mean;

@@ -5,20 +5,30 @@
 typedef struct class_targets {
     ag_tensor *number; /* the class, 0 where it is ignored */
     ag_tensor *weight; /* of each target; 0 where it is ignored */
+    ag_tensor *valid;  /* 1, or 0 where it is ignored; NULL if nothing can be */
 } class_targets;
 
 static class_targets read_targets(ag_tensor *target, const ag_class_options *o)
 {
-    ag_tensor *valid = ag_ones(target->tape, target->shape), *number = target;
+    class_targets t = {.number = target, .weight = ag_ones(target->tape, target->shape)};
     if (o->ignore) {
-        valid = ag_ne(target, ag_scalar(target->tape, (double)o->ignore_index));
-        number = ag_masked_fill(target, ag_rsub(valid, 1), 0);
+        t.valid = ag_ne(target, ag_scalar(target->tape, (double)o->ignore_index));
+        t.number = ag_masked_fill(target, ag_rsub(t.valid, 1), 0);
+        t.weight = t.valid;
     }
-    if (!o->weight)
-        return (class_targets){number, valid};
-    ag_tensor *weight = ag_index_select(ag_detach(ag_on_tape(target->tape, o->weight)), 0,
-                                        ag_reshape(number, AG_SHAPE(-1)));
-    return (class_targets){number, ag_mul(ag_reshape(weight, target->shape), valid)};
+    if (o->weight) {
+        ag_tensor *all = ag_detach(ag_on_tape(target->tape, o->weight));
+        ag_tensor *each = ag_reshape(ag_index_select(all, 0, ag_reshape(t.number, AG_SHAPE(-1))), target->shape);
+        t.weight = t.valid ? ag_mul(each, t.valid) : each;
+    }
+    return t;
+}
+
+/* Zero where the target is ignored, whatever x is there and whatever gradient comes back: of a batch of ignored targets
+ * the mean is NaN, but training goes on, as in PyTorch. */
+static ag_tensor *where_valid(ag_tensor *x, const class_targets *t)
+{
+    return t->valid ? ag_where(t->valid, x, ag_scalar(x->tape, 0)) : x;
 }
 
 /* Losses of the targets, weighted: their mean is divided by the sum of the weights. */
@@ -35,7 +45,7 @@ static ag_tensor *picked(ag_tensor *log_p, const class_targets *t)
     ag_shape index = log_p->shape;
     index.dim[1] = 1;
     ag_tensor *p = ag_gather(log_p, 1, ag_reshape(t->number, index));
-    return ag_neg(ag_mul(ag_reshape(p, t->number->shape), t->weight));
+    return where_valid(ag_neg(ag_mul(ag_reshape(p, t->number->shape), t->weight)), t);
 }
 
 /* For label smoothing: of every class, the mean over them; zero where the target is ignored. */
@@ -48,8 +58,7 @@ static ag_tensor *smooth(ag_tensor *log_p, const class_targets *t, const ag_clas
             shape.dim[i] = i == 1 ? classes : 1;
         log_p = ag_mul(log_p, ag_reshape(ag_detach(ag_on_tape(log_p->tape, o->weight)), shape));
     }
-    ag_tensor *all = ag_scale(ag_sum(log_p, AG_AXES(1), false), -1.0 / (double)classes);
-    return o->ignore ? ag_where(ag_ne(t->weight, ag_scalar(log_p->tape, 0)), all, ag_scalar(log_p->tape, 0)) : all;
+    return where_valid(ag_scale(ag_sum(log_p, AG_AXES(1), false), -1.0 / (double)classes), t);
 }
 
 static ag_tensor *class_loss(const char *name, ag_tensor *log_p, ag_tensor *target, const ag_class_options *o,
@@ -70,6 +79,9 @@ static ag_tensor *class_loss(const char *name, ag_tensor *log_p, ag_tensor *targ
         (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE))
         return ag_fail(tape, "%s: label smoothing %g, expected 0 to 1; or reduction %d is none of the three", name,
                        o->label_smoothing, (int)reduction);
+    if (o->weight && (o->weight->shape.rank != 1 || o->weight->shape.dim[0] != log_p->shape.dim[1]))
+        return ag_fail(tape, "%s: input %s and weight %s, expected one weight for each class", name,
+                       AG_STR(&log_p->shape), AG_STR(&o->weight->shape));
     const class_targets t = read_targets(ag_on_tape(tape, target), o);
     ag_tensor          *loss = picked(log_p, &t);
     if (o->label_smoothing > 0)

@@ -20,27 +20,33 @@ ag_tensor *ag_var(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim)
     return ag_scale(sum, 1.0 / (double)(n - correction));
 }
 
+/* The root's derivative at 0 is infinite; there it is taken at 1 in its place, and the gradient is 0, as in PyTorch. */
 ag_tensor *ag_std(ag_tensor *x, ag_axes axes, int64_t correction, bool keepdim)
 {
-    return ag_sqrt(ag_var(x, axes, correction, keepdim));
+    ag_tensor *var = ag_var(x, axes, correction, keepdim);
+    ag_tensor *none = ag_eq(var, ag_scalar(var->tape, 0));
+    return ag_sub(ag_sqrt(ag_add(var, none)), none);
 }
 
 ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis)
 {
     enum { MOST = 64 };
     ag_tensor *with_axis[MOST];
+    ag_tape   *tape = NULL;
+    for (int i = 0; i < n && x && !tape; i++)
+        tape = x[i] ? x[i]->tape : NULL;
     if (n < 1 || n > MOST || !x || !x[0])
-        return ag_fail(NULL, "stack: %d tensors, expected 1 to %d", n, MOST);
+        return ag_fail(tape, "stack: %d tensors, expected 1 to %d", n, MOST);
     const int rank = x[0]->shape.rank, at = axis < 0 ? axis + rank + 1 : axis;
     for (int i = 0; i < n; i++) {
         if (!x[i] || x[i]->shape.rank != rank || at < 0 || at > rank || rank == AG_MAX_RANK)
-            return ag_fail(x[0]->tape, "stack: tensor %d is %s, the first %s: no room for a new axis %d in both", i,
+            return ag_fail(tape, "stack: tensor %d is %s, the first %s: no room for a new axis %d in both", i,
                            x[i] ? AG_STR(&x[i]->shape) : "NULL", AG_STR(&x[0]->shape), axis);
         ag_shape shape = x[i]->shape;
         for (int d = shape.rank++; d > at; d--)
             shape.dim[d] = shape.dim[d - 1];
         shape.dim[at] = 1;
-        with_axis[i] = ag_reshape(x[i], shape);
+        with_axis[i] = ag_reshape(ag_on_tape(tape, x[i]), shape);
     }
     return ag_concat(n, with_axis, at);
 }
@@ -51,7 +57,8 @@ ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double 
     int        n = 0;
     const int  at = x ? ag_axis_index(&x->shape, axis) : -1;
     if (at < 0 || before < 0 || after < 0)
-        return ag_fail(x ? x->tape : NULL, "pad: %s by %lld and %lld along axis %d: no such axis, or less than nothing",
+        return ag_fail(x ? x->tape : NULL,
+                       "pad: %s by %lld and %lld along axis %d: axis out of range, or negative padding",
                        x ? AG_STR(&x->shape) : "NULL", (long long)before, (long long)after, axis);
     ag_shape shape = x->shape;
     for (int i = 0; i < 3; i++) {
@@ -69,6 +76,12 @@ ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target
 {
     if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
         return ag_fail(logits ? logits->tape : NULL, "bce_with_logits_loss: reduction is %d", (int)reduction);
+    if (!logits || !target || !pos_weight)
+        return ag_fail(logits ? logits->tape : NULL, "bce_with_logits_loss: an input is NULL");
+    if (!ag_shape_equal(&logits->shape, &target->shape) && !ag_tensor_error(logits) && !ag_tensor_error(target))
+        return ag_fail(logits->tape, "bce_with_logits_loss: input %s and target %s, expected the same shape",
+                       AG_STR(&logits->shape), AG_STR(&target->shape));
+    pos_weight = ag_on_tape(logits->tape ? logits->tape : target->tape, pos_weight);
     ag_tensor *weight = ag_shift(ag_mul(ag_shift(pos_weight, -1), target), 1);
     ag_tensor *loss = ag_add(ag_mul(ag_rsub(target, 1), logits), ag_mul(weight, ag_softplus(ag_neg(logits))));
     return reduction == AG_NONE  ? loss
@@ -76,21 +89,32 @@ ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target
                                  : ag_mean(loss, AG_ALL, false);
 }
 
-ag_tensor *ag_conv_transpose1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
+typedef ag_tensor *conv_fn(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o);
+
+/* A convolution of images of one row. */
+static ag_tensor *conv_rows(const char *name, conv_fn *conv, ag_tensor *x, ag_tensor *weight, ag_tensor *bias,
+                            ag_conv_options o)
 {
+    ag_tape *tape = x && x->tape ? x->tape : weight ? weight->tape : NULL;
     if (!x || !weight || x->shape.rank != 3 || weight->shape.rank != 3)
-        return ag_fail(x && x->tape ? x->tape
-                       : weight     ? weight->tape
-                                    : NULL,
-                       "conv_transpose1d: input %s and weight %s, expected three dimensions each",
+        return ag_fail(tape, "%s: input %s and weight %s, expected three dimensions each", name,
                        x ? AG_STR(&x->shape) : "NULL", weight ? AG_STR(&weight->shape) : "NULL");
-    ag_tape        *tape = x->tape ? x->tape : weight->tape;
     const int64_t  *n = x->shape.dim, *k = weight->shape.dim;
     ag_conv_options flat = {
         {1, o.stride[0]}, {0, o.padding[0]}, {1, o.dilation[0]}, {0, o.output_padding[0]}, o.groups};
-    ag_tensor *y = ag_conv_transpose2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
-                                       ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
+    ag_tensor *y = conv(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
+                        ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
     return ag_flatten(y, 2, 3);
+}
+
+ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
+{
+    return conv_rows("conv1d", ag_conv2d, x, weight, bias, o);
+}
+
+ag_tensor *ag_conv_transpose1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
+{
+    return conv_rows("conv_transpose1d", ag_conv_transpose2d, x, weight, bias, o);
 }
 
 ag_tensor *ag_max_pool1d(ag_tensor *x, ag_pool_options o)

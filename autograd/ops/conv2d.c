@@ -102,19 +102,3 @@ ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_o
     ag_conv_plan p = {.options = options};
     return ag_apply(&conv2d_op, bias ? 3 : 2, in, &p, sizeof p);
 }
-
-ag_tensor *ag_conv1d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options o)
-{
-    if (!x || !weight || x->shape.rank != 3 || weight->shape.rank != 3)
-        return ag_fail(x && x->tape ? x->tape
-                       : weight     ? weight->tape
-                                    : NULL,
-                       "conv1d: input %s and weight %s, expected three dimensions each", x ? AG_STR(&x->shape) : "NULL",
-                       weight ? AG_STR(&weight->shape) : "NULL");
-    ag_tape        *tape = x->tape ? x->tape : weight->tape;
-    const int64_t  *n = x->shape.dim, *k = weight->shape.dim;
-    ag_conv_options flat = {{1, o.stride[0]}, {0, o.padding[0]}, {1, o.dilation[0]}, {0, 0}, o.groups};
-    ag_tensor      *y = ag_conv2d(ag_reshape(ag_on_tape(tape, x), AG_SHAPE(n[0], n[1], 1, n[2])),
-                                  ag_reshape(ag_on_tape(tape, weight), AG_SHAPE(k[0], k[1], 1, k[2])), bias, flat);
-    return ag_flatten(y, 2, 3);
-}

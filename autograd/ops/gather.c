@@ -108,8 +108,8 @@ static void scatter_forward(ag_node *node)
 
 static void scatter_backward(const ag_node *node)
 {
+    ag_grad_add(node->in[0], node->out->grad); /* before the other is opened: they may be one tensor */
     ag_grad_target source = ag_grad_open(node->in[2]);
-    ag_grad_add(node->in[0], node->out->grad);
     if (source.data)
         gather_rows(node, node->out->grad, source.add, source.data);
 }

@@ -22,8 +22,8 @@
 
 X(hardsigmoid, ag_clamp(ag_shift(ag_scale(x, 1.0 / 6), 0.5), 0, 1))
 X(logsigmoid, ag_neg(ag_softplus(ag_neg(x))))
-X(norm, ag_sqrt(ag_sum(ag_square(x), AG_ALL, false)))
-X(normalize, ag_div(x, ag_clamp(ag_sqrt(ag_sum(ag_square(x), AG_AXES(1), true)), 1e-12, INFINITY)))
+X(norm, ag_sqrt(ag_clamp(ag_sum(ag_square(x), AG_ALL, false), 1e-38, INFINITY))) /* gradient 0 at 0 */
+X(normalize, ag_div(x, ag_sqrt(ag_clamp(ag_sum(ag_square(x), AG_AXES(1), true), 1e-24, INFINITY))))
 X(relu6, ag_clamp(x, 0, 6))
 X(rms_norm, ag_div(x, ag_sqrt(ag_shift(ag_mean(ag_square(x), AG_AXES(-1), true), 1e-5)))) /* eps 1e-5 */
 X(rsqrt, ag_reciprocal(ag_sqrt(x)))
@@ -79,11 +79,12 @@ static ag_tensor *cosine_similarity(ag_tensor *a, ag_tensor *b)
     return ag_sum(ag_mul(normalize(a), normalize(b)), AG_AXES(1), false);
 }
 
-/* torch.cdist(a, b) of a (N, D), b (M, D) */
+/* torch.cdist(a, b) of a (N, D), b (M, D), by |a|^2 + |b|^2 - 2 a b, as PyTorch does with more than 25 rows */
 static ag_tensor *cdist(ag_tensor *a, ag_tensor *b)
 {
-    ag_tensor *difference = ag_sub(ag_reshape(a, AG_SHAPE(a->shape.dim[0], 1, -1)), b);
-    return ag_sqrt(ag_sum(ag_square(difference), AG_AXES(-1), false));
+    ag_tensor *squares = ag_add(ag_sum(ag_square(a), AG_AXES(1), true), ag_sum(ag_square(b), AG_AXES(1), false));
+    ag_tensor *distances = ag_sub(squares, ag_scale(ag_matmul(a, ag_transpose(b, 0, 1)), 2));
+    return ag_sqrt(ag_clamp(distances, 1e-30, INFINITY));
 }
 
 /* ---- Norms and images. ---- */

@@ -178,7 +178,12 @@ Test(export, refuses)
     ag_tensor *normed = ag_batch_norm(x, NULL, NULL, ag_zeros(tape, AG_SHAPE(3)), ag_ones(tape, AG_SHAPE(3)), 0.1,
                                       1e-5);
     check_refused("batch_norm was recorded in training mode", null, "f", x, normed);
-    check_refused("dropout was recorded in training mode", null, "f", x, ag_dropout(x, 0.5));
+    ag_tensor *dropped = ag_dropout(x, 0.5);
+    ag_set_training(tape, false); /* too late */
+    check_refused("dropout was recorded in training mode", null, "f", x, dropped);
+    check_refused("add of what was not recorded", null, "f", x, ag_add(x, ag_detach(ag_scale(x, 2))));
+    cr_assert(ag_backward(ag_sum(y, AG_ALL, false)));
+    check_refused("backward has run", null, "f", x, y);
     ag_fail(tape, "broken");
     check_refused("broken", null, "f", x, y);
     fclose(null), fclose(full), ag_tape_free(tape), ag_tape_free(another);

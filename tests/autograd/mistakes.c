@@ -257,3 +257,17 @@ Test(retain, two_losses)
     cr_assert(fabs((double)alone - e) < 1e-4 * e && fabs((double)p->grad[0] - 2 * e * e) < 1e-4 * e * e);
     ag_parameter_free(p), ag_tape_free(tape);
 }
+
+/* What the first backward has left in kept gradients does not go on to the inputs once more. */
+Test(retain, kept_gradients_are_not_counted_twice)
+{
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(2)), *x = ag_on_tape(tape, p);
+    ag_tensor *y = ag_retain_grad(ag_scale(x, 2)), *loss = ag_retain_grad(ag_sum(y, AG_ALL, false));
+    cr_assert(ag_backward_retain(loss) && ag_backward_retain(loss));
+    cr_expect((double)p->grad[0] == 4 && (double)y->grad[1] == 2 && (double)loss->grad[0] == 2, "%g %g %g",
+              (double)p->grad[0], (double)y->grad[1], (double)loss->grad[0]);
+    cr_assert(ag_backward(ag_sum(ag_scale(x, 3), AG_ALL, false)), "%s", ag_error(tape));
+    cr_expect((double)p->grad[0] == 7 && (double)y->grad[0] == 2, "%g %g", (double)p->grad[0], (double)y->grad[0]);
+    ag_parameter_free(p), ag_tape_free(tape);
+}

@@ -49,6 +49,51 @@ Test(ops, gradients)
 }
 #endif
 
+#ifdef AG_DOUBLE
+/* One tensor in the place of two inputs. */
+typedef struct shared_inputs {
+    const op_sample *sample;
+    int              first, second;
+} shared_inputs;
+
+static ag_tensor *call_shared(void *context, ag_tape *tape, ag_tensor *const *in)
+{
+    const shared_inputs *c = context;
+    ag_tensor           *all[SAMPLE_INPUTS];
+    for (int i = 0; i < SAMPLE_INPUTS; i++)
+        all[i] = i < c->sample->sets[0].n ? in[i == c->second ? c->first : i] : NULL;
+    return c->sample->f(NULL, tape, all);
+}
+
+static bool can_share(const op_sample *s, const sample_shapes *set, int i, int k)
+{
+    const bool ties = !strcmp(s->name, "maximum") || !strcmp(s->name, "minimum"); /* no derivative */
+    return !ties && s->domain[i] != SAMPLE_INDEX && s->domain[i] == s->domain[k] &&
+           ag_shape_equal(&set->shape[i], &set->shape[k]);
+}
+
+Test(ops, gradients_of_one_tensor_as_two_inputs)
+{
+    int tried = 0;
+    for (int i = 0; i < op_sample_count; i++)
+        for (int k = 0; op_samples[i].sets[k].n; k++)
+            for (int b = 1; b < op_samples[i].sets[k].n; b++)
+                for (int a = 0; a < b; a++) {
+                    const op_sample *s = &op_samples[i];
+                    shared_inputs    shared = {s, a, b};
+                    ag_tensor       *in[SAMPLE_INPUTS];
+                    if (!can_share(s, &s->sets[k], a, b))
+                        continue;
+                    sample_inputs(s, k, in);
+                    ag_gradcheck_result r = ag_gradcheck(call_shared, &shared, s->sets[k].n, in, 1e-5, 1e-6);
+                    cr_expect(r.ok, "%s %s, set %d, input %d as %d: %s", s->name, s->variant, k, a, b, r.message);
+                    sample_free(s, k, in);
+                    tried++;
+                }
+    cr_assert(tried > 20, "%d", tried);
+}
+#endif
+
 /* ---- PyTorch's numbers: tests/golden/ops.txt, made by tests/golden/make_ops.py. ----
  *
  * A case: "case NAME/VARIANT SET", then lines "in", "weight", "out", "grad", each followed by rank, dimensions and

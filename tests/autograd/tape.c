@@ -260,6 +260,30 @@ Test(tape, poison_is_nan_again_after_reset)
     ag_tape_free(tape);
 }
 
+Test(tape, poison_of_the_last_pass_is_refused)
+{
+    ag_tape   *tape = ag_tape_new(0);
+    ag_tensor *kept = ag_fail(tape, "one");
+    ag_tape_reset(tape);
+    ag_tensor *sum = ag_add(ag_ones(tape, AG_SCALAR), kept);
+    cr_assert(ag_tensor_error(sum) && strstr(ag_error(tape), "a tensor of a pass that ag_tape_reset has ended"), "%s",
+              ag_error(tape));
+    ag_tape_free(tape);
+}
+
+/* As PyTorch's users do, who fill what they have just made. */
+Test(tape, tensors_of_a_failed_pass_may_be_written_to)
+{
+    ag_tape *tape = ag_tape_new(0);
+    ag_fail(tape, "one");
+    ag_tensor *made[] = {ag_empty(tape, AG_SHAPE(2000)), ag_zeros(tape, AG_SHAPE(2000))};
+    for (int i = 0; i < 2; i++)
+        memset(made[i]->data, 0, 2000 * sizeof(ag_real));
+    cr_assert(!strcmp(ag_error(tape), "one") && ag_tensor_error(made[0]) && isnan(ag_item(ag_ones(tape, AG_SCALAR))));
+    ag_written(ag_zeros(NULL, AG_SCALAR));
+    ag_tape_free(tape);
+}
+
 /* ---- Memory. ---- */
 
 static ag_tensor *some_work(ag_tape *tape, ag_tensor *p)

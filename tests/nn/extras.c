@@ -85,6 +85,41 @@ Test(norm, options)
     nn_module_free(plain), nn_module_free(layer), nn_module_free(bad), nn_module_free(worse), ag_tape_free(tape);
 }
 
+/* Over all axes that it was made for, with weights or without, and over no others. */
+Test(norm, layer_norm_of_two_axes)
+{
+    nn_module *m[] = {nn_layer_norm(AG_SHAPE(3, 4)),
+                      nn_layer_norm_with(AG_SHAPE(3, 4), (nn_norm_options){.no_affine = true})};
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *y[2];
+    for (int i = 0; i < 2; i++) {
+        nn_reset_parameters(m[i], 1);
+        y[i] = nn_forward(m[i], random_input(tape, AG_SHAPE(2, 3, 4), 1));
+        cr_assert(!ag_error(tape) && y[i]->shape.rank == 3 && y[i]->shape.dim[1] == 3, "%s", ag_error(tape));
+    }
+    cr_expect(!memcmp(y[0]->data, y[1]->data, 24 * sizeof(ag_real)));
+    cr_expect(ag_tensor_error(nn_forward(m[1], ag_ones(tape, AG_SHAPE(2, 4, 3)))) &&
+                  strstr(ag_error(tape), "LayerNorm: input (2, 4, 3), expected it to end with (3, 4)"),
+              "%s", ag_error(tape));
+    nn_module_free(m[0]), nn_module_free(m[1]), ag_tape_free(tape);
+}
+
+/* A NaN shows in the running variance of its channel, by columns and by rows. */
+Test(norm, batch_norm_of_nan)
+{
+    nn_module *m[] = {nn_batch_norm1d(2), nn_batch_norm2d(2)};
+    ag_tape   *tape = ag_tape_new(1);
+    for (int i = 0; i < 2; i++) {
+        ag_tensor *x = ag_ones(tape, i ? AG_SHAPE(3, 2, 2, 2) : AG_SHAPE(3, 2));
+        x->data[i ? 5 : 1] = (ag_real)NAN;
+        nn_reset_parameters(m[i], 1);
+        cr_assert(!ag_tensor_error(nn_forward(m[i], x)), "%s", ag_error(tape));
+        const ag_real *v = nn_parameter_named(m[i], "running_var")->data;
+        cr_expect(isnan((double)v[1]) && !isnan((double)v[0]), "%g %g", (double)v[0], (double)v[1]);
+    }
+    nn_module_free(m[0]), nn_module_free(m[1]), ag_tape_free(tape);
+}
+
 /* ---- Parameter groups. ---- */
 
 static nn_optimizer *make(int kind, nn_module *m, double lr, double decay)

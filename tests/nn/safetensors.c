@@ -297,13 +297,15 @@ Test(checkpoint, says_all_that_does_not_fit_and_changes_nothing)
               why.text);
     cr_assert(!nn_load(k, path_of("m"), false, &why) && !strstr(why.text, "missing") && nn_fingerprint(k) == before);
     nn_module_free(k);
-    k = nn_sequential(nn_linear(6, 4));
-    nn_reset_parameters(k, 2);
+    k = nn_sequential(nn_linear(6, 4)); /* gets its values from the file alone */
     cr_assert(!nn_load(k, path_of("m"), true, &why) && strstr(why.text, "not in the model: 1.bias"), "%s",
               why.text); /* names alone */
     cr_assert(nn_load(k, path_of("m"), false, &why), "%s", why.text);
     cr_assert(!memcmp(nn_parameter_named(k, "0.weight")->data, nn_parameter_named(m, "0.weight")->data,
                       24 * sizeof(ag_real)));
+    ag_tape *tape = ag_tape_new(1);
+    cr_assert(!ag_tensor_error(nn_forward(k, ag_ones(tape, AG_SHAPE(1, 6)))), "%s", ag_error(tape));
+    ag_tape_free(tape);
     cr_assert(!nn_load(k, path_of("none"), true, &why) && strstr(why.text, "none: No such file"), "%s", why.text);
     cr_assert(!nn_load(k, NULL, true, &why) && !nn_load(NULL, path_of("m"), true, &why) &&
               !nn_save(NULL, path_of("m"), &why));
