@@ -68,6 +68,8 @@ static bool refuse(const uint8_t *bytes, size_t size, const char *path, tl_error
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (begins(bytes, size, others[i].magic, others[i].n))
             return tl_fail_at(why, path, "a %s file; save the picture as PNG instead", others[i].name);
+    if (begins(bytes, size, "\x1f\x8b", 2))
+        return tl_fail_at(why, path, "compressed by gzip; unpack it with gunzip");
     return tl_fail_at(why, path, "neither PNG nor PGM, PPM or PBM");
 }
 

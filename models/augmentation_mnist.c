@@ -132,7 +132,8 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    (void)job;
+    if (job->options.keep_best)
+        return tl_fail(why, "--keep-best: two classifiers are compared here after equally many steps");
     return ((augmentation_program *)context)->labels % CLASSES == 0 ||
            tl_fail(why, "--labels: expected a multiple of ten, as many of each digit");
 }

@@ -13,9 +13,11 @@ conv_vae *conv_vae_new(conv_vae_config c)
     if (!m)
         return NULL;
     m->config = c;
-    if (c.height % 4 || c.width % 4)
+    if (c.height % 4 || c.width % 4) {
         NN_CHILD(m, encoder,
                  nn_failed("ConvVAE", "images of %d x %d, expected multiples of 4", (int)c.height, (int)c.width));
+        return m;
+    }
     int64_t h = c.height / 4, w = c.width / 4, features = c.second * h * w;
     NN_CHILD(m, encoder,
              nn_sequential(nn_conv2d(c.channels, c.first, 4, 2, 1), nn_relu(), nn_conv2d(c.first, c.second, 4, 2, 1),

@@ -30,10 +30,12 @@ static void make_conv(denoising_ae *m)
 {
     const denoising_ae_config *c = &m->config;
     int64_t                    h = c->height / 4, w = c->width / 4, features = 32 * h * w;
-    if (c->height % 4 || c->width % 4)
+    if (c->height % 4 || c->width % 4) {
         NN_CHILD(m, encoder,
                  nn_failed("DenoisingAutoencoder", "images of %d x %d, expected multiples of 4", (int)c->height,
                            (int)c->width));
+        return;
+    }
     NN_CHILD(m, encoder,
              nn_sequential(nn_unflatten(AG_SHAPE(c->channels, c->height, c->width)),
                            nn_conv2d(c->channels, 16, 4, 2, 1), nn_relu(), nn_conv2d(16, 32, 4, 2, 1), nn_relu(),

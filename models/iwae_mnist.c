@@ -143,9 +143,9 @@ static bool find_mean(iwae_program *p, const train_images *m)
     p->mean = tl_array(size, 1, sizeof *p->mean);
     for (int64_t j = 0; p->mean && j < size; j++) {
         int64_t sum = 0;
-        for (int64_t i = 0; i < m->train.count; i++)
+        for (int64_t i = 0; i < m->trained; i++)
             sum += m->train.pixels[i * size + j];
-        p->mean[j] = m->train.count > 0 ? (ag_real)((double)sum / (double)m->train.count / 255) : 0;
+        p->mean[j] = m->trained > 0 ? (ag_real)((double)sum / (double)m->trained / 255) : 0;
     }
     return p->mean != NULL;
 }

@@ -203,12 +203,14 @@ static bool check(void *context, const train_job *job, tl_error *why)
            tl_fail(why, "--clip: not with --codebook averages, which are no gradients");
 }
 
-static double variance_of(const ds_dataset *d, int64_t pixels)
+/* Of the pixels that are trained on. */
+static double variance_of(const train_images *m)
 {
-    double sum = 0, squares = 0, n = (double)(d->count * pixels);
-    for (int64_t i = 0; i < d->count * pixels; i++) {
-        sum += d->pixels[i];
-        squares += (double)d->pixels[i] * d->pixels[i];
+    const int64_t pixels = m->trained * m->height * m->width;
+    double        sum = 0, squares = 0, n = (double)pixels;
+    for (int64_t i = 0; i < pixels; i++) {
+        sum += m->train.pixels[i];
+        squares += (double)m->train.pixels[i] * m->train.pixels[i];
     }
     const double variance = n > 0 ? (squares / n - sum / n * (sum / n)) / (255 * 255) : 0;
     return variance > 0 ? variance : 1;
@@ -262,7 +264,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     NN_CHILD(p->pair, prior, (nn_module *)p->prior);
     if (nn_error(&p->pair->base))
         return tl_fail(why, "%s", nn_error(&p->pair->base));
-    p->variance = variance_of(&m->train, m->height * m->width);
+    p->variance = variance_of(m);
     m->code = h * w;
     m->symbols = true;
     p->batch = (double)m->job->options.batch;

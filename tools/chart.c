@@ -42,14 +42,16 @@ double tl_tick_step(double range)
     return power * (times >= 5 ? 5 : times >= 2 ? 2 : 1);
 }
 
-/* A range that is not empty, a little wider than what it is for. */
+/* A range that is not empty, a little wider than what it is for; of numbers that only rounding tells apart, as of one,
+ * since ticks between them could not be told apart either. */
 static void widen(double *low, double *high, bool logarithmic)
 {
     if (!(*low <= *high)) {
         *low = 0;
         *high = 1;
     }
-    const double more = *high > *low ? 0.04 * (*high - *low) : logarithmic || *low == 0 ? 1 : 0.1 * fabs(*low);
+    const double range = *high - *low, size = fmax(fmax(fabs(*low), fabs(*high)), logarithmic ? 1 : 0);
+    const double more = range > 1e-9 * size ? 0.04 * range : logarithmic || !(size > 0) ? 1 : 0.1 * size;
     *low -= more;
     *high += more;
 }

@@ -125,25 +125,41 @@ static void find_sets(runs *all)
     }
 }
 
+/* Whether a run before number r has the option. */
+static bool was_shown(const runs *all, int r, const char *key)
+{
+    for (int i = 0; i < r; i++)
+        if (nn_safetensors_text(&all->at[i].model, key))
+            return true;
+    return false;
+}
+
+/* The option's value in each run; whether they differ. */
+static bool write_values(const runs *all, const char *key, char *text)
+{
+    bool   differs = false;
+    size_t length = 0;
+    for (int i = 0; i < all->n; i++) {
+        differs = differs || strcmp(option_of(&all->at[i], key), option_of(&all->at[0], key));
+        length += (size_t)snprintf(text + length, TEXT, "%s%.150s", i ? " | " : "", option_of(&all->at[i], key));
+    }
+    return differs;
+}
+
 /* A row for each option in which the runs differ. */
 static void show_options(const runs *all, tl_page *page)
 {
-    const nn_safetensors *first = &all->at[0].model;
-    char                  values[OPTIONS][TEXT * RUNS];
-    tl_fact               facts[OPTIONS];
-    int                   n = 0;
-    for (int64_t i = 0; i < first->n_texts && n < OPTIONS; i++) {
-        const char *key = first->text[i].key;
-        bool        differs = false;
-        size_t      length = 0;
-        for (int k = 0; k < all->n; k++) {
-            differs = differs || strcmp(option_of(&all->at[k], key), first->text[i].value);
-            length += (size_t)snprintf(values[n] + length, TEXT, "%s%.150s", k ? " | " : "",
-                                       option_of(&all->at[k], key));
+    char    values[OPTIONS][TEXT * RUNS];
+    tl_fact facts[OPTIONS];
+    int     n = 0;
+    for (int r = 0; r < all->n; r++)
+        for (int64_t i = 0; i < all->at[r].model.n_texts && n < OPTIONS; i++) {
+            const char *key = all->at[r].model.text[i].key;
+            if (was_shown(all, r, key) || !write_values(all, key, values[n]))
+                continue;
+            facts[n] = (tl_fact){strncmp(key, "option.", 7) ? key : key + 7, values[n]};
+            n++;
         }
-        facts[n] = (tl_fact){strncmp(key, "option.", 7) ? key : key + 7, values[n]};
-        n += differs;
-    }
     tl_page_section(page, "What differs in their options");
     if (n > 0)
         tl_page_facts(page, n, facts);
@@ -241,27 +257,44 @@ static void show_values(const runs *all, const char *name, tl_page *page)
 {
     tl_fact facts[RUNS];
     tl_text values[RUNS];
+    int     n = 0;
     for (int i = 0; i < all->n; i++) {
-        values[i] = tl_number_text(last_value(&all->at[i], name), 6);
-        facts[i] = (tl_fact){all->at[i].folder, values[i].s};
+        if (column_named(&all->at[i], name) < 0)
+            continue;
+        values[n] = tl_number_text(last_value(&all->at[i], name), 6);
+        facts[n] = (tl_fact){all->at[i].folder, values[n].s};
+        n++;
     }
     tl_page_section(page, name);
-    tl_page_facts(page, all->n, facts);
+    tl_page_facts(page, n, facts);
+}
+
+/* Whether a run before number r has the metric. */
+static bool was_drawn(const runs *all, int r, const char *name)
+{
+    for (int i = 0; i < r; i++)
+        if (column_named(&all->at[i], name) >= 0)
+            return true;
+    return false;
+}
+
+static void show_metric_of_all(const runs *all, const char *name, tl_page *page)
+{
+    show_values(all, name, page);
+    show_metric(all, name, page);
+    for (int a = 0; a < all->sets; a++)
+        for (int b = a + 1; b < all->sets; b++)
+            show_difference(all, name, a, b, page);
 }
 
 static void show_metrics(const runs *all, tl_page *page)
 {
-    const run *first = &all->at[0];
-    for (int k = 0; k < first->n_columns; k++) {
-        const char *name = first->column[k];
-        if (!is_metric(name))
-            continue;
-        show_values(all, name, page);
-        show_metric(all, name, page);
-        for (int a = 0; a < all->sets; a++)
-            for (int b = a + 1; b < all->sets; b++)
-                show_difference(all, name, a, b, page);
-    }
+    for (int r = 0; r < all->n; r++)
+        for (int k = 0; k < all->at[r].n_columns; k++) {
+            const char *name = all->at[r].column[k];
+            if (is_metric(name) && !was_drawn(all, r, name))
+                show_metric_of_all(all, name, page);
+        }
 }
 
 /* ---- Pictures. ---- */
@@ -344,8 +377,11 @@ int main(int argc, char **argv)
             return puts("hourglass-compare (Hourglass) " AG_VERSION) < 0;
         if (!strcmp(argv[i], "--out") && i + 1 < argc)
             path = argv[++i];
-        else if (argv[i][0] == '-' || all.n == RUNS) {
+        else if (argv[i][0] == '-') {
             print_usage(stderr);
+            return 2;
+        } else if (all.n == RUNS) {
+            fprintf(stderr, "hourglass-compare: expected at most %d runs\n", RUNS);
             return 2;
         } else
             all.at[all.n++].folder = argv[i];

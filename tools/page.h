@@ -3,7 +3,7 @@
  * light and dark, paper, the keyboard and screen readers; without script it shows the same, but still.
  *
  *     tl_page p;
- *     bool    ok = tl_page_open(&p, "report.html", "My run", true, &why);
+ *     bool    ok = tl_page_open(&p, "report.html", "My run", 60, &why);
  *     if (ok) {
  *         tl_page_section(&p, "Loss");
  *         tl_page_chart(&p, &chart);
@@ -37,8 +37,8 @@ typedef struct tl_png {
     size_t      size;
 } tl_png;
 
-/* Begins a page. With `live` it says that it is being written, and a browser reloads it every few seconds, until it has
- * not changed for `patience` seconds: then whoever wrote it is gone. 0 patience: not live. */
+/* Begins a page. One with a `patience` above 0 is live: a browser reloads it every few seconds, until it has not
+ * changed for so many seconds, as whoever wrote it is gone then. */
 bool tl_page_open(tl_page *p, const char *path, const char *title, int patience, tl_error *why);
 
 /* Ends it, and puts it in its place; false with the reason when it could not be written, or memory ran out on the way.

@@ -15,11 +15,12 @@ typedef struct train_best {
     int                   n_texts;
     const nn_stored_text *texts;
     int64_t               epoch; /* whose weights the model has after the run; 0: the last one's */
+    int                   phase; /* of that epoch */
 } train_best;
 
-/* After each whole epoch whose test metric, the first that its phase reports, is the smallest of the phase so far, the
- * model is written to b->path; at the end of a run that was not stopped, it is read back. A phase without a test is an
- * error. */
+/* After each whole epoch whose test metric, the first that its phase reports, is the smallest so far of
+ * the phase and of those before it with the same step function, the model is written to b->path; at the end of a run
+ * that was not stopped, it is read back. A phase without a test is an error. */
 train_observer train_best_observer(train_best *b);
 
 #ifdef __cplusplus

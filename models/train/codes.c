@@ -42,7 +42,8 @@ static axis axis_of(const train_table *codes, int64_t number)
         a.low = v < a.low ? v : a.low;
         a.high = v > a.high ? v : a.high;
     }
-    const double beyond = a.high > a.low ? (a.high - a.low) / 40 : 0.5;
+    const double size = fmax(fabs(a.low), fabs(a.high)), range = a.high - a.low;
+    const double beyond = range > 1e-9 * size ? range / 40 : fmax(0.5, size / 10);
     a.low -= beyond;
     a.high += beyond;
     return a;

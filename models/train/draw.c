@@ -44,8 +44,11 @@ bool train__write_png(const char *path, const uint8_t *pixels, int64_t width, in
     if (tl_png_write(f.stream, pixels, width, height, channels) || ferror(f.stream))
         return tl_output_close(&f, why);
     tl_output_abandon(&f);
-    return tl_fail_at(why, path, "%lld x %lld pixels: too large for a picture, or memory is out; ask for fewer images",
-                      (long long)width, (long long)height);
+    return tl_fail_at(
+        why, path,
+        "%lld x %lld pixels: too large for a picture, or memory runs out; expected fewer images (numbers, with "
+        "--output FILE.npy, may be of any count)",
+        (long long)width, (long long)height);
 }
 
 /* ---- Images. ---- */

@@ -11,7 +11,7 @@
 #include "tools/file.h"
 #include "tools/text.h"
 
-#define FILES "files.txt"
+#define FILES ".files"
 
 enum { MOST_NUMBERS = 10000 };
 
@@ -82,7 +82,7 @@ bool train_folder_choose(train_folder *f, const char *out, const char *base, con
     return true;
 }
 
-/* ---- files.txt. ---- */
+/* ---- The list of what runs have written, in a file of a name that no user is likely to choose. ---- */
 
 /* Only names, of files in the folder itself. */
 static bool is_plain_name(const char *name)
@@ -109,7 +109,7 @@ static bool is_noted(const char *list, const char *name)
     return false;
 }
 
-/* files.txt as it is; or nothing. */
+/* The list as it is; or nothing. */
 static bool read_files(train_folder *f, tl_error *why)
 {
     char   path[4200];
@@ -183,6 +183,8 @@ bool train_folder_file(train_folder *f, const char *name, char *path, size_t siz
     if (!f->files || is_noted(f->own, name))
         return true;
     const bool listed = is_noted(f->files, name);
+    if (!listed && !f->replaces_any && has(f->path, name))
+        return tl_fail_at(why, path, "is there already, and not by a run; choose another --out, or --overwrite it");
     if (!note(&f->own, name) || (!listed && !note(&f->files, name)))
         return tl_fail(why, "out of memory");
     return listed || write_files(f, why);
@@ -208,6 +210,7 @@ bool train_folder_open(train_folder *f, bool overwrite, tl_error *why)
     }
     tl_output_clean(f->path);
     f->replaces = overwrite && !f->home;
+    f->replaces_any = overwrite || f->home;
     return read_files(f, why);
 }
 

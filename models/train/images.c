@@ -214,6 +214,15 @@ static void print_counts(const train_images *m)
     printf("%lld test images)\n", (long long)m->test.count);
 }
 
+static bool fits_model(const train_images *m, tl_error *why)
+{
+    train_images of_model = *m;
+    read_size(&of_model);
+    return (of_model.height == m->height && of_model.width == m->width) ||
+           tl_fail_at(why, m->data, "images of %lld x %lld, the model was trained on %lld x %lld", (long long)m->height,
+                      (long long)m->width, (long long)of_model.height, (long long)of_model.width);
+}
+
 static bool load_or_describe(train_images *m, tl_error *why)
 {
     char height[24], width[24];
@@ -228,6 +237,8 @@ static bool load_or_describe(train_images *m, tl_error *why)
     if (m->height > WIDEST || m->width > WIDEST)
         return tl_fail_at(why, m->data, "images of %lld x %lld pixels; pictures of many can be made of at most %d x %d",
                           (long long)m->height, (long long)m->width, WIDEST, WIDEST);
+    if (m->job->options.load && !fits_model(m, why))
+        return false;
     keep_last(&m->train, m->use.last);
     const bool holds_out = m->job->options.keep_best && m->validation.count < 1;
     m->trained = m->train.count - (holds_out ? m->train.count / 10 : 0);

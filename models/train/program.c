@@ -214,13 +214,15 @@ static void print_names(const char *list)
 /* The last lines of every run: where its results are, and the fingerprint of the weights. */
 static void print_results(const train_job *job)
 {
+    const bool several = job->plan.n_phases > 1;
     if (!job->options.quiet) {
         tl_print_escaped(stdout, job->folder.path);
         fputc(':', stdout);
         print_names(job->folder.files);
     }
     if (!job->options.quiet && job->best.epoch > 0)
-        printf("the best epoch, whose weights these are: %" PRId64 "\n", job->best.epoch);
+        printf("the best epoch, whose weights these are: %" PRId64 "%s%s\n", job->best.epoch, several ? " of " : "",
+               several ? job->plan.phases[job->best.phase].name : "");
     printf("weights %016" PRIx64 "\n", nn_fingerprint(job->plan.model));
 }
 
@@ -235,6 +237,7 @@ static int run_plan(train_job *job, tl_error *why)
     if (!job->options.quiet && job->input.rank >= 0)
         nn_summary(stdout, job->plan.model, job->input);
     handle_signals(ask_stop);
+    signal(SIGPIPE, SIG_IGN); /* a reader of standard output that goes away, such as head, does not end the run */
     const int status = (int)train_run_go(&job->run);
     if (status == TRAIN_FAILED)
         *why = job->run.error;

@@ -7,7 +7,7 @@
  *         train_batch b;
  *         if (!train_load(s, &b))
  *             return false;
- *         ag_tensor *loss = ag_mse_loss(nn_forward(p->model, b.x), b.x, AG_SUM);
+ *         ag_tensor *loss = ag_mse_loss(nn_forward(p->model, b.x), b.x, AG_SUM); // of a phase with sum_loss
  *         train_report(s, "loss", loss);
  *         return train_minimize(s, loss, &p->adam);
  *     }

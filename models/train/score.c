@@ -59,14 +59,20 @@ static bool sample_features(train_images *m, train_classifier *c, train_table *t
 
 /* ---- The score. ---- */
 
-/* --classifier; else in the run's folder, or beside the model that was loaded. */
+/* --classifier; else in the run's folder, or for a model that was loaded in --out or beside it. */
 static bool classifier_path(train_images *m, char *path, size_t size, tl_error *why)
 {
-    if (!m->classifier)
-        return m->job->options.load ? tl_beside(m->job->options.load, "classifier.safetensors", path, size, why)
-                                    : train_folder_file(&m->job->folder, "classifier.safetensors", path, size, why);
-    const int n = snprintf(path, size, "%s", m->classifier);
-    return (n > 0 && (size_t)n < size) || tl_fail(why, "--classifier: the path is too long");
+    static const char    name[] = "classifier.safetensors";
+    const train_options *o = &m->job->options;
+    if (!m->classifier && !o->load)
+        return train_folder_file(&m->job->folder, name, path, size, why);
+    if (!m->classifier && !o->out)
+        return tl_beside(o->load, name, path, size, why);
+    if (!m->classifier && !tl_make_folder(o->out, why))
+        return false;
+    const int n = m->classifier ? snprintf(path, size, "%s", m->classifier)
+                                : snprintf(path, size, "%s/%s", o->out, name);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "%s: the path is too long", name);
 }
 
 typedef struct score {
@@ -78,9 +84,9 @@ static bool write_score(train_images *m, const score *s, tl_error *why)
 {
     char      path[4200];
     tl_output out;
-    if (m->job->options.load)
+    if (m->job->options.load && !m->job->options.out)
         return true;
-    if (!train_folder_file(&m->job->folder, "score.csv", path, sizeof path, why) || !tl_output_open(&out, path, why))
+    if (!train_result_path(m, "score.csv", path, sizeof path, why) || !tl_output_open(&out, path, why))
         return false;
     fputs("kid,kid_of_test_halves,classifier_accuracy\n", out.stream);
     fprintf(out.stream, "%s,%s,", TL_NUMBER(s->kid, 6), TL_NUMBER(s->halves, 6));

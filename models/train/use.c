@@ -112,6 +112,15 @@ static bool wrong_size(const train_images *m, const char *path, int64_t numbers,
                       (long long)m->height, (long long)m->width);
 }
 
+static bool is_unit(const ds_npy *a, const char *path, tl_error *why)
+{
+    for (int64_t i = 0; i < a->count; i++)
+        if (!(a->data[i] >= 0 && a->data[i] <= 1))
+            return tl_fail_at(why, path, "number %lld is %s, expected 0 to 1 (grey values of 0 to 255: divide by 255)",
+                              (long long)i, TL_NUMBER((double)a->data[i], 6));
+    return true;
+}
+
 static bool parse_npy(const train_images *m, const void *bytes, size_t n, const char *path, train_table *t,
                       tl_error *why)
 {
@@ -119,9 +128,9 @@ static bool parse_npy(const train_images *m, const void *bytes, size_t n, const 
     const int64_t size = m->height * m->width;
     if (!ds_npy_parse(bytes, n, path, &a, why))
         return false;
-    const int64_t rows = a.rank > 0 ? a.dim[0] : 1;
-    bool          ok = a.rank > 1 && a.count == rows * size;
-    ok = ok ? train__table_init(t, rows, size, why) : wrong_size(m, path, a.count / rows, why);
+    const int64_t rows = a.count == size || a.rank < 1 ? 1 : a.dim[0]; /* one image may come without an axis for it */
+    bool          ok = a.count == rows * size || wrong_size(m, path, a.count / rows, why);
+    ok = ok && is_unit(&a, path, why) && train__table_init(t, rows, size, why);
     if (ok)
         memcpy(t->at, a.data, (size_t)a.count * sizeof *t->at);
     ds_npy_free(&a);
@@ -165,8 +174,8 @@ static bool read_images(const train_images *m, const char *path, train_table *t,
     if (!bytes)
         return false;
     bool ok = n > 6 && !memcmp(bytes, "\x93NUMPY", 6) ? parse_npy(m, bytes, n, path, t, why)
-              : ds_picture_known(bytes, n)            ? parse_picture(m, bytes, n, path, t, why)
-                                                      : parse_idx(m, bytes, n, path, t, why);
+              : n > 2 && !bytes[0] && !bytes[1]       ? parse_idx(m, bytes, n, path, t, why)
+                                                      : parse_picture(m, bytes, n, path, t, why);
     free(bytes);
     if (ok)
         train_to_range(m, t->rows, t->at);
@@ -178,7 +187,7 @@ static bool read_codes(const train_images *m, const char *path, train_table *t, 
     ds_npy npy;
     if (!ds_npy_read(path, &npy, why))
         return false;
-    const int64_t rows = npy.rank > 0 ? npy.dim[0] : 1;
+    const int64_t rows = npy.count == m->code || npy.rank < 1 ? 1 : npy.dim[0];
     if (npy.count / rows != m->code) {
         tl_fail_at(why, path, "codes of %lld numbers, the model's have %lld", (long long)(npy.count / rows),
                    (long long)m->code);

@@ -14,15 +14,16 @@ enum { EPOCHS = 6, STEPS_OF_EPOCH = 6, STEPS = EPOCHS * STEPS_OF_EPOCH };
 
 /* Puts losses of the test's choice in place of the measured ones, and remembers each epoch's weights. */
 typedef struct script {
-    const double *loss; /* of each epoch */
-    uint64_t      weights[EPOCHS + 1];
+    const double *loss; /* of each epoch; those of a second phase after those of the first */
+    uint64_t      weights[2 * EPOCHS + 1];
 } script;
 
 static bool forge(void *self, train_run *run, const train_record *record)
 {
-    script *s = self;
-    run->history.at[run->history.n - 1].test.at[0].value = s->loss[record->epoch - 1];
-    s->weights[record->epoch] = nn_fingerprint(run->plan->model);
+    script       *s = self;
+    const int64_t ordinal = record->phase * EPOCHS + record->epoch;
+    run->history.at[run->history.n - 1].test.at[0].value = s->loss[ordinal - 1];
+    s->weights[ordinal] = nn_fingerprint(run->plan->model);
     return true;
 }
 
@@ -107,6 +108,59 @@ Test(best, a_part_of_an_epoch_does_not_count)
     cr_assert(part.status == TRAIN_OK && best.epoch == 2 && part.weights == s.weights[2], "%s", part.why.text);
     go(&s, &best, NULL, checkpoint, STEPS, -1, &part);
     cr_assert(part.status == TRAIN_OK && best.epoch == 3 && part.weights == whole.weights, "%s", part.why.text);
+}
+
+/* Two phases of one step, such as stages of a schedule, have one best epoch. */
+Test(best, of_all_phases_with_the_same_step)
+{
+    static const double losses[][2 * EPOCHS] = {{3, 1, 2, 4, 5, 6, 3, 4, 2, 5, 6, 7},
+                                                {3, 1, 2, 4, 5, 6, 3, 4, 0, 5, 6, 7}};
+    for (int i = 0; i < 2; i++) {
+        script         s = {.loss = losses[i]};
+        train_best     best = {.path = path_of(scratch_folder(), "best")};
+        train_observer forger = {.epoch = forge, .self = &s}, keeper = train_best_observer(&best);
+        small_run      r;
+        run_result     result;
+        small_run_open(&r, RUN_PLAIN);
+        r.phase[0].steps = STEPS;
+        r.phase[1] = r.phase[0];
+        r.phase[1].name = "second";
+        r.plan.n_phases = 2;
+        r.observers[0] = &forger;
+        r.observers[1] = &keeper;
+        r.plan.n_observers = 2;
+        small_run_go(&r, NULL, NULL, -1, &result);
+        small_run_close(&r);
+        cr_expect(result.status == TRAIN_OK && best.phase == i && best.epoch == (i ? 3 : 2) &&
+                      result.weights == s.weights[i ? EPOCHS + 3 : 2],
+                  "%d: phase %d, epoch %d: %s", i, best.phase, (int)best.epoch, result.why.text);
+    }
+}
+
+/* A run that was killed after its best weights were written, and before its checkpoint: they are of an epoch to come.
+ */
+Test(best, written_before_the_checkpoint)
+{
+    static const double losses[EPOCHS] = {3, 2, 4, 1, 5, 6};
+    const char         *folder = scratch_folder();
+    script              s = {.loss = losses};
+    train_best          best = {.path = path_of(folder, "best")};
+    run_result          whole, part;
+    go(&s, &best, path_of(folder, "checkpoint"), NULL, STEPS, 3 * STEPS_OF_EPOCH, &part);
+    cr_assert(part.status == TRAIN_STOPPED, "%s", part.why.text);
+    go(&s, &best, NULL, NULL, STEPS, -1, &whole); /* leaves the fourth's */
+    go(&s, &best, NULL, path_of(folder, "checkpoint"), STEPS, -1, &part);
+    cr_expect(part.status == TRAIN_OK && best.epoch == 4 && part.weights == whole.weights, "%s", part.why.text);
+}
+
+Test(best, an_epoch_that_diverged_is_not_kept)
+{
+    static const double losses[EPOCHS] = {NAN, 1, 2, 3, 4, 5};
+    script              s = {.loss = losses};
+    train_best          best = {.path = path_of(scratch_folder(), "best")};
+    run_result          part;
+    go(&s, &best, NULL, NULL, STEPS, STEPS_OF_EPOCH, &part);
+    cr_expect(part.status == TRAIN_STOPPED && access(best.path, F_OK) != 0, "%s", part.why.text);
 }
 
 static bool lose(void *self, train_run *run, const train_record *record)

@@ -64,7 +64,7 @@ Test(folders, a_replaced_run_stays_until_there_is_another)
         "ls $d/run | cmp - $d/before && cksum $d/run/*.* | cmp - $d/sums && echo kept");
     EXPECT(0, "replaced",
            "$vae $small --quiet --epochs 1 --latent 3 --overwrite --out $d/run && [ ! -e $d/run/manifold.png ] &&"
-           "[ -e $d/run/samples.png ] && ! grep manifold $d/run/files.txt && echo replaced");
+           "[ -e $d/run/samples.png ] && ! grep manifold $d/run/.files && echo replaced");
 }
 
 /* Where the folder was not chosen, each run gets its own. */
@@ -85,13 +85,13 @@ Test(folders, links_in_the_way_are_not_followed)
 {
     make_data();
     EXPECT(0, "mine",
-           "mkdir $d/run; echo mine > $d/target; for f in metrics.csv files.txt samples.png model.safetensors; do"
+           "mkdir $d/run; echo mine > $d/target; for f in metrics.csv .files samples.png model.safetensors; do"
            " ln -s $d/target $d/run/$f; done; $vae $small --quiet --epochs 1 --overwrite --out $d/run; s=$?;"
            "cat $d/target; exit $s");
     EXPECT(0, "mine", "! [ -L $d/run/metrics.csv ] && ! [ -L $d/run/model.safetensors ] && cat $d/target");
     EXPECT(1, "cannot be locked", "rm -r $d/run; mkdir $d/run; ln -s $d/target $d/run/.lock; $vae $small --out $d/run");
     EXPECT(0, "mine",
-           "rm -r $d/run; mkdir $d/run; (for f in checkpoint.safetensors metrics.csv files.txt; do"
+           "rm -r $d/run; mkdir $d/run; (for f in checkpoint.safetensors metrics.csv .files; do"
            " ln -s $d/target $d/run/$f.$(sh -c 'echo $PPID')-0.part; done;"
            "exec $vae $small --quiet --epochs 1 --out $d/run); s=$?; cat $d/target; exit $s");
 }
@@ -103,9 +103,9 @@ Test(folders, pipes_in_the_way_do_not_hang)
            "mkdir $d/run; mkfifo $d/run/.lock; timeout 20 $vae $small --epochs 1 --out $d/run");
     EXPECT(1, "metrics.csv: cannot be written: not a regular file",
            "rm $d/run/.lock; mkfifo $d/run/metrics.csv;"
-           "timeout 20 $vae $small --epochs 1 --out $d/run");
-    EXPECT(1, "files.txt: not a regular file",
-           "rm $d/run/*; mkfifo $d/run/files.txt; timeout 20 $vae $small --out $d/run");
+           "timeout 20 $vae $small --epochs 1 --overwrite --out $d/run");
+    EXPECT(1, ".files: not a regular file",
+           "rm $d/run/* $d/run/.files; mkfifo $d/run/.files; timeout 20 $vae $small --out $d/run");
     EXPECT(1, "not a regular file", "mkfifo $d/pipe; timeout 20 $vae $small --resume $d/pipe");
     EXPECT(1, "not a regular file", "timeout 20 $inspect $d/pipe");
     EXPECT(1, "not a regular file",
@@ -113,19 +113,39 @@ Test(folders, pipes_in_the_way_do_not_hang)
            "timeout 20 $vae $small --out $d/other");
 }
 
-/* Only what the run itself wrote is removed by --overwrite, whatever files.txt says. */
+Test(folders, a_reader_that_goes_away_does_not_end_a_run)
+{
+    make_data();
+    EXPECT(1, "standard output cannot be written",
+           "($vae $small --epochs 30 --out $d/run 2> $d/said; echo $? > $d/status) | head -n 1 > /dev/null;"
+           "[ -e $d/run/model.safetensors ] && cat $d/said && exit $(cat $d/status)");
+}
+
+/* In a folder without a run nothing is replaced unasked, and nothing removed that a list of the user's names. */
+Test(folders, files_of_others_stay)
+{
+    make_data();
+    EXPECT(1, "metrics.csv: is there already, and not by a run",
+           "mkdir $d/run; for f in photo.jpg metrics.csv; do echo mine > $d/run/$f; done;"
+           "echo photo.jpg > $d/run/files.txt; $vae $small --epochs 1 --out $d/run");
+    EXPECT(0, "mine",
+           "cat $d/run/metrics.csv && $vae $small --quiet --epochs 1 --overwrite --out $d/run &&"
+           "cat $d/run/photo.jpg && [ $(wc -l < $d/run/metrics.csv) = 2 ]");
+}
+
+/* Only what the run itself wrote is removed by --overwrite, whatever .files says. */
 Test(folders, overwrite_removes_only_what_the_run_wrote)
 {
     make_data();
     EXPECT(
         0, "kept",
         "$vae $small --quiet --epochs 1 --out $d/run && echo mine > $d/run/notes && echo mine > $d/outside &&"
-        "printf '../outside\\n%s/outside\\n.lock\\nold.png\\n' $d >> $d/run/files.txt && touch $d/run/old.png &&"
+        "printf '../outside\\n%s/outside\\n.lock\\nold.png\\n' $d >> $d/run/.files && touch $d/run/old.png &&"
         "$vae $small --quiet --epochs 1 --overwrite --out $d/run && ! [ -e $d/run/old.png ] && [ -e $d/run/notes ] &&"
         "[ -e $d/outside ] && echo kept");
     EXPECT(1, "holds a run already", "$vae $small --epochs 1 --out $d/run; s=$?; [ $s = 2 ] && exit 1");
-    EXPECT(0, "\\u202e", "printf 'x\\342\\200\\256y\\n' >> $d/run/files.txt; $resume");
-    cr_assert(!strstr(output, "\xe2\x80\xae"), "what files.txt says reaches the terminal raw: %s", output);
+    EXPECT(0, "\\u202e", "printf 'x\\342\\200\\256y\\n' >> $d/run/.files; $resume");
+    cr_assert(!strstr(output, "\xe2\x80\xae"), "what .files says reaches the terminal raw: %s", output);
 }
 
 /* ---- Checkpoints made to harm. ---- */
@@ -194,7 +214,7 @@ Test(folders, closed_streams_do_not_end_in_files)
             command, sizeof command,
             "rm -rf $d/run; (exec $vae $small --epochs 2 --out $d/run %s); s=$?;"
             "cut -d, -f1-7 $d/run/metrics.csv | cmp - $d/losses && $inspect $d/run/checkpoint.safetensors > $d/said &&"
-            "cmp $d/run/files.txt $d/whole/files.txt && ! [ -s $d/run/.lock ] && exit $s; exit 99",
+            "cmp $d/run/.files $d/whole/.files && ! [ -s $d/run/.lock ] && exit $s; exit 99",
             closed[i]);
         int status = sh(command);
         cr_assert(wanted ? status == 1 || status == 0 : status == 0, "%s: %d, %s", closed[i], status, output);

@@ -267,13 +267,26 @@ Test(use, encodes_decodes_generates_reconstructs)
     cr_assert(status == 1 && strstr(output, "three.npy: codes of 784 numbers, the model's have 64"), "%s", output);
 }
 
+/* Zeros, with `second` in the second place. */
+static void write_array(const char *name, int rank, const int64_t *dim, ag_real second)
+{
+    char    path[256];
+    ag_real x[1000] = {0, second};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && ds_npy_write(f, rank, dim, x) && fclose(f) == 0);
+}
+
 /* A photograph of a digit is one image; what is no image of the model's size, or makes no sense together, is refused.
  */
 Test(use, pictures_and_what_is_refused)
 {
     static const char *const refused[][2] = {
         {"--encode @/codes.npy --output @/x.npy", "codes.npy: images of 20 numbers, the model expects 28 x 28"},
-        {"--encode @/run/loss.svg --output @/x.npy", "loss.svg: "},
+        {"--encode @/run/loss.svg --output @/x.npy", "loss.svg: neither PNG nor PGM"},
+        {"--encode @/photo.jpg --output @/x.npy", "a JPEG file; save the picture as PNG instead"},
+        {"--encode @/digits.gz --output @/x.npy", "compressed by gzip; unpack it with gunzip"},
+        {"--encode @/bytes.npy --output @/x.npy", "number 1 is 255, expected 0 to 1 (grey values of 0 to 255: divide"},
         {"--encode @/cut.png --output @/x.npy", "cut.png: "},
         {"--reconstruct test --generate 3", "--load: expected one of"},
         {"--generate 3 --output @/x.txt", "expected a name that ends in .npy or .png"},
@@ -286,8 +299,16 @@ Test(use, pictures_and_what_is_refused)
     read_array("codes.npy", &code);
     cr_assert(code.rank == 2 && code.dim[0] == 1 && code.dim[1] == 20);
     ds_npy_free(&code);
-    snprintf(command, sizeof command, "head -c 300 %s/run/samples.png > %s/cut.png", folder, folder);
+    snprintf(command, sizeof command,
+             "cd %s && head -c 300 run/samples.png > cut.png && printf '\\377\\330\\377\\340' > photo.jpg &&"
+             "echo | gzip > digits.gz",
+             folder);
     cr_assert(run_command(command, output, sizeof output) == 0);
+    write_array("bytes.npy", 2, (int64_t[]){28, 28}, 255);
+    write_array("image.npy", 2, (int64_t[]){28, 28}, 1);
+    write_array("code.npy", 1, (int64_t[]){20}, 3);
+    use("vae_mnist", "--encode @/image.npy --output @/one.npy");
+    use("vae_mnist", "--decode @/code.npy --output @/one-image.npy");
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char options[256];
         snprintf(options, sizeof options, "--load @/run/model.safetensors %s", refused[i][0]);

@@ -144,7 +144,7 @@ static bool write_csv(const char *path, int version)
     return ok;
 }
 
-/* files.txt: its path is the folder's. */
+/* .files: its path is the folder's. */
 static bool write_files(const char *path, int version)
 {
     train_folder f = {.lock = -1, .files = calloc(1, 1)};
@@ -162,7 +162,7 @@ static const struct {
     long        least; /* calls: open, fdopen, writes, fsync, close, rename, and of the folder open, fsync, close */
 } writers[] = {{"model.safetensors", write_model, 10}, {"checkpoint.safetensors", write_checkpoint, 12},
                {"codes.npy", write_npy, 10},           {"samples.png", write_png, 9},
-               {"metrics.csv", write_csv, 10},         {"files.txt", write_files, 9}};
+               {"metrics.csv", write_csv, 10},         {".files", write_files, 9}};
 
 /* Call number `at` of a writer fails: it says so, and the file is as before; or, when only the folder could not be
  * synced, it says that, and the file is the new one. The last call, which closes the folder, does not matter. */

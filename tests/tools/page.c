@@ -36,15 +36,15 @@ Test(chart, lines)
 /* Every magnitude has a few ticks, on both kinds of axis, and nothing that is no number is drawn. */
 Test(chart, of_any_magnitude)
 {
-    static const double scales[] = {1e-300, 1e-7, 1, 12345, 1e12, 1e300};
+    static const double scales[] = {1e-300, 1e-7, 1, 11.5, 12345, 1e12, 1e300};
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
         for (int logarithmic = 0; logarithmic < 2; logarithmic++)
-            for (int kind = 0; kind < 5; kind++) {
-                static const double times[] = {1, 1.001, 900, -1, -0.2};
-                const double        y[] = {scales[i], scales[i] * times[kind]};
-                const tl_line       line = {"y", 2, xs, y};
-                const tl_chart      chart = {"", "", "", logarithmic, 1, &line};
-                char               *text = svg_of(&chart, NULL);
+            for (int kind = 0; kind < 6; kind++) {
+                static const double times[] = {1, 1.001, 900, -1, -0.2, 1};
+                const double   y[] = {scales[i], kind == 5 ? nextafter(scales[i], INFINITY) : scales[i] * times[kind]};
+                const tl_line  line = {"y", 2, xs, y};
+                const tl_chart chart = {"", "", "", logarithmic, 1, &line};
+                char          *text = svg_of(&chart, NULL);
                 cr_expect(!strstr(text, "nan") && !strstr(text, "inf") && !strstr(text, ">-0<"), "%g %d: %s", scales[i],
                           kind, text);
                 cr_expect(strlen(text) < 20000);

@@ -7,6 +7,8 @@
         the matrix products against numpy's BLAS, which its wheels bring: OpenBLAS
     tools/bench/compare.py --ops [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
         every op, optimizer and model at several shapes (ops.def) against PyTorch, the worst first; by default 0.1 s each
+    tools/bench/compare.py --ranks 2 [--data DIR] [--filter abc] [--rounds N] [--seconds S]
+        the programs in models/, built with MPI=1, by one process and by N, of one thread each, against DistributedDataParallel
 
 Ratios are the peer's time over ours, round by round; the median of them is shown. Above 1, ours is faster.
 """
@@ -29,6 +31,7 @@ what = parser.add_mutually_exclusive_group()
 what.add_argument("--best", action="store_true")
 what.add_argument("--products", action="store_true")
 what.add_argument("--ops", action="store_true")
+what.add_argument("--ranks", type=int)
 options = parser.parse_args()
 if options.filter is None:
     options.filter = "" if options.ops else "abcdefghi"
@@ -36,6 +39,8 @@ if options.seconds is None:
     options.seconds = 0.1 if options.ops else 0.5
 if options.rounds < 1 or min(options.threads) < 1:
     parser.error("--rounds and --threads: expected at least 1")
+if options.ranks is not None and (options.ranks < 2 or options.threads != [1]):
+    parser.error("--ranks: expected at least 2, of one thread each")
 if not options.ops and not set(options.filter) <= set("abcdefghi"):
     parser.error(f"--filter {options.filter}: expected letters of workloads, a to i")
 for pin in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # these can hold a peer to another processor's kernels
@@ -112,6 +117,39 @@ def compare_workloads(threads):
         print(f"| {w} | {median[0]:.0f} | {median[1]:.0f} | {ratio:.2f} |", flush=True)
 
 
+def step_of_ranks(program, ranks, more):
+    """Microseconds of a step of the program, from `more` steps: those by which one run is longer than another, as both are tested."""
+    launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    seconds = []
+    for steps in (20, 20 + more):
+        with tempfile.TemporaryDirectory() as out:
+            output([*launcher, *program, "--data", options.data, "--threads", "1", "--shards", str(ranks), "--steps", str(steps),
+                    "--quiet", "--overwrite", "--out", out])
+            with open(os.path.join(out, "metrics.csv")) as file:
+                seconds.append(float(file.read().split(",")[-1]))
+    return 1e6 * (seconds[1] - seconds[0]) / more
+
+
+def compare_ranks(_):
+    sys.path.insert(0, os.path.join(HERE, ".."))
+    from pytorch_models import RECIPES
+    names = [recipe.program for recipe in RECIPES.values()]
+    programs = {w: [os.path.join("models", r.program)] + ["--variant", r.variant] * (names.count(r.program) > 1)
+                for w, r in RECIPES.items()}
+    rounds = []
+    for _ in range(options.rounds):
+        peers, times = theirs(1, "--ranks", str(options.ranks)), {}
+        for w in options.filter:
+            steps = min(400, 5 + int(1e6 * options.seconds / peers[w]))
+            times[w] = (*(step_of_ranks(programs[w], ranks, steps) for ranks in (1, options.ranks)), peers[w])
+        rounds.append(times)
+    print(f"| workload | one rank, us | {options.ranks} ranks, us | ratio | PyTorch, {options.ranks} processes, us | ratio |\n|---|---|---|---|---|---|")
+    for w in options.filter:
+        one, more, peer = (statistics.median(r[w][i] for r in rounds) for i in range(3))
+        gain, ratio = (statistics.median(r[w][i] / r[w][1] for r in rounds) for i in (0, 2))
+        print(f"| {w} | {one:.0f} | {more:.0f} | {gain:.2f} | {peer:.0f} | {ratio:.2f} |", flush=True)
+
+
 def compare_products(threads):
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
     import numpy
@@ -143,6 +181,7 @@ def compare_products(threads):
         print(f"| {name} | {median[0]:.1f} | {median[1]:.1f} | {statistics.median(t[1] / t[0] for t in times):.2f} |")
 
 
-compare = compare_products if options.products else compare_ops if options.ops else compare_workloads
+compare = (compare_products if options.products else compare_ops if options.ops else
+           compare_ranks if options.ranks else compare_workloads)
 for count in options.threads:
     compare(count)

@@ -5,6 +5,8 @@
         prints workload,threads,us_per_step,spread_us as CSV: the median step and its spread (from the 1st to the 3rd quartile)
     tools/bench/peer.py --quality --seeds 1 2 3 [--data DIR] [--filter abc]
         trains each workload to its end with each seed and prints its measure, the twin of the zoo's table
+    tools/bench/peer.py --ranks N [--data DIR] [--filter abc] [--seconds S]
+        the same of N processes of one thread with DistributedDataParallel over gloo, each with its share of the batch
     tools/bench/peer.py --ops [--filter TEXT] [--threads N] [--seconds S]
         the cases of ops.def whose line contains TEXT, as case,threads,us: see peer_ops.py
 
@@ -17,6 +19,7 @@ import itertools
 import os
 import statistics
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -32,11 +35,14 @@ how.add_argument("--compile", action="store_true")
 how.add_argument("--channels-last", action="store_true")
 what = parser.add_mutually_exclusive_group()
 what.add_argument("--quality", action="store_true")
+what.add_argument("--ranks", type=int)
 what.add_argument("--ops", action="store_true")
 parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
 options = parser.parse_args()
 if options.ops and (options.compile or options.channels_last):
     parser.error("--ops chooses the layout itself, and compiles nothing")
+if options.ranks is not None and (options.ranks < 1 or options.threads != 1):
+    parser.error("--ranks: expected at least 1, of one thread each")
 if options.filter is None:
     options.filter = "" if options.ops else "abcdefghi" + "o" * options.quality
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -178,6 +184,8 @@ def batches(w, count):
 def stepper(w, train, labels):
     """A model and a function that makes one training step of a batch given by index."""
     model = zoo.make(w.name).to(memory_format=torch.channels_last) if options.channels_last else zoo.make(w.name)
+    if options.ranks:
+        model = torch.nn.parallel.DistributedDataParallel(model)
     optimizer = w.optimizer(model.parameters())
     loss_of = torch.compile(w.loss) if options.compile else w.loss
 
@@ -189,19 +197,45 @@ def stepper(w, train, labels):
     return model, step
 
 
-def speed(name, w, data):
+def timer(w, data, part=slice(None)):
+    """A function that makes one step of the part of a batch and returns its microseconds; warmed up."""
     train, labels, _, _ = prepare(w, data)
     _, step = stepper(w, train, labels)
-    source = (index for index in batches(w, len(train)) if len(index) == w.batch)
-    for _ in range(10):
-        step(next(source))
-    times, end = [], time.perf_counter() + options.seconds
-    while time.perf_counter() < end or len(times) < 5:
+    source = (index[part] for index in batches(w, len(train)) if len(index) == w.batch)
+
+    def timed():
         index, start = next(source), time.perf_counter()
         step(index)
-        times.append(1e6 * (time.perf_counter() - start))
+        return 1e6 * (time.perf_counter() - start)
+    for _ in range(10):
+        timed()
+    return timed
+
+
+def print_times(name, times):
     quarter = statistics.quantiles(times, n=4)
     print(f"{name},{options.threads},{quarter[1]:.1f},{quarter[2] - quarter[0]:.1f}", flush=True)
+
+
+def speed(name, w, data):
+    timed = timer(w, data)
+    times, end = [], time.perf_counter() + options.seconds
+    while time.perf_counter() < end or len(times) < 5:
+        times.append(timed())
+    print_times(name, times)
+
+
+def speed_of_ranks(rank, data, store):
+    """What one of the processes does: all make the same number of steps, as they wait for each other."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=options.ranks)
+    for name in options.filter:
+        timed = timer(WORKLOADS[name], data, slice(rank, None, options.ranks))
+        steps = torch.tensor(5 + int(1e6 * options.seconds / timed()))
+        torch.distributed.broadcast(steps, 0)
+        times = [timed() for _ in range(steps)]
+        if rank == 0:
+            print_times(name, times)
+    torch.distributed.destroy_process_group()
 
 
 def variants(data):
@@ -248,7 +282,11 @@ def main():
     if options.ops:
         return peer_ops.run(options, variants([part[-10000:] for part in data]))
     if not options.quality:
-        print("workload,threads,us_per_step,spread_us")
+        print("workload,threads,us_per_step,spread_us", flush=True)
+    if options.ranks:
+        with tempfile.TemporaryDirectory() as folder:
+            start = torch.multiprocessing.start_processes
+            return start(speed_of_ranks, (data, os.path.join(folder, "store")), nprocs=options.ranks, start_method="fork")
     for name, w in WORKLOADS.items():
         if name in options.filter:
             (quality if options.quality else speed)(name, w, data)
