@@ -60,12 +60,13 @@ static bool by_rows(const agk_conv *c)
  * latter some are beyond the batch; the former reach about four fifths of the speed, as measured. */
 static bool by_planes(const agk_conv *c)
 {
-    if (c->batch >= AGK_LANES || agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
+    if (agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
         return false;
     const int64_t pitch = c->out[1] + c->dilation[1] * (c->kernel[1] - 1) / c->stride[1];
     const int64_t line = (c->out[0] - 1) * pitch + c->out[1];
     const int64_t pixels = (line + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
-    return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
+    const int64_t lanes = (c->batch + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    return 5 * (double)c->batch * (double)pixels <= 4 * (double)lanes * (double)agk__area(c->out);
 }
 
 bool agk_conv_is_direct(const agk_conv *c)

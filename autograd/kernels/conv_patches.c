@@ -30,7 +30,7 @@ bool agk__conv_is_patches(const agk_conv *c)
                        agk__area(c->kernel) > AGK_MOST_AREA;
     if (c->dilation[0] != 1 || c->dilation[1] != 1)
         return false;
-    return has_overlaps(c) ? large : c->batch < AGK_LANES && (large || agk__area(c->out) <= TINY);
+    return has_overlaps(c) ? large : large || (c->batch < AGK_LANES && agk__area(c->out) <= TINY);
 }
 
 /* The work on one group: `n` pixels of all images from `first` on. */

@@ -7,7 +7,9 @@
 
 enum {
     THREAD_WORK = 400000, /* multiply-adds that are worth a thread */
-    READING = 4           /* as many take as long as reading one number of the larger matrix */
+    READING = 4,          /* as many take as long as reading one number of the larger matrix */
+    LEAST_COLUMNS = 64,   /* of C that are worth a thread, */
+    LEAST_ROWS = 24       /* or rows */
 };
 
 typedef struct product {
@@ -35,13 +37,24 @@ static void some_rows(void *context, int64_t begin, int64_t end)
                 p->c + begin * p->ldc, p->ldc, agk_workspace());
 }
 
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
               ag_real *c, int64_t ldc)
 {
-    product p = {m, n, k, a, b, init, ldinit, c, ldc};
-    int64_t least_columns = THREAD_WORK / ((m + READING) * k) + 1, least_rows = THREAD_WORK / ((n + READING) * k) + 1;
-    if (n >= m)
-        agk_parallel(n, least_columns > 64 ? least_columns : 64, some_columns, &p);
+    product       p = {m, n, k, a, b, init, ldinit, c, ldc};
+    const int64_t work = (m + READING) * (n + READING) * k;
+    if (work < 2 * THREAD_WORK) {
+        some_columns(&p, 0, n);
+        return;
+    }
+    const int64_t columns = most(LEAST_COLUMNS, THREAD_WORK / ((m + READING) * k) + 1);
+    const int64_t rows = most(LEAST_ROWS, THREAD_WORK / ((n + READING) * k) + 1);
+    if (n >= m && (n >= 2 * columns || m < 2 * rows))
+        agk_parallel(n, columns, some_columns, &p);
     else
-        agk_parallel(m, least_rows > 24 ? least_rows : 24, some_rows, &p);
+        agk_parallel(m, rows, some_rows, &p);
 }

@@ -4,13 +4,13 @@
 
 typedef struct class_targets {
     ag_tensor *number; /* the class, 0 where it is ignored */
-    ag_tensor *weight; /* of each target; 0 where it is ignored */
+    ag_tensor *weight; /* of each target; 0 where it is ignored; NULL: 1 each */
     ag_tensor *valid;  /* 1, or 0 where it is ignored; NULL if nothing can be */
 } class_targets;
 
 static class_targets read_targets(ag_tensor *target, const ag_class_options *o)
 {
-    class_targets t = {.number = target, .weight = ag_ones(target->tape, target->shape)};
+    class_targets t = {.number = target};
     if (o->ignore) {
         t.valid = ag_ne(target, ag_scalar(target->tape, (double)o->ignore_index));
         t.number = ag_masked_fill(target, ag_rsub(t.valid, 1), 0);
@@ -36,6 +36,8 @@ static ag_tensor *reduce(ag_tensor *loss, const class_targets *t, ag_reduction r
 {
     if (reduction == AG_NONE)
         return loss;
+    if (reduction == AG_MEAN && !t->weight)
+        return ag_mean(loss, AG_ALL, false);
     ag_tensor *sum = ag_sum(loss, AG_ALL, false);
     return reduction == AG_SUM ? sum : ag_div(sum, ag_sum(t->weight, AG_ALL, false));
 }
@@ -44,8 +46,8 @@ static ag_tensor *picked(ag_tensor *log_p, const class_targets *t)
 {
     ag_shape index = log_p->shape;
     index.dim[1] = 1;
-    ag_tensor *p = ag_gather(log_p, 1, ag_reshape(t->number, index));
-    return where_valid(ag_neg(ag_mul(ag_reshape(p, t->number->shape), t->weight)), t);
+    ag_tensor *loss = ag_neg(ag_reshape(ag_gather(log_p, 1, ag_reshape(t->number, index)), t->number->shape));
+    return where_valid(t->weight ? ag_mul(loss, t->weight) : loss, t);
 }
 
 /* For label smoothing: of every class, the mean over them; zero where the target is ignored. */

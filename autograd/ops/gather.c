@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
+#include "autograd/kernels/pool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"
@@ -11,6 +12,7 @@ typedef struct gather_plan {
     int      axis;
     ag_shape x;
     int64_t  stride[AG_MAX_RANK]; /* of x */
+    bool     whole;               /* the axis is the last one, and the index has all rows of x */
 } gather_plan;
 
 /* Whether the index goes with x, in[0]; saves it. */
@@ -26,8 +28,11 @@ static bool plan_rows(ag_node *node, const ag_tensor *index)
         return ag_op_fail(node, "%s along axis %d by index %s: expected as many dimensions, none larger but the axis",
                           AG_STR(&p->x), p->axis, AG_STR(&index->shape));
     p->axis = axis;
-    for (int d = p->x.rank - 1, first = d; d >= 0; d--)
+    p->whole = axis == p->x.rank - 1;
+    for (int d = p->x.rank - 1, first = d; d >= 0; d--) {
         p->stride[d] = d == first ? 1 : p->stride[d + 1] * p->x.dim[d + 1];
+        p->whole = p->whole && (d == axis || index->shape.dim[d] == p->x.dim[d]);
+    }
     return ag__places_valid(node, index, "index", p->x.dim[axis]) && ag__places_save(node, index);
 }
 
@@ -35,30 +40,76 @@ static bool plan_rows(ag_node *node, const ag_tensor *index)
 static int64_t row_offset(const gather_plan *p, const ag_shape *index, int64_t row)
 {
     int64_t offset = 0;
+    if (p->whole)
+        return row * p->x.dim[p->axis];
     for (int d = index->rank - 2; d >= 0; row /= index->dim[d], d--)
         offset += d == p->axis ? 0 : row % index->dim[d] * p->stride[d];
     return offset;
 }
 
-/* The rows one after the other: y from x by the index, stored or added; and x added to y by it. */
-static void gather_rows(const ag_node *node, const ag_real *x, bool add, ag_real *y)
+/* Rows of the index: y from x by it, stored or added; or x added to y by it. */
+typedef struct gather_job {
+    const ag_node *node;
+    const ag_real *x;
+    ag_real       *y;
+    bool           add;
+    int64_t        n; /* of a row */
+} gather_job;
+
+static gather_job job_of(const ag_node *node, const ag_real *x, bool add, ag_real *y)
 {
-    const gather_plan *p = node->attr;
-    const ag_shape    *index = &node->in[1]->shape;
-    const int64_t      n = index->dim[index->rank - 1], step = p->axis < index->rank - 1;
-    for (int64_t row = 0, rows = ag_numel(index) / n; row < rows; row++)
-        agk()->gather(n, x + row_offset(p, index, row), p->stride[p->axis], (const ag_real *)node->saved + row * n,
-                      step, add, y + row * n);
+    const ag_shape *index = &node->in[1]->shape;
+    return (gather_job){node, x, y, add, index->dim[index->rank - 1]};
 }
 
+static void gather_some(void *context, int64_t begin, int64_t end)
+{
+    const gather_job  *j = context;
+    const gather_plan *p = j->node->attr;
+    const ag_shape    *shape = &j->node->in[1]->shape;
+    const ag_real     *index = j->node->saved;
+    const int64_t      n = j->n, step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
+    for (int64_t row = begin; row < end; row++) {
+        const ag_real *x = j->x + row_offset(p, shape, row);
+        if (n == 1)
+            j->y[row] = (j->add ? j->y[row] : 0) + x[(int64_t)index[row] * stride];
+        else
+            agk()->gather(n, x, stride, index + row * n, step, j->add, j->y + row * n);
+    }
+}
+
+static void scatter_some(void *context, int64_t begin, int64_t end)
+{
+    const gather_job  *j = context;
+    const gather_plan *p = j->node->attr;
+    const ag_shape    *shape = &j->node->in[1]->shape;
+    const ag_real     *index = j->node->saved;
+    const int64_t      n = j->n, step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
+    for (int64_t row = begin; row < end; row++) {
+        ag_real *y = j->y + row_offset(p, shape, row);
+        if (n == 1)
+            y[(int64_t)index[row] * stride] += j->x[row];
+        else
+            agk()->scatter_add(n, j->x + row * n, stride, index + row * n, step, y);
+    }
+}
+
+static void gather_rows(const ag_node *node, const ag_real *x, bool add, ag_real *y)
+{
+    gather_job j = job_of(node, x, add, y);
+    agk_parallel(ag_numel(&node->in[1]->shape) / j.n, AGK_THREAD_COPIES / j.n + 1, gather_some, &j);
+}
+
+/* Rows along the axis add to rows of their own, which threads may share. */
 static void scatter_rows(const ag_node *node, const ag_real *x, ag_real *y)
 {
     const gather_plan *p = node->attr;
-    const ag_shape    *index = &node->in[1]->shape;
-    const int64_t      n = index->dim[index->rank - 1], step = p->axis < index->rank - 1;
-    for (int64_t row = 0, rows = ag_numel(index) / n; row < rows; row++)
-        agk()->scatter_add(n, x + row * n, p->stride[p->axis], (const ag_real *)node->saved + row * n, step,
-                           y + row_offset(p, index, row));
+    gather_job         j = job_of(node, x, true, y);
+    const int64_t      rows = ag_numel(&node->in[1]->shape) / j.n;
+    if (p->axis == node->in[1]->shape.rank - 1)
+        agk_parallel(rows, AGK_THREAD_COPIES / j.n + 1, scatter_some, &j);
+    else
+        scatter_some(&j, 0, rows);
 }
 
 /* ---- gather: inputs x, index. ---- */

@@ -10,6 +10,11 @@ bool ag__places_valid(ag_node *node, const ag_tensor *places, const char *what, 
 /* A copy of them, as they were when they were checked, as node->saved. */
 bool ag__places_save(ag_node *node, const ag_tensor *places);
 
+/* Rows of `from`, of `width` numbers, by n places: copied to `to` (n, width); or rows of `from` (n, width) added to
+ * those of `to` at the places. Threads share the work. */
+void ag__rows_copy(int64_t n, int64_t width, const ag_real *places, const ag_real *from, ag_real *to);
+void ag__rows_add(int64_t n, int64_t width, const ag_real *places, const ag_real *from, ag_real *to);
+
 /* x as (outer, size, inner) around an axis. */
 typedef struct ag__axis {
     int     axis; /* 0 .. rank-1 */

@@ -47,6 +47,10 @@ static void index_select_forward(ag_node *node)
         agk_parallel(p->outer, AGK_THREAD_COPIES / (n + 1) + 1, select_in_rows, node);
         return;
     }
+    if (p->outer == 1) {
+        ag__rows_copy(n, p->inner, index, node->in[0]->data, node->out->data);
+        return;
+    }
     for (int64_t i = 0; i < n; i++)
         agk_copy_rows(p->outer, p->inner, node->in[0]->data + (int64_t)index[i] * p->inner, p->size * p->inner, false,
                       node->out->data + i * p->inner, n * p->inner);
@@ -60,6 +64,10 @@ static void index_select_backward(const ag_node *node)
     ag_real        *dx = ag_grad(node->in[0]);
     if (dx && p->inner == 1) {
         agk_parallel(p->outer, AGK_THREAD_COPIES / (n + 1) + 1, add_in_rows, (void *)node);
+        return;
+    }
+    if (dx && p->outer == 1) {
+        ag__rows_add(n, p->inner, index, node->out->grad, dx);
         return;
     }
     for (int64_t i = 0; dx && i < n; i++)

@@ -4,6 +4,7 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast_internal.h"
+#include "autograd/runtime.h"
 
 typedef struct matmul_plan {
     int64_t      m, n, k;
@@ -65,11 +66,11 @@ typedef struct matmul_job {
     ag_real       *to;
 } matmul_job;
 
-static void one_matrix(const matmul_job *j, int64_t index)
+/* Number `along` of a row of the batch that begins at number `at` of both inputs; number `index` of the output. */
+static void one_matrix(const matmul_job *j, ag_row at, int64_t along, int64_t index)
 {
     const matmul_plan *p = j->node->attr;
-    ag_row             at = ag__broadcast_row(&p->batch, index / p->batch.width);
-    int64_t            along = index % p->batch.width, m = p->m, n = p->n, k = p->k;
+    const int64_t      m = p->m, n = p->n, k = p->k;
     int64_t            ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
     const ag_real     *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;
     ag_real           *c = j->to;
@@ -90,16 +91,24 @@ static void one_matrix(const matmul_job *j, int64_t index)
 
 static void some_matrices(void *context, int64_t begin, int64_t end)
 {
-    for (int64_t i = begin; i < end; i++)
-        one_matrix(context, i);
+    const matmul_job  *j = context;
+    const matmul_plan *p = j->node->attr;
+    const int64_t      width = p->batch.width;
+    for (int64_t row = begin / width; row * width < end; row++) {
+        const ag_row  at = ag__broadcast_row(&p->batch, row);
+        const int64_t first = row * width < begin ? begin - row * width : 0;
+        const int64_t last = (row + 1) * width < end ? width : end - row * width;
+        for (int64_t along = first; along < last; along++)
+            one_matrix(j, at, along, row * width + along);
+    }
 }
 
-/* Small matrices are shared out whole; large ones one after the other, each cut. */
+/* Small matrices, and many, are shared out whole; a few large ones one after the other, each cut. */
 static void all_matrices(matmul_job *j, bool in_order)
 {
     const matmul_plan *p = j->node->attr;
     int64_t            batch = p->batch.rows * p->batch.width, work = p->m * p->n * p->k;
-    if (in_order || work > 1000000)
+    if (in_order || (work > 1000000 && batch < 4 * ag_threads()))
         some_matrices(j, 0, batch);
     else
         agk_parallel(batch, 400000 / work + 1, some_matrices, j);
@@ -135,6 +144,8 @@ static const ag_op matmul_op = {"matmul", matmul_shape, matmul_forward, matmul_b
 
 ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b)
 {
+    if (a && b && a->shape.rank == 1 && ag_shape_equal(&a->shape, &b->shape)) /* one long sum: in lanes */
+        return ag_sum(ag_mul(a, b), AG_ALL, false);
     ag_tensor  *in[] = {a, b};
     matmul_plan plan = {.m = 0};
     return ag_apply(&matmul_op, 2, in, &plan, sizeof plan);

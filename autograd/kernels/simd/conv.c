@@ -6,12 +6,52 @@
 #include "autograd/kernels/simd/tile.h"
 #include "autograd/kernels/simd/transpose.h"
 
+/* Two to four rows to columns that follow each other, such as the colours of an image, or back: too few for blocks. `rows` is a
+ * compile-time constant at every call. */
+INLINE void interleave_rows(int rows, int64_t columns, const ag_real *x, int64_t ldx, ag_real *y)
+{
+    for (int64_t j = 0; j < columns; j++)
+        UNROLL for (int i = 0; i < rows; i++)
+            y[j * rows + i] = x[i * ldx + j];
+}
+
+INLINE void deinterleave_rows(int rows, int64_t columns, const ag_real *x, ag_real *y, int64_t ldy)
+{
+    for (int64_t j = 0; j < columns; j++)
+        UNROLL for (int i = 0; i < rows; i++)
+            y[i * ldy + j] = x[j * rows + i];
+}
+
+static void few_rows_transposed(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, ag_real *y)
+{
+    if (rows == 2)
+        interleave_rows(2, columns, x, ldx, y);
+    else if (rows == 3)
+        interleave_rows(3, columns, x, ldx, y);
+    else
+        interleave_rows(4, columns, x, ldx, y);
+}
+
+static void few_columns_transposed(int64_t rows, int64_t columns, const ag_real *x, ag_real *y, int64_t ldy)
+{
+    if (columns == 2)
+        deinterleave_rows(2, rows, x, y, ldy);
+    else if (columns == 3)
+        deinterleave_rows(3, rows, x, y, ldy);
+    else
+        deinterleave_rows(4, rows, x, y, ldy);
+}
+
 void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
     if (rows == 1 && ldy == 1) /* a row or a column is as it lies */
         AGK(copy_rows)(1, columns, x, columns, add, y, columns);
     else if (columns == 1 && ldx == 1)
         AGK(copy_rows)(1, rows, x, rows, add, y, rows);
+    else if (!add && rows > 1 && rows <= 4 && ldy == rows)
+        few_rows_transposed(rows, columns, x, ldx, y);
+    else if (!add && columns > 1 && columns <= 4 && ldx == columns)
+        few_columns_transposed(rows, columns, x, y, ldy);
     else if (add)
         transpose(rows, columns, x, ldx, true, y, ldy);
     else

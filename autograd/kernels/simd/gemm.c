@@ -126,6 +126,23 @@ static void pack_transposed(int64_t k, int64_t width, agk_matrix b, ag_real *pan
     }
 }
 
+/* A B of less columns than a panel, in loops: a call of memcpy for each row would take longer. Vectors of which there is nothing are
+ * left as they are. */
+static void pack_narrow(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
+{
+    const int64_t whole = width / VL * VL;
+    for (int64_t p = 0; p < k; p++) {
+        const ag_real *row = b.data + p * b.row;
+        ag_real       *to = panel + p * NR;
+        for (int64_t j = 0; j < whole; j += VL)
+            vec_store(to + j, vec_load(row + j));
+        if (whole < width)
+            vec_store(to + whole, (vec){0});
+        for (int64_t j = whole; j < width; j++)
+            to[j] = row[j];
+    }
+}
+
 /* The same of any B. */
 static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
 {
@@ -134,17 +151,16 @@ static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
         pack_transposed(k, width, b, panel);
         return;
     }
-    if (width < NR)
-        memset(panel, 0, (size_t)(k * NR) * sizeof *panel);
+    if (width < NR) {
+        pack_narrow(k, width, b, panel);
+        return;
+    }
     for (int64_t p = 0; p < k; p++) {
         const ag_real *row = b.data + p * b.row;
         UNROLL for (int j = 0; j < NV; j++)
             prefetch(row, ahead * b.row + j * VL);
-        if (width == NR)
-            UNROLL for (int j = 0; j < NV; j++)
-                vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));
-        else
-            memcpy(panel + p * NR, row, (size_t)width * sizeof *row);
+        UNROLL for (int j = 0; j < NV; j++)
+            vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));
     }
 }
 
@@ -312,9 +328,9 @@ typedef struct few {
     int64_t        c_row, c_col;
 } few;
 
-/* Outputs j .. j + blocks * VL - 1 of all rows. `rows` and `blocks` are compile-time constants at every call; more blocks
+/* Outputs j + skip .. j + blocks * VL - 1 of all rows. `rows` and `blocks` are compile-time constants at every call; more blocks
  * than one hide the latency of each other's sums. */
-INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j)
+INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j, int64_t skip)
 {
     _Alignas(VECTOR_BYTES) ag_real side[VL];
     vec sum[FEW_BLOCKS][FEW];
@@ -341,7 +357,7 @@ INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j)
     UNROLL for (int b = 0; b < blocks; b++)
         UNROLL for (int r = 0; r < rows; r++) {
             vec_store(side, sum[b][r]);
-            for (int64_t i = 0, o = j + b * VL; i < VL; i++, o++) {
+            for (int64_t i = skip, o = j + skip + b * VL; i < VL; i++, o++) {
                 ag_real x = side[i];
                 for (int64_t q = p; q < f->k; q++)
                     x = r_fma(f->a.data[r * f->a.row + q * f->a.col], f->b.data[o * f->b.col + q], x);
@@ -350,22 +366,17 @@ INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j)
         }
 }
 
-/* `rows` rows, all outputs. */
+/* `rows` rows, all outputs, at least VL: the last block begins within the one before. */
 INLINE void few_outputs(int rows, const few *f)
 {
     const bool evicting = f->b.col % (PAGE / 2) == 0; /* columns share places in the first cache, and more than eight do not fit */
     int64_t j = 0;
     for (; !evicting && j + FEW_BLOCKS * VL <= f->n; j += FEW_BLOCKS * VL)
-        few_blocks(rows, FEW_BLOCKS, f, j);
+        few_blocks(rows, FEW_BLOCKS, f, j, 0);
     for (; j + VL <= f->n; j += VL)
-        few_blocks(rows, 1, f, j);
-    for (; j < f->n; j++)
-        for (int64_t r = 0; r < rows; r++) {
-            ag_real x = f->init ? f->init[r * f->init_row + j * f->init_col] : 0;
-            for (int64_t p = 0; p < f->k; p++)
-                x = r_fma(f->a.data[r * f->a.row + p * f->a.col], f->b.data[j * f->b.col + p], x);
-            f->c[r * f->c_row + j * f->c_col] = x;
-        }
+        few_blocks(rows, 1, f, j, 0);
+    if (j < f->n)
+        few_blocks(rows, 1, f, f->n - VL, j - (f->n - VL));
 }
 
 static void few_rows(const few *f)
@@ -415,18 +426,35 @@ static void thin(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
         thin_rows(1, n, k, a.data + i * a.row, a.row, a.col, b, init ? init + i * ldinit : NULL, ldinit, c + i * ldc, ldc);
 }
 
+/* ---- So little that making ready for tiles would take longer than the work: element by element. ---- */
+
+enum { TINY = 256, TINY_ELEMENTS = 4 };
+
+static void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            ag_real x = init ? init[i * ldinit + j] : 0;
+            for (int64_t p = 0; p < k; p++)
+                x = r_fma(a.data[i * a.row + p * a.col], b.data[p * b.row + j * b.col], x);
+            c[i * ldc + j] = x;
+        }
+}
+
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc, ag_real *workspace)
 {
     ldinit = init ? ldinit : 0;
-    if (m <= FEW && b.row == 1 && n >= VL)
+    if (m * n <= TINY_ELEMENTS || (n < NR && m * n * k <= TINY))
+        tiny(m, n, k, a, b, init, ldinit, c, ldc);
+    else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
+        thin(m, n, k, a, b, init, ldinit, c, ldc);
+    else if (m <= FEW && b.row == 1 && n >= VL)
         few_rows(&(few){m, n, k, a, b, init, ldinit, 1, c, ldc, 1});
     else if (n <= FEW && a.col == 1 && m >= VL)
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc});
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
         straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);
-    else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
-        thin(m, n, k, a, b, init, ldinit, c, ldc);
     else if (b.col != 1 && m * (k + 2 * n) < n * k)
         swapped(m, n, k, a, b, init, ldinit, c, ldc, workspace);
     else
