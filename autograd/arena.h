@@ -14,7 +14,7 @@ typedef struct ag_arena {
 
 /* Zeroed, the struct is an empty arena. */
 
-/* `size` bytes aligned to 64, or NULL when memory is out. The contents are undefined. */
+/* `size` bytes aligned to 64, or NULL when memory runs out. The contents are undefined. */
 void *ag__arena_alloc(ag_arena *a, size_t size);
 
 /* Makes sure that the arena holds `size` bytes in blocks, for later. A failure shows when they are needed. */

@@ -17,7 +17,7 @@ typedef struct grad_memory {
     piece   *free, *unused; /* `unused`: records that stand for no memory */
 } grad_memory;
 
-/* Reserves room for the gradient of t, once. False when memory is out. */
+/* Reserves room for the gradient of t, once. False when memory runs out. */
 static bool reserve(grad_memory *m, ag_tensor *t)
 {
     const int64_t size = ag_numel(&t->shape);

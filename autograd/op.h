@@ -54,7 +54,7 @@ __attribute__((format(printf, 2, 3)))
 bool ag_op_fail(ag_node *node, const char *format, ...);
 
 /* Memory of the pass for `count` reals that forward keeps for backward, as node->saved. NULL, and the tape fails, when
- * memory is out. To be called from shape. */
+ * memory runs out. To be called from shape. */
 ag_real *ag_op_save(ag_node *node, int64_t count);
 
 /* The gradient of t to add to: zero-filled at its first use, NULL where none is wanted. */

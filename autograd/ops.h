@@ -60,11 +60,17 @@ ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis);
 /* x with so many elements of `value` before and after it along an axis. */
 ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double value);
 
-/* The slices of x at the places index (n) along an axis; elements at places of their own along it: index has as many
- * dimensions as x, none larger but the axis, and gives the shape of the result; and x with elements of `source`, of
- * index's shape, added at such places. The index holds whole numbers. */
+/* By places along an axis: whole numbers from 0 to its size - 1; anything else is an error. */
+
+/* The slices of x at the places `index` (n): x's shape, with n in place of the axis. */
 ag_tensor *ag_index_select(ag_tensor *x, int axis, ag_tensor *index);
+
+/* out[i][j] = x[index[i][j]][j] for axis 0 of two, and so on. The index has as many dimensions as x, none larger but
+ * the axis, and gives the result's shape. */
 ag_tensor *ag_gather(ag_tensor *x, int axis, ag_tensor *index);
+
+/* A copy of x with source[i][j] added at [index[i][j]][j], and so on: index and source of one shape, as for gather.
+ * What comes to one place adds up. */
 ag_tensor *ag_scatter_add(ag_tensor *x, int axis, ag_tensor *index, ag_tensor *source);
 
 /* x repeated to `shape` by numpy's broadcasting; a dimension of -1 stays as it is. */
@@ -91,7 +97,7 @@ ag_tensor *ag_argmin(ag_tensor *x, int axis, bool keepdim);
 /* Running sums along one axis. */
 ag_tensor *ag_cumsum(ag_tensor *x, int axis);
 
-/* Along one axis, which logsumexp removes. */
+/* Along one axis: the shape of x, but for logsumexp, which removes the axis. */
 ag_tensor *ag_softmax(ag_tensor *x, int axis);
 ag_tensor *ag_log_softmax(ag_tensor *x, int axis);
 ag_tensor *ag_logsumexp(ag_tensor *x, int axis);
@@ -133,13 +139,16 @@ typedef struct ag_pool_options {
     bool    exclude_pad;                                   /* avg_pool2d: PyTorch's count_include_pad = False */
 } ag_pool_options;
 
+/* Windows of x (N, C, H, W). A result has floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1 rows, and
+ * columns likewise; padding is at most half the kernel. */
+
 /* The largest element of each window, the first of equals; padding counts as -infinity; NaN wins. */
 ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options);
 
 /* The same on x (N, C, L); of each pair in the options the first counts. */
 ag_tensor *ag_max_pool1d(ag_tensor *x, ag_pool_options options);
 
-/* The mean of each window. */
+/* The mean of each window, the zeros of the padding counted in, unless exclude_pad is set. */
 ag_tensor *ag_avg_pool2d(ag_tensor *x, ag_pool_options options);
 
 /* The mean over windows that share out (height, width) evenly; 1, 1 is global average pooling. */
@@ -188,8 +197,8 @@ ag_tensor *ag_bernoulli_like(ag_tensor *x, double p);
  * et al.: "Dropout", 2014. */
 ag_tensor *ag_dropout(ag_tensor *x, double p);
 
-/* ---- Losses. NONE keeps the shape of the input; MEAN divides by the number of elements (cross_entropy: of rows). ----
- */
+/* ---- Losses. Input and target have the same shape, without broadcasting; both get gradients. NONE keeps the shape;
+ * MEAN divides by the number of elements (cross_entropy: of rows). ---- */
 
 typedef enum ag_reduction { AG_MEAN, AG_SUM, AG_NONE } ag_reduction;
 

@@ -26,7 +26,7 @@ bool ag_set_threads(int n);
 /* The name of the instruction set in use. */
 const char *ag_isa(void);
 
-/* Chooses one by name. False, and no change, when this build or this CPU has it not. */
+/* Chooses one by name. False, and no change, when this build or this CPU does not support it. */
 bool ag_set_isa(const char *name);
 
 /* Whether the two environment variables, where set, could be followed. If not, writes a message that says why. */

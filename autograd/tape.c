@@ -107,7 +107,7 @@ bool ag_backward_done(const ag_tape *tape)
 const char *ag_error(const ag_tape *tape)
 {
     if (!tape)
-        return "the tape is NULL: memory was out when it was made";
+        return "the tape is NULL: memory ran out when it was made";
     return tape->failed ? tape->error : NULL;
 }
 

@@ -50,7 +50,7 @@ bool ag_backward_retain(ag_tensor *loss);
 /* The same from a tensor of any shape; `gradient` has its layout. */
 bool ag_backward_from(ag_tensor *t, const ag_real *gradient);
 
-/* Whether backward has run on this recording, without failure: what an optimiser step asks. */
+/* Whether backward has run on this recording, without failure: what an optimizer step asks. */
 bool ag_backward_done(const ag_tape *tape);
 
 /* What went wrong first on this tape, or NULL. A NULL tape has no memory: it could not be made. */
@@ -70,7 +70,7 @@ ag_fail(ag_tape *tape, const char *format, ...);
 /* Bytes that the tape holds from the system. */
 size_t ag_tape_bytes(const ag_tape *tape);
 
-/* `size` bytes that live until the next reset; NULL, and the tape fails, when memory is out. */
+/* `size` bytes that live until the next reset; NULL, and the tape fails, when memory runs out. */
 void *ag_tape_alloc(ag_tape *tape, size_t size);
 
 /* A listener for what passes through named parts of a model: ag_trace(t, subject) calls it. Used by summaries. */

@@ -15,7 +15,7 @@ typedef struct ds_batches {
     int64_t *order;
 } ds_batches;
 
-/* Batches of `size` of the examples 0 .. count-1, in order at first. False when a number is below 1 or memory is out.
+/* Batches of `size` of the examples 0 .. count-1, in order at first. False when a number is below 1 or memory runs out.
  */
 bool ds_batches_init(ds_batches *b, int64_t count, int64_t size, uint64_t seed);
 void ds_batches_free(ds_batches *b);

@@ -1,4 +1,4 @@
-/* A denoising autoencoder: it sees noisy images and is to give back the clean ones. Vincent et al.: "Extracting and
+/* A denoising autoencoder: it learns to reconstruct clean images from noisy ones. Vincent et al.: "Extracting and
  * composing robust features with denoising autoencoders", 2008.
  *
  * Below the model stands a trainer with what the tutorial's class offers: partial_fit, total cost, transform, generate,

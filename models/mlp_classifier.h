@@ -16,7 +16,7 @@ typedef struct mlp_classifier {
 } mlp_classifier;
 
 /* The first of two layers starts as a truncated normal of deviation 0.1, all else as zero: the tutorial's choice. NULL
- * when memory is out; see nn_error for anything else. */
+ * when memory runs out; see nn_error for anything else. */
 mlp_classifier *mlp_classifier_new(mlp_classifier_config config);
 
 ag_tensor *mlp_classifier_forward(mlp_classifier *m, ag_tensor *x); /* x (N, input); returns logits (N, classes) */

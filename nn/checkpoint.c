@@ -37,7 +37,7 @@ typedef struct entries {
     const char *failed; /* why */
 } entries;
 
-/* Takes the name, which was allocated, NULL if memory was out. */
+/* Takes the name, which was allocated, NULL if memory ran out. */
 static bool add(entries *e, entry new)
 {
     if (new.name && e->n == e->room) {

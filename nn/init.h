@@ -17,8 +17,8 @@ bool nn_init_constant(ag_tensor *t, double value);
 bool nn_init_uniform(ag_tensor *t, double low, double high, ag_rng *rng);
 bool nn_init_normal(ag_tensor *t, double mean, double deviation, ag_rng *rng);
 
-/* N(mean, deviation) cut to [low, high], which must hold a hundredth of it: drawn again until inside. TensorFlow's
- * truncated normal is low, high = mean -+ 2 deviation. */
+/* N(mean, deviation) cut to [low, high], which must contain at least 1 % of the probability: drawn again until inside.
+ * TensorFlow's truncated normal is low, high = mean -+ 2 deviation. */
 bool nn_init_truncated_normal(ag_tensor *t, double mean, double deviation, double low, double high, ag_rng *rng);
 
 /* Glorot, Bengio: "Understanding the difficulty of training deep feedforward neural networks", 2010:

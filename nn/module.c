@@ -172,7 +172,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
     return *end = child;
 }
 
-/* Appends an entry of this kind; takes its tensor, NULL if memory was out. */
+/* Appends an entry of this kind; takes its tensor, NULL if memory ran out. */
 static ag_tensor *add_entry(nn_module *m, const char *name, nn_parameter kind)
 {
     nn_parameter *p = malloc(sizeof *p);

@@ -55,7 +55,7 @@ struct nn_parameter {
     bool          is_shared; /* another module's; not visited by nn_visit */
 };
 
-/* A zeroed struct of type->size bytes with its module set up. NULL when memory is out. */
+/* A zeroed struct of type->size bytes with its module set up. NULL when memory runs out. */
 void *nn_new(const nn_type *type);
 
 /* Frees a tree of modules. NULL is allowed; a module with a parent is freed with it. */

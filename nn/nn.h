@@ -1,4 +1,4 @@
-/* All of nn: modules, layers, initialisers, optimisers, summary. */
+/* All of nn: modules, layers, initialisers, optimizers, summary. */
 #ifndef NN_NN_H
 #define NN_NN_H
 

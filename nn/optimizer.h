@@ -1,4 +1,4 @@
-/* Optimisers: torch.optim's updates, each one fused pass over a parameter and its state.
+/* Optimizers: torch.optim's updates, each one fused pass over a parameter and its state.
  *
  *     nn_optimizer *adam = nn_adam(model, nn_adam_defaults(1e-3));
  *     ...
@@ -8,7 +8,7 @@
  *         fprintf(stderr, "%s\n", ag_error(tape));
  *
  * Constructors never return NULL: what is wrong with an option is told by nn_optimizer_error and by every step. The
- * model must outlive its optimiser. */
+ * model must outlive its optimizer. */
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
@@ -20,7 +20,8 @@ extern "C" {
 
 typedef struct nn_optimizer nn_optimizer;
 
-/* weight_decay is L2, added to the gradient, but for AdamW, where it is decoupled. */
+/* Options begin with those of nn_..._defaults: a zero is a zero, not a default. weight_decay is L2, added to the
+ * gradient, but for AdamW, where it is decoupled. */
 typedef struct nn_sgd_options {
     double lr, momentum, dampening, weight_decay;
     bool   nesterov;
@@ -42,12 +43,16 @@ typedef struct nn_rmsprop_options {
 } nn_rmsprop_options;
 
 /* PyTorch's defaults. */
-nn_sgd_options     nn_sgd_defaults(double lr);
-nn_adam_options    nn_adam_defaults(double lr);  /* 0.9, 0.999, 1e-8, no decay */
-nn_adam_options    nn_adamw_defaults(double lr); /* the same, decay 0.01 */
-nn_adagrad_options nn_adagrad_defaults(double lr);
-nn_rmsprop_options nn_rmsprop_defaults(double lr);
+nn_sgd_options     nn_sgd_defaults(double lr);     /* no momentum, no decay */
+nn_adam_options    nn_adam_defaults(double lr);    /* 0.9, 0.999, 1e-8, no decay */
+nn_adam_options    nn_adamw_defaults(double lr);   /* the same, decay 0.01 */
+nn_adagrad_options nn_adagrad_defaults(double lr); /* eps 1e-10, accumulators from 0 */
+nn_rmsprop_options nn_rmsprop_defaults(double lr); /* alpha 0.99, eps 1e-8, no momentum */
 
+/* As torch.optim's, from: Sutskever et al.: "On the importance of initialization and momentum in deep learning", 2013;
+ * Kingma, Ba: "Adam", 2015; Loshchilov, Hutter: "Decoupled weight decay regularization", 2019; Duchi et al.: "Adaptive
+ * subgradient methods", 2011; Hinton's lecture 6e, 2012, centred as by Graves: "Generating sequences with recurrent
+ * neural networks", 2013. */
 nn_optimizer *nn_sgd(nn_module *model, nn_sgd_options options);
 nn_optimizer *nn_adam(nn_module *model, nn_adam_options options);
 nn_optimizer *nn_adamw(nn_module *model, nn_adam_options options);
@@ -55,7 +60,8 @@ nn_optimizer *nn_adagrad(nn_module *model, nn_adagrad_options options);
 nn_optimizer *nn_rmsprop(nn_module *model, nn_rmsprop_options options);
 
 /* Options of a group of parameters, as torch.optim's parameter groups have them: those of a part of the optimizer's
- * model. A later call wins over an earlier one. False if no parameter of the optimizer is in it, or an option is wrong.
+ * model. Both fields count: a group of lr_scale 0 does not
+ * move. A later call wins over an earlier one. False if no parameter of the optimizer is in it, or an option is wrong.
  */
 typedef struct nn_group_options {
     double lr_scale;     /* times the optimizer's learning rate; schedules go on working */

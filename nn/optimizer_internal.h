@@ -1,4 +1,4 @@
-/* What the optimisers share. */
+/* What the optimizers share. */
 #ifndef NN_OPTIMIZER_INTERNAL_H
 #define NN_OPTIMIZER_INTERNAL_H
 
@@ -38,7 +38,7 @@ struct nn_optimizer {
     char           error[160];
 };
 
-/* A new optimiser of rule->size bytes over the model's parameters, its state zero. `wrong` names an invalid option, or
+/* A new optimizer of rule->size bytes over the model's parameters, its state zero. `wrong` names an invalid option, or
  * is NULL. Never NULL; check nn_optimizer_error before use. */
 nn_optimizer *nn__optimizer_new(const nn_rule *rule, nn_module *model, double lr, const char *wrong);
 

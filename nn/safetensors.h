@@ -73,7 +73,7 @@ const char *nn_stored_shape(const nn_stored_tensor *t, char *text, size_t size);
 /* Element i as a double; NaN for the kinds that are no single number (C64). */
 double nn_stored_value(const nn_stored_tensor *t, int64_t i);
 
-/* Writes a file, whole or not at all. Names and keys must be UTF-8, and differ, and no name may be "__metadata__". */
+/* Writes a file atomically. Names and keys must be UTF-8, and differ, and no name may be "__metadata__". */
 bool nn_safetensors_write(const char *path, int64_t n_tensors, const nn_stored_tensor *tensor, int64_t n_texts,
                           const nn_stored_text *text, tl_error *why);
 

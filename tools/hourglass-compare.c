@@ -86,7 +86,7 @@ static bool open_run(run *r, const char *folder, tl_error *why)
     char *text = tl_read_file(path, &size, why);
     if (!text)
         return false;
-    const bool ok = parse_metrics(r, text) || tl_fail_at(why, path, "no table of metrics, or memory is out");
+    const bool ok = parse_metrics(r, text) || tl_fail_at(why, path, "no table of metrics, or memory runs out");
     free(text);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     return ok && nn_safetensors_read(path, &r->model, why);

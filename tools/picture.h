@@ -27,7 +27,7 @@ typedef struct tl_picture {
 } tl_picture;
 
 /* A dark grid for rows x columns images, with labels if they are not NULL; words that do not fit are cut off. False
- * when memory is out. */
+ * when memory runs out. */
 bool tl_picture_init(tl_picture *p, int64_t rows, int64_t columns, int64_t image_height, int64_t image_width,
                      int64_t scale, const tl_labels *labels);
 void tl_picture_free(tl_picture *p);

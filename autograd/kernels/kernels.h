@@ -1,4 +1,4 @@
-/* The table of kernels, and the choice of instruction set. Internal: ops and optimisers call kernels, users do not. */
+/* The table of kernels, and the choice of instruction set. Internal: ops and optimizers call kernels, users do not. */
 #ifndef AG_KERNELS_H
 #define AG_KERNELS_H
 
@@ -13,7 +13,7 @@ typedef struct agk_matrix {
     int64_t        row, col;
 } agk_matrix;
 
-/* What the optimiser updates need, per step. */
+/* What the optimizer updates need, per step. */
 typedef struct agk_sgd {
     ag_real lr, momentum, dampening, weight_decay;
     bool    nesterov, first; /* first: the velocity starts as the gradient */
@@ -117,7 +117,7 @@ typedef struct agk_table {
 /* The table in use. The first call chooses: HOURGLASS_ISA if it names one that this CPU has, else the best. */
 const agk_table *agk(void);
 
-/* The table of an instruction set, or NULL when it is not in this build or this CPU has it not. */
+/* The table of an instruction set, or NULL when it is not in this build or this CPU does not support it. */
 const agk_table *agk_find(const char *name);
 
 /* The tables of this build, best first, whether or not the CPU has them; NULL past the end. */

@@ -42,7 +42,7 @@ static bool read_images(train_images *m, tl_error *why)
     if (m->job->options.keep_best && has_validation(m) && !ds_part_read(m->data, "valid", &m->validation, why))
         return false;
     return (same_size(&m->train, &m->test) && (m->validation.count < 1 || same_size(&m->train, &m->validation))) ||
-           tl_fail_at(why, m->data, "training and test images differ in size");
+           tl_fail_at(why, m->data, "training, validation and test images differ in size");
 }
 
 static void keep_last(ds_dataset *d, int64_t last)
@@ -176,7 +176,7 @@ train_batch train_test_images(train_images *m, int64_t first, int64_t n)
         index[i] = first + i;
     if (index && load_images(m, &m->test, tape, index, n, &b))
         return b;
-    b.x = b.y = ag_fail(tape, "test images from %lld on cannot be loaded: there are %lld, or memory is out",
+    b.x = b.y = ag_fail(tape, "test images from %lld on cannot be loaded: there are %lld, or memory runs out",
                         (long long)first, (long long)m->test.count);
     return b;
 }

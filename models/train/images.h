@@ -29,13 +29,13 @@ typedef struct train_images {
     int64_t                    height, width;
     ds_dataset                 train, test; /* empty when a loaded model needs none */
     ds_dataset                 validation;  /* with --keep-best, if the data have such images */
-    int64_t                    trained;     /* training images that are; with --keep-best, else the others validate */
-    train_image_use            use;
-    train_phase                phase;        /* one phase over all images, as the options say */
-    int64_t                    code;         /* set by build: numbers of an image's code */
-    bool                       encodes_only; /* set by build: this model of the program's has no decoder */
-    bool                       symbols; /* set by build: codes are numbers of a codebook's vectors, not quantities */
-    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
+    int64_t         trained; /* training images in use; with --keep-best and no such images, a tenth is held out */
+    train_image_use use;
+    train_phase     phase;        /* one phase over all images, as the options say */
+    int64_t         code;         /* set by build: numbers of an image's code */
+    bool            encodes_only; /* set by build: this model of the program's has no decoder */
+    bool            symbols;      /* set by build: codes are numbers of a codebook's vectors, not quantities */
+    int64_t         columns;      /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
     const char          *data, *encode, *decode, *reconstruct, *denoise, *exported, *output, *classifier;

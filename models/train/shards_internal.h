@@ -20,11 +20,11 @@ typedef struct train_note {
     train_sum at[TRAIN_NOTE_METRICS];
 } train_note;
 
-/* For a model and the parts of it that get gradients, which may overlap. NULL when memory is out. */
+/* For a model and the parts of it that get gradients, which may overlap. NULL when memory runs out. */
 train_shards *train__shards_new(const train_ranks *ranks, nn_module *model, int n_parts, nn_module *const *parts);
 void          train__shards_free(train_shards *s);
 
-/* So many empty notes; NULL when memory is out. */
+/* So many empty notes; NULL when memory runs out. */
 train_note *train__notes(train_shards *s, int64_t count);
 bool train__note_add(train_note *note, const char *metric, double sum); /* false: no metric's name, or one too many */
 bool train__fold(train_sums *sums, const train_note *notes, int64_t count);

@@ -39,7 +39,7 @@ typedef struct train_rows {
 train_source train_rows_source(train_rows *rows);
 
 /* A source of images in IDX files, which are read batch by batch: data larger than memory. A pixel is its byte / 255.
- * The struct must outlive the source. */
+ * The struct must outlive the source. A source of no examples if there are labels, but not as many as images. */
 typedef struct train_files {
     ds_idx_files images, labels; /* opened with ds_idx_files_open; labels.count 0: none */
 } train_files;

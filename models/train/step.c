@@ -159,7 +159,7 @@ void train_report_number(train_step *s, const char *metric, double sum)
                 TRAIN_NOTE_METRICS);
     else
         ag_fail(s->run->tape,
-                "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory is out",
+                "report: \"%.40s\" is not the name of a metric (1 to 31 letters, digits and _), or memory runs out",
                 metric ? metric : "NULL");
 }
 

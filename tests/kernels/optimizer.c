@@ -25,7 +25,7 @@ static void check_optimizers(const agk_table *t)
             k->adagrad(n, &adagrad, g, s[which][1], s[which][3]);
             k->rmsprop(n, &rmsprop, g, s[which][1], s[which][2], s[which][0], s[which][3]);
         }
-        cr_assert(memcmp(s[0], s[1], sizeof s[0]) == 0, "%s: an optimiser differs at %lld", t->name, (long long)n);
+        cr_assert(memcmp(s[0], s[1], sizeof s[0]) == 0, "%s: an optimizer differs at %lld", t->name, (long long)n);
     }
 }
 

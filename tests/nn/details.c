@@ -1,4 +1,4 @@
-/* The details of module trees, optimisers and initialisers. */
+/* The details of module trees, optimizers and initialisers. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Optimisers, clipping, schedules, initial distributions and layers against PyTorch: tests/golden/nn.txt, made by
+/* Optimizers, clipping, schedules, initial distributions and layers against PyTorch: tests/golden/nn.txt, made by
  * tests/golden/make_nn.py. */
 #include <math.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static vector *vector_new(int64_t n)
     return v;
 }
 
-/* ---- Optimisers. ---- */
+/* ---- Optimizers. ---- */
 
 static void check_optimizer(const char *name, nn_optimizer *(*make)(nn_module *m))
 {

@@ -389,7 +389,7 @@ static nn_optimizer *make_rmsprop(nn_module *m)
                       (nn_rmsprop_options){.lr = 0.01, .alpha = 0.9, .eps = 1e-8, .momentum = 0.5, .centered = true});
 }
 
-/* Three steps, a checkpoint, three steps: the same from the checkpoint, bit for bit, with every optimiser. */
+/* Three steps, a checkpoint, three steps: the same from the checkpoint, bit for bit, with every optimizer. */
 Test(checkpoint, training_goes_on_to_the_same_bits)
 {
     static make_fn *const all[] = {make_sgd, make_plain, make_adam, make_adamw, make_adagrad, make_rmsprop};

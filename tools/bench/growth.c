@@ -9,7 +9,7 @@
 #include "nn/nn.h"
 #include "tools/bench/measure.h"
 
-/* Forward and backward of a model on one batch. The optimiser is left out: its cost goes by parameters, not by images.
+/* Forward and backward of a model on one batch. The optimizer is left out: its cost goes by parameters, not by images.
  */
 typedef struct passes {
     nn_module *model;

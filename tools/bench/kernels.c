@@ -10,7 +10,7 @@
 #include "autograd/kernels/pool.h"
 #include "tools/bench/measure.h"
 
-/* n numbers in -1..1; NULL when memory is out. */
+/* n numbers in -1..1; NULL when memory runs out. */
 static ag_real *numbers(int64_t n)
 {
     ag_real *x = aligned_alloc(64, ((size_t)n * sizeof *x + 63) / 64 * 64);

@@ -9,7 +9,7 @@ typedef struct yardstick {
     double seconds;   /* per figure */
 } yardstick;
 
-/* Each prints a table of the lines whose name contains `filter`, and returns their number; -1 when memory is out. */
+/* Each prints a table of the lines whose name contains `filter`, and returns their number; -1 when memory runs out. */
 int bench_products(const yardstick *y, const char *filter);
 int bench_convolutions(const yardstick *y, const char *filter);
 int bench_passes(const yardstick *y, const char *filter);

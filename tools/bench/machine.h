@@ -5,7 +5,7 @@
 /* Fused multiply-adds in float of the instruction set in use, two operations each, on `threads` threads: GFLOP/s. */
 double machine_peak(int threads, double seconds);
 
-/* Bytes read and written by y += x over arrays far larger than the caches: GB/s. 0 when memory is out. */
+/* Bytes read and written by y += x over arrays far larger than the caches: GB/s. 0 when memory runs out. */
 double machine_bandwidth(int threads, double seconds);
 
 /* Microseconds that a job of nothing takes on `threads` threads, `rest` microseconds after the last. */

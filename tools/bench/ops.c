@@ -185,7 +185,7 @@ static void run(void *context)
         ag_backward(ag_apply(&end_op, 1, &y, &r->gradient, sizeof r->gradient));
 }
 
-/* n numbers; NULL when memory is out. */
+/* n numbers; NULL when memory runs out. */
 static ag_real *numbers(int64_t n, op_kind kind, int64_t below)
 {
     ag_real *x = aligned_alloc(64, ((size_t)n * sizeof *x + 63) / 64 * 64);

@@ -10,7 +10,7 @@
     tools/bench/peer.py --ops [--filter TEXT] [--threads N] [--seconds S]
         the cases of ops.def whose line contains TEXT, as case,threads,us: see peer_ops.py
 
-Settings: fused optimisers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
+Settings: fused optimizers, binary_cross_entropy_with_logits, the images as one float tensor gathered by index_select,
 gradients set to None; --compile wraps model and loss in torch.compile, --channels-last keeps images and kernels so.
 Without MNIST in DIR speed is measured on noise.
 """

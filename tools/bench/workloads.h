@@ -33,11 +33,11 @@ struct workload {
 /* Nine, and one without a name. */
 extern const workload workloads[];
 
-/* Makes a run on the images of `data`, which stays the caller's. False when memory is out. */
+/* Makes a run on the images of `data`, which stays the caller's. False when memory runs out. */
 bool workload_open(workload_run *r, const workload *w, const ds_dataset *data, int64_t batch);
 void workload_close(workload_run *r);
 
-/* A whole step: the batch gathered, forward, loss, backward, optimiser. */
+/* A whole step: the batch gathered, forward, loss, backward, optimizer. */
 void workload_step(void *run);
 
 #endif

@@ -245,7 +245,7 @@ static ag_shape batch_shape(batch_kind kind, int64_t n)
     return kind == COUPLETS ? AG_SHAPE(n, 10) : kind == GRIDS ? AG_SHAPE(n, GRID, GRID) : AG_SHAPE(n, PIXELS);
 }
 
-/* n draws from 0..most, whole ones if asked for. NULL when memory is out. */
+/* n draws from 0..most, whole ones if asked for. NULL when memory runs out. */
 static ag_real *draws(int64_t n, double most, bool whole)
 {
     ag_real *x = malloc((size_t)n * sizeof *x);

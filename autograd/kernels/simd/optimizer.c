@@ -1,4 +1,4 @@
-/* Optimiser updates: torch.optim's formulas, each one pass over the parameters and their state. */
+/* Optimizer updates: torch.optim's formulas, each one pass over the parameters and their state. */
 #include "autograd/kernels/simd/math.h"
 
 void AGK(sgd)(int64_t n, const agk_sgd *options, const ag_real *g, ag_real *velocity, ag_real *p)
