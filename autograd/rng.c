@@ -1,7 +1,7 @@
 #include "autograd/rng.h"
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 typedef void fill_fn(uint64_t seed, uint64_t draw, int64_t first, int64_t n, ag_real a, ag_real b, ag_real *y);
 

@@ -1,7 +1,7 @@
 #include "autograd/kernels/chunks.h"
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     CHUNK = 4096,

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     THREAD_WORK = 200000,        /* multiply-adds that are worth a thread */

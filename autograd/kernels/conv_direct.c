@@ -1,6 +1,6 @@
 /* The direct ways of a convolution: the choice, and the entries. */
 #include "autograd/kernels/conv_border_internal.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 /* ---- Which pixels meet. ---- */
 

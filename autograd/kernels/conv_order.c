@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 typedef struct order_job {
     const agk_conv *c;

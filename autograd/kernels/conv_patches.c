@@ -10,7 +10,7 @@
 
 #include "autograd/kernels/conv_direct_internal.h"
 #include "autograd/kernels/copy.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     PATCHES = 65536, /* reals of patches, about */

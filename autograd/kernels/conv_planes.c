@@ -15,7 +15,7 @@
 
 #include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/conv_order_internal.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 
 enum {

@@ -7,7 +7,7 @@
 
 #include "autograd/kernels/conv_direct_internal.h"
 #include "autograd/kernels/copy.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     LEAST_PIXELS = 32, /* products with fewer columns are slow */

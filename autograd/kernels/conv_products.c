@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "autograd/kernels/conv_direct_internal.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     PANEL = 65536, /* reals, about */

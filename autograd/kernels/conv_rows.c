@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "autograd/kernels/conv_border_internal.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 
 enum { LINE = 1024 }; /* reals of rows that are computed as one */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "autograd/kernels/conv.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 
 enum {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum { FEW_ROWS = 16 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/runtime.h"
 
 extern const agk_table agk_portable_table;

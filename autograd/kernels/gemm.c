@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 
 enum {

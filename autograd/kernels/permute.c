@@ -1,6 +1,6 @@
 #include "autograd/kernels/permute.h"
 
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 enum {
     TILE = 64,   /* the side of a block that is transposed at once */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "autograd/kernels/copy.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"

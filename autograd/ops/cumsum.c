@@ -1,6 +1,6 @@
 /* cumsum, argmax and argmin: along one axis of x, seen as (outer, size, inner). */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"

@@ -1,6 +1,6 @@
 /* dropout: zeroes elements at random in training. Saved: the mask, 0 or 1 / (1 - p). */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

@@ -1,7 +1,7 @@
 /* All elementwise ops. elementwise.def makes the entries; the shape rules and the walks over the data stand here once.
  */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast_internal.h"

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

@@ -1,6 +1,6 @@
 /* index_select: slices along one axis by their places. Saved: the index, as it was when it was checked. */
 #include "autograd/kernels/copy.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/ops/index_internal.h"
 
 enum { LEAST_COLUMNS = 32 }; /* of a row that are added at a time */

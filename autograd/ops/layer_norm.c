@@ -1,7 +1,7 @@
 /* layer_norm: each row to mean 0 and deviation 1, then scaled and shifted. Saved: per row the mean and one over the
  * deviation. */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

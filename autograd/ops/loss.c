@@ -1,7 +1,7 @@
 /* The elementwise losses: the LOSS lines of elementwise.def, reduced without keeping the elements. */
 #include "autograd/kernels/chunks.h"
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

@@ -1,6 +1,6 @@
 /* matmul: matrix products, in batches that broadcast. */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast_internal.h"

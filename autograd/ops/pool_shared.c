@@ -1,5 +1,5 @@
 /* Shapes of poolings. */
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/ops/pool_internal.h"
 
 static bool options_complete(ag_node *node, ag_pool_options *o)

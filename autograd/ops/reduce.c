@@ -7,7 +7,7 @@
 
 #include "autograd/kernels/chunks.h"
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

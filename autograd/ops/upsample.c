@@ -1,6 +1,6 @@
 /* upsample_nearest2d: each pixel repeated. */
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 

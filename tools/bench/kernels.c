@@ -7,7 +7,7 @@
 
 #include "autograd/kernels/conv.h"
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "tools/bench/measure.h"
 
 /* n numbers in -1..1; NULL when memory runs out. */

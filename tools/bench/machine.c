@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "autograd/kernels/kernels.h"
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/runtime.h"
 #include "tools/bench/measure.h"
 #include "tools/progress.h"

@@ -1,6 +1,6 @@
 /* The thread pool. Internal. */
-#ifndef AG_POOL_H
-#define AG_POOL_H
+#ifndef AG_THREADPOOL_H
+#define AG_THREADPOOL_H
 
 #include <stdint.h>
 

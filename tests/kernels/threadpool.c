@@ -1,6 +1,6 @@
 /* The thread pool: every item once, whatever the number of threads and callers. */
 #define _POSIX_C_SOURCE 200809L
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +31,7 @@ static bool all_visited(tally *t, int64_t n, int times)
     return true;
 }
 
-Test(pool, visits_each_item_once)
+Test(threadpool, visits_each_item_once)
 {
     static const int64_t sizes[] = {1, 2, 3, 63, 64, 65, 129, 1000, ITEMS};
     for (int threads = 1; threads <= 9; threads++) {
@@ -51,7 +51,7 @@ static void nested(void *context, int64_t begin, int64_t end)
         agk_parallel(ITEMS, 1, visit, context);
 }
 
-Test(pool, runs_nested_work)
+Test(threadpool, runs_nested_work)
 {
     tally t = {0};
     ag_set_threads(3);
@@ -67,7 +67,7 @@ static void *caller(void *context)
     return NULL;
 }
 
-Test(pool, serves_several_callers)
+Test(threadpool, serves_several_callers)
 {
     pthread_t    thread[3];
     static tally t[3];
@@ -83,7 +83,7 @@ Test(pool, serves_several_callers)
 
 #ifndef PLAIN_RUNNER
 /* A forked child has no workers of its parent's, and starts its own. */
-Test(pool, works_after_fork)
+Test(threadpool, works_after_fork)
 {
     static tally t;
     ag_set_threads(2);
@@ -101,7 +101,7 @@ Test(pool, works_after_fork)
 }
 #endif
 
-Test(pool, refuses_bad_settings)
+Test(threadpool, refuses_bad_settings)
 {
     int before = ag_threads();
     cr_assert(!ag_set_threads(0) && !ag_set_threads(-1) && !ag_set_threads(AG_MAX_THREADS + 1));
@@ -110,7 +110,7 @@ Test(pool, refuses_bad_settings)
     cr_assert(ag_set_isa("portable") && ag_isa()[0] == 'p');
 }
 
-Test(pool, reads_the_environment_strictly)
+Test(threadpool, reads_the_environment_strictly)
 {
     char                     message[256];
     static const char *const bad[] = {"0", "-1", "65", "two", "", "1x"};

@@ -1,6 +1,6 @@
 /* The thread pool: workers that wait for the next piece of work, first awake, then asleep. */
 #define _GNU_SOURCE /* sched_getaffinity */
-#include "autograd/kernels/pool.h"
+#include "autograd/kernels/threadpool.h"
 
 #include <pthread.h>
 #include <sched.h>
