@@ -136,11 +136,12 @@ def compare_ranks(_):
     names = [recipe.program for recipe in RECIPES.values()]
     programs = {w: [os.path.join("models", r.program)] + ["--variant", r.variant] * (names.count(r.program) > 1)
                 for w, r in RECIPES.items()}
+    programs["f"].append("--tutorial")
     rounds = []
     for _ in range(options.rounds):
         peers, times = theirs(1, "--ranks", str(options.ranks)), {}
         for w in options.filter:
-            steps = min(400, 5 + int(1e6 * options.seconds / peers[w]))
+            steps = min(50000 // RECIPES[w].batch, 20 + int(1e6 * options.seconds / peers[w]))  # within the first epoch
             times[w] = (*(step_of_ranks(programs[w], ranks, steps) for ranks in (1, options.ranks)), peers[w])
         rounds.append(times)
     print(f"| workload | one rank, us | {options.ranks} ranks, us | ratio | PyTorch, {options.ranks} processes, us | ratio |\n|---|---|---|---|---|---|")
