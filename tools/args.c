@@ -24,8 +24,9 @@ static bool bad_number(const tl_option *o, const char *text, tl_error *why)
 {
     if (o->kind == TL_SEED)
         return tl_fail(why, "--%s %s: expected a whole number from 0 to %" PRIu64, o->name, text, UINT64_MAX);
-    return tl_fail(why, "--%s %s: expected a %snumber from %g to %g", o->name, text, o->kind == TL_REAL ? "" : "whole ",
-                   o->least, o->most);
+    if (o->kind == TL_INT)
+        return tl_fail(why, "--%s %s: expected a whole number from %.0f to %.0f", o->name, text, o->least, o->most);
+    return tl_fail(why, "--%s %s: expected a number from %g to %g", o->name, text, o->least, o->most);
 }
 
 static bool set_text(const tl_option *o, const char *text, tl_error *why)

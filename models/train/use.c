@@ -112,10 +112,11 @@ static bool wrong_size(const train_images *m, const char *path, int64_t numbers,
                       (long long)m->height, (long long)m->width);
 }
 
+/* Grey values of 0 to 1, which a model's linear output may leave a little. */
 static bool is_unit(const ds_npy *a, const char *path, tl_error *why)
 {
     for (int64_t i = 0; i < a->count; i++)
-        if (!(a->data[i] >= 0 && a->data[i] <= 1))
+        if (!(a->data[i] >= -1 && a->data[i] <= 2))
             return tl_fail_at(why, path, "number %lld is %s, expected 0 to 1 (grey values of 0 to 255: divide by 255)",
                               (long long)i, TL_NUMBER((double)a->data[i], 6));
     return true;

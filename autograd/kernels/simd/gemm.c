@@ -126,7 +126,7 @@ static void pack_transposed(int64_t k, int64_t width, agk_matrix b, ag_real *pan
     }
 }
 
-/* A B of less columns than a panel, in loops: a call of memcpy for each row would take longer. Vectors of which there is nothing are
+/* A B of fewer columns than a panel has, in loops: a call of memcpy for each row would take longer. Vectors of which there is nothing are
  * left as they are. */
 static void pack_narrow(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
 {
