@@ -37,11 +37,6 @@ static void some_rows(void *context, int64_t begin, int64_t end)
                 p->c + begin * p->ldc, p->ldc, agk_workspace());
 }
 
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
               ag_real *c, int64_t ldc)
 {
@@ -51,8 +46,9 @@ void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const
         some_columns(&p, 0, n);
         return;
     }
-    const int64_t columns = most(LEAST_COLUMNS, THREAD_WORK / ((m + READING) * k) + 1);
-    const int64_t rows = most(LEAST_ROWS, THREAD_WORK / ((n + READING) * k) + 1);
+    int64_t columns = THREAD_WORK / ((m + READING) * k) + 1, rows = THREAD_WORK / ((n + READING) * k) + 1;
+    columns = columns > LEAST_COLUMNS ? columns : LEAST_COLUMNS;
+    rows = rows > LEAST_ROWS ? rows : LEAST_ROWS;
     if (n >= m && (n >= 2 * columns || m < 2 * rows))
         agk_parallel(n, columns, some_columns, &p);
     else

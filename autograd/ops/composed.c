@@ -74,14 +74,15 @@ ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double 
 ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target, ag_tensor *pos_weight,
                                             ag_reduction reduction)
 {
+    ag_tape *tape = logits && logits->tape ? logits->tape : target ? target->tape : NULL;
     if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
-        return ag_fail(logits ? logits->tape : NULL, "bce_with_logits_loss: reduction is %d", (int)reduction);
+        return ag_fail(tape, "bce_with_logits_loss: reduction is %d", (int)reduction);
     if (!logits || !target || !pos_weight)
-        return ag_fail(logits ? logits->tape : NULL, "bce_with_logits_loss: an input is NULL");
+        return ag_fail(tape, "bce_with_logits_loss: an input is NULL");
     if (!ag_shape_equal(&logits->shape, &target->shape) && !ag_tensor_error(logits) && !ag_tensor_error(target))
-        return ag_fail(logits->tape, "bce_with_logits_loss: input %s and target %s, expected the same shape",
+        return ag_fail(tape, "bce_with_logits_loss: input %s and target %s, expected the same shape",
                        AG_STR(&logits->shape), AG_STR(&target->shape));
-    pos_weight = ag_on_tape(logits->tape ? logits->tape : target->tape, pos_weight);
+    pos_weight = ag_on_tape(tape, pos_weight);
     ag_tensor *weight = ag_shift(ag_mul(ag_shift(pos_weight, -1), target), 1);
     ag_tensor *loss = ag_add(ag_mul(ag_rsub(target, 1), logits), ag_mul(weight, ag_softplus(ag_neg(logits))));
     return reduction == AG_NONE  ? loss

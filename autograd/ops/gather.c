@@ -47,69 +47,54 @@ static int64_t row_offset(const gather_plan *p, const ag_shape *index, int64_t r
     return offset;
 }
 
-/* Rows of the index: y from x by it, stored or added; or x added to y by it. */
+/* Rows of the index: what it picks from `wide`, a tensor like x, goes to `picked`, one like the index, stored or added;
+ * or, to scatter, `picked` is added to `wide`. */
 typedef struct gather_job {
     const ag_node *node;
-    const ag_real *x;
-    ag_real       *y;
-    bool           add;
-    int64_t        n; /* of a row */
+    ag_real       *wide, *picked;
+    bool           scatter, add;
 } gather_job;
 
-static gather_job job_of(const ag_node *node, const ag_real *x, bool add, ag_real *y)
-{
-    const ag_shape *index = &node->in[1]->shape;
-    return (gather_job){node, x, y, add, index->dim[index->rank - 1]};
-}
-
-static void gather_some(void *context, int64_t begin, int64_t end)
+static void some_rows(void *context, int64_t begin, int64_t end)
 {
     const gather_job  *j = context;
     const gather_plan *p = j->node->attr;
     const ag_shape    *shape = &j->node->in[1]->shape;
-    const ag_real     *index = j->node->saved;
-    const int64_t      n = j->n, step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
+    const int64_t      n = shape->dim[shape->rank - 1], step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
     for (int64_t row = begin; row < end; row++) {
-        const ag_real *x = j->x + row_offset(p, shape, row);
-        if (n == 1)
-            j->y[row] = (j->add ? j->y[row] : 0) + x[(int64_t)index[row] * stride];
+        const ag_real *index = (const ag_real *)j->node->saved + row * n;
+        ag_real       *wide = j->wide + row_offset(p, shape, row), *picked = j->picked + row * n;
+        if (n > 1 && j->scatter)
+            agk()->scatter_add(n, picked, stride, index, step, wide);
+        else if (n > 1)
+            agk()->gather(n, wide, stride, index, step, j->add, picked);
+        else if (j->scatter)
+            wide[(int64_t)*index * stride] += *picked;
         else
-            agk()->gather(n, x, stride, index + row * n, step, j->add, j->y + row * n);
+            *picked = j->add ? *picked + wide[(int64_t)*index * stride] : wide[(int64_t)*index * stride];
     }
 }
 
-static void scatter_some(void *context, int64_t begin, int64_t end)
+/* Rows of the index along the axis scatter to rows of their own, which threads may share. */
+static void all_rows(gather_job *j)
 {
-    const gather_job  *j = context;
     const gather_plan *p = j->node->attr;
     const ag_shape    *shape = &j->node->in[1]->shape;
-    const ag_real     *index = j->node->saved;
-    const int64_t      n = j->n, step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
-    for (int64_t row = begin; row < end; row++) {
-        ag_real *y = j->y + row_offset(p, shape, row);
-        if (n == 1)
-            y[(int64_t)index[row] * stride] += j->x[row];
-        else
-            agk()->scatter_add(n, j->x + row * n, stride, index + row * n, step, y);
-    }
+    const int64_t      n = shape->dim[shape->rank - 1], rows = ag_numel(shape) / n;
+    if (j->scatter && p->axis < shape->rank - 1)
+        some_rows(j, 0, rows);
+    else
+        agk_parallel(rows, AGK_THREAD_COPIES / n + 1, some_rows, j);
 }
 
 static void gather_rows(const ag_node *node, const ag_real *x, bool add, ag_real *y)
 {
-    gather_job j = job_of(node, x, add, y);
-    agk_parallel(ag_numel(&node->in[1]->shape) / j.n, AGK_THREAD_COPIES / j.n + 1, gather_some, &j);
+    all_rows(&(gather_job){node, (ag_real *)x, y, false, add});
 }
 
-/* Rows along the axis add to rows of their own, which threads may share. */
 static void scatter_rows(const ag_node *node, const ag_real *x, ag_real *y)
 {
-    const gather_plan *p = node->attr;
-    gather_job         j = job_of(node, x, true, y);
-    const int64_t      rows = ag_numel(&node->in[1]->shape) / j.n;
-    if (p->axis == node->in[1]->shape.rank - 1)
-        agk_parallel(rows, AGK_THREAD_COPIES / j.n + 1, scatter_some, &j);
-    else
-        scatter_some(&j, 0, rows);
+    all_rows(&(gather_job){node, y, (ag_real *)x, true, true});
 }
 
 /* ---- gather: inputs x, index. ---- */

@@ -190,14 +190,13 @@ static bool needs_images(const train_images *m)
            (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES));
 }
 
-/* The size of the images that the loaded model was trained on; MNIST's if its file does not say. */
-static void read_size(train_images *m)
+/* The size of the images that the loaded model was trained on; false if its file does not say. */
+static bool size_of_model(const train_images *m, int64_t *height, int64_t *width)
 {
     const nn_safetensors *f = &m->job->file;
-    if (!tl_parse_int(nn_safetensors_text(f, "image.height"), &m->height) ||
-        !tl_parse_int(nn_safetensors_text(f, "image.width"), &m->width) || m->height < 1 || m->width < 1 ||
-        m->height > WIDEST || m->width > WIDEST)
-        m->height = m->width = 28;
+    return tl_parse_int(nn_safetensors_text(f, "image.height"), height) &&
+           tl_parse_int(nn_safetensors_text(f, "image.width"), width) && *height > 0 && *width > 0 &&
+           *height <= WIDEST && *width <= WIDEST;
 }
 
 static int64_t validated(const train_images *m)
@@ -216,18 +215,18 @@ static void print_counts(const train_images *m)
 
 static bool fits_model(const train_images *m, tl_error *why)
 {
-    train_images of_model = *m;
-    read_size(&of_model);
-    return (of_model.height == m->height && of_model.width == m->width) ||
+    int64_t height, width;
+    return !size_of_model(m, &height, &width) || (height == m->height && width == m->width) ||
            tl_fail_at(why, m->data, "images of %lld x %lld, the model was trained on %lld x %lld", (long long)m->height,
-                      (long long)m->width, (long long)of_model.height, (long long)of_model.width);
+                      (long long)m->width, (long long)height, (long long)width);
 }
 
 static bool load_or_describe(train_images *m, tl_error *why)
 {
     char height[24], width[24];
     if (!needs_images(m)) {
-        read_size(m);
+        if (!size_of_model(m, &m->height, &m->width))
+            m->height = m->width = 28; /* MNIST's */
         return set_range(m, why);
     }
     if (!read_images(m, why))
@@ -280,23 +279,26 @@ uint8_t *train__sprite(const train_images *m, int64_t n, int64_t rows, int64_t c
     return pixels;
 }
 
+bool train__result_place(train_images *m, const char *name, char *path, size_t size, tl_error *why)
+{
+    const train_options *o = &m->job->options;
+    if (!o->load)
+        return train_folder_file(&m->job->folder, name, path, size, why);
+    if (!o->out)
+        return tl_beside(o->load, name, path, size, why);
+    const int n = snprintf(path, size, "%s/%s", o->out, name);
+    if (n < 1 || (size_t)n >= size)
+        return tl_fail(why, "%.60s: the path is too long", name);
+    return tl_make_folder(o->out, why);
+}
+
 bool train_result_path(train_images *m, const char *name, char *path, size_t size, tl_error *why)
 {
     struct stat st;
     if (!m || !name || !path)
         return tl_fail(why, "train_result_path: no images, no name, or no place for the path");
     const train_options *o = &m->job->options;
-    if (!o->load)
-        return train_folder_file(&m->job->folder, name, path, size, why);
-    if (!o->out && !tl_beside(o->load, name, path, size, why))
-        return false;
-    if (o->out) {
-        const int n = snprintf(path, size, "%s/%s", o->out, name);
-        if (n < 1 || (size_t)n >= size)
-            return tl_fail(why, "%.60s: the path is too long", name);
-        if (!tl_make_folder(o->out, why))
-            return false;
-    }
-    return o->overwrite || lstat(path, &st) != 0 ||
-           tl_fail_at(why, path, "is there already; --out names another folder, --overwrite replaces it");
+    return train__result_place(m, name, path, size, why) &&
+           (!o->load || o->overwrite || lstat(path, &st) != 0 ||
+            tl_fail_at(why, path, "is there already; --out names another folder, --overwrite replaces it"));
 }

@@ -15,6 +15,9 @@ void train__close_images(train_images *m);
 /* Images index[0 .. n-1] of a set with their labels, as a batch; pixels 0..1. */
 bool train__load_unit(const ds_dataset *d, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out);
 
+/* As train_result_path, but the file may be there: to be read, or written anew. */
+bool train__result_place(train_images *m, const char *name, char *path, size_t size, tl_error *why);
+
 /* The first n test images side by side in a grid, as grey pixels, to be freed; NULL when memory runs out. */
 uint8_t *train__sprite(const train_images *m, int64_t n, int64_t rows, int64_t columns);
 

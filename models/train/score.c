@@ -59,20 +59,13 @@ static bool sample_features(train_images *m, train_classifier *c, train_table *t
 
 /* ---- The score. ---- */
 
-/* --classifier; else in the run's folder, or for a model that was loaded in --out or beside it. */
+/* --classifier; else where the results are. */
 static bool classifier_path(train_images *m, char *path, size_t size, tl_error *why)
 {
-    static const char    name[] = "classifier.safetensors";
-    const train_options *o = &m->job->options;
-    if (!m->classifier && !o->load)
-        return train_folder_file(&m->job->folder, name, path, size, why);
-    if (!m->classifier && !o->out)
-        return tl_beside(o->load, name, path, size, why);
-    if (!m->classifier && !tl_make_folder(o->out, why))
-        return false;
-    const int n = m->classifier ? snprintf(path, size, "%s", m->classifier)
-                                : snprintf(path, size, "%s/%s", o->out, name);
-    return (n > 0 && (size_t)n < size) || tl_fail(why, "%s: the path is too long", name);
+    if (!m->classifier)
+        return train__result_place(m, "classifier.safetensors", path, size, why);
+    const int n = snprintf(path, size, "%s", m->classifier);
+    return (n > 0 && (size_t)n < size) || tl_fail(why, "--classifier: the path is too long");
 }
 
 typedef struct score {

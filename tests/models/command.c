@@ -54,6 +54,14 @@ Test(hourglass, compares_runs)
     cr_expect(run_command(command, output, sizeof output) == 0, "%s", output);
     cr_expect(hourglass("compare run0 run1 --out c.html") == 1 && strstr(output, "is there already"), "%s", output);
     cr_expect(hourglass("compare run0 none --out d.html") == 1 && strstr(output, "none/metrics.csv"), "%s", output);
+    cr_assert(hourglass("train mlp_ae_mnist --data data --steps 5 --out other") == 0, "%s", output);
+    cr_expect(hourglass("compare run0 other --out e.html") == 0, "%s", output);
+    snprintf(command, sizeof command,
+             "cd %s && grep -q 'sparsity</th><td> | 0' e.html && grep -q 'beta</th><td>1 | <' e.html &&"
+             "grep -q test_active e.html && grep -q test_kld e.html",
+             folder);
+    cr_expect(run_command(command, output, sizeof output) == 0, "what only one of two runs has is not shown");
+    cr_expect(hourglass("compare 1 2 3 4 5 6 7 8 9 10 11") == 2 && strstr(output, "at most 10 runs"), "%s", output);
     cr_expect(hourglass("compare run0") == 2 && strstr(output, "usage:"), "%s", output);
     cr_expect(!file_is_there("d.html"));
 }

@@ -288,6 +288,7 @@ Test(use, pictures_and_what_is_refused)
         {"--encode @/digits.gz --output @/x.npy", "compressed by gzip; unpack it with gunzip"},
         {"--encode @/bytes.npy --output @/x.npy", "number 1 is 255, expected 0 to 1 (grey values of 0 to 255: divide"},
         {"--encode @/cut.png --output @/x.npy", "cut.png: "},
+        {"--reconstruct test --data @/small", "small: images of 1 x 4, the model was trained on 28 x 28"},
         {"--reconstruct test --generate 3", "--load: expected one of"},
         {"--generate 3 --output @/x.txt", "expected a name that ends in .npy or .png"},
         {"--score --output @/x.npy", "--output: not with --score and --edit"}};
@@ -299,6 +300,12 @@ Test(use, pictures_and_what_is_refused)
     read_array("codes.npy", &code);
     cr_assert(code.rank == 2 && code.dim[0] == 1 && code.dim[1] == 20);
     ds_npy_free(&code);
+    snprintf(command, sizeof command,
+             "cd %s && mkdir small && for n in train t10k; do"
+             " printf '\\0\\0\\010\\003\\0\\0\\0\\1\\0\\0\\0\\1\\0\\0\\0\\4abcd' > small/$n-images-idx3-ubyte;"
+             " printf '\\0\\0\\010\\001\\0\\0\\0\\1\\0' > small/$n-labels-idx1-ubyte; done",
+             folder);
+    cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
     snprintf(command, sizeof command,
              "cd %s && head -c 300 run/samples.png > cut.png && printf '\\377\\330\\377\\340' > photo.jpg &&"
              "echo | gzip > digits.gz",

@@ -56,6 +56,9 @@ Test(score, trained_once_and_the_same_again)
     snprintf(options, sizeof options, "--score --load %s/run/model.safetensors", folder);
     cr_assert(run_program("vae_mnist", "HOURGLASS_THREADS=1", options) == 0, "%s", output);
     cr_expect(printed() == first && !strstr(output, "training the classifier"), "%s", output);
+    snprintf(options, sizeof options, "--score --load %s/run/model.safetensors --out %s/elsewhere", folder, folder);
+    cr_assert(run_program("vae_mnist", "", options) == 0 && printed() == first, "%s", output);
+    cr_expect(file_is_there("elsewhere/score.csv") && file_is_there("elsewhere/classifier.safetensors"));
     snprintf(options, sizeof options, "--score --load %s/run/model.safetensors --classifier %s/run/model.safetensors",
              folder, folder);
     cr_assert(run_program("vae_mnist", "", options) == 1, "%s", output);

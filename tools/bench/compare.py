@@ -136,7 +136,7 @@ def compare_ranks(_):
     names = [recipe.program for recipe in RECIPES.values()]
     programs = {w: [os.path.join("models", r.program)] + ["--variant", r.variant] * (names.count(r.program) > 1)
                 for w, r in RECIPES.items()}
-    programs["f"].append("--tutorial")
+    programs["f"].append("--tutorial")  # its variant is an option of its own
     rounds = []
     for _ in range(options.rounds):
         peers, times = theirs(1, "--ranks", str(options.ranks)), {}

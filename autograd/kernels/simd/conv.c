@@ -6,40 +6,25 @@
 #include "autograd/kernels/simd/tile.h"
 #include "autograd/kernels/simd/transpose.h"
 
-/* Two to four rows to columns that follow each other, such as the colours of an image, or back: too few for blocks. `rows` is a
- * compile-time constant at every call. */
-INLINE void interleave_rows(int rows, int64_t columns, const ag_real *x, int64_t ldx, ag_real *y)
+/* Two to four rows, such as the colours of an image, to columns of as many that follow each other, or back: too few for blocks.
+ * `lines` and `back` are compile-time constants at every call. */
+INLINE void few_lines(int lines, bool back, int64_t n, const ag_real *x, ag_real *y, int64_t ld)
 {
-    for (int64_t j = 0; j < columns; j++)
-        UNROLL for (int i = 0; i < rows; i++)
-            y[j * rows + i] = x[i * ldx + j];
+    for (int64_t j = 0; j < n; j++)
+        UNROLL for (int i = 0; i < lines; i++)
+            y[back ? i * ld + j : j * lines + i] = x[back ? j * lines + i : i * ld + j];
 }
 
-INLINE void deinterleave_rows(int rows, int64_t columns, const ag_real *x, ag_real *y, int64_t ldy)
+static void few_transposed(int64_t lines, bool back, int64_t n, const ag_real *x, ag_real *y, int64_t ld)
 {
-    for (int64_t j = 0; j < columns; j++)
-        UNROLL for (int i = 0; i < rows; i++)
-            y[i * ldy + j] = x[j * rows + i];
-}
-
-static void few_rows_transposed(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, ag_real *y)
-{
-    if (rows == 2)
-        interleave_rows(2, columns, x, ldx, y);
-    else if (rows == 3)
-        interleave_rows(3, columns, x, ldx, y);
-    else
-        interleave_rows(4, columns, x, ldx, y);
-}
-
-static void few_columns_transposed(int64_t rows, int64_t columns, const ag_real *x, ag_real *y, int64_t ldy)
-{
-    if (columns == 2)
-        deinterleave_rows(2, rows, x, y, ldy);
-    else if (columns == 3)
-        deinterleave_rows(3, rows, x, y, ldy);
-    else
-        deinterleave_rows(4, rows, x, y, ldy);
+    switch (2 * lines + back) {
+    case 4: few_lines(2, false, n, x, y, ld); break;
+    case 5: few_lines(2, true, n, x, y, ld); break;
+    case 6: few_lines(3, false, n, x, y, ld); break;
+    case 7: few_lines(3, true, n, x, y, ld); break;
+    case 8: few_lines(4, false, n, x, y, ld); break;
+    default: few_lines(4, true, n, x, y, ld); break;
+    }
 }
 
 void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
@@ -49,9 +34,9 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
     else if (columns == 1 && ldx == 1)
         AGK(copy_rows)(1, rows, x, rows, add, y, rows);
     else if (!add && rows > 1 && rows <= 4 && ldy == rows)
-        few_rows_transposed(rows, columns, x, ldx, y);
+        few_transposed(rows, false, columns, x, y, ldx);
     else if (!add && columns > 1 && columns <= 4 && ldx == columns)
-        few_columns_transposed(rows, columns, x, y, ldy);
+        few_transposed(columns, true, rows, x, y, ldy);
     else if (add)
         transpose(rows, columns, x, ldx, true, y, ldy);
     else
