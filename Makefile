@@ -158,7 +158,7 @@ $(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(COMMIT_H) $(LIB_SRC) $(
 
 # Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
 ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/nn/,modules.c safetensors.c) \
-	$(addprefix tests/models/,command.c edit.c export.c flow_vae.c folders.c iwae.c kl_parts.c poems.c report.c score.c terminal.c \
+	$(addprefix tests/models/,command.c edit.c export.c flow_vae.c folders.c iwae.c kl_parts.c memory.c models.c poems.c report.c score.c terminal.c \
 	training.c vq_vae.c)
 
 # ---- One variant of everything: $(1) its name and folder, $(2) its flags, $(3) the suffix of its library. ----

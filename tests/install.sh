@@ -17,7 +17,7 @@ cp models/examples/xor.c "$dir"
     echo 'cd "$HOME" && exec > out'
     readme_line 'cc xor\.c'
 } > "$dir/typed"
-env -i HOME="$dir" PATH="$PATH" WERROR="${WERROR:-}" CCACHE_DIR="${CCACHE_DIR:-$dir/ccache}" sh "$dir/typed" > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+env -i HOME="$dir" PATH="$PATH" WERROR="${WERROR:-}" ${CC:+CC="$CC"} CCACHE_DIR="${CCACHE_DIR:-$dir/ccache}" sh "$dir/typed" > "$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 while read -r line; do # what the README says it prints
     grep -qF "    $line" README.md || { echo "README.md does not have: $line"; exit 1; }
 done < "$dir/out"

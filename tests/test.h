@@ -22,6 +22,13 @@
 #define SANITIZED 0
 #endif
 
+/* Threads race in the way that work is split among them, which every table of kernels shares. */
+#ifdef __SANITIZE_THREAD__
+#define ONE_TABLE 1
+#else
+#define ONE_TABLE 0
+#endif
+
 /* So does it where fma is a function of the C library. */
 #if SANITIZED || !(defined __x86_64__ || defined FP_FAST_FMAF)
 #define SLOW 1

@@ -94,6 +94,7 @@ walk() {
     start=$(date +%s)
     in_system "$system" setpriv --reuid="$user" --regid="$user" --init-groups env HOME="$home" \
         sh -c 'cd "$1" && exec sh ../commands 3>&2 > ../log 2>&1' sh "$home/$name" || { tail -n 40 "$system$home/log"; echo "walk: failed as $user"; exit 1; }
+    ! grep 'warning:' "$system$home/log" || { echo "walk: warnings as $user"; exit 1; }
     grep '^step ' "$system$home/log" | cmp - "$dir/expected" || { echo 'walk: the program prints something else'; exit 1; }
     grep -E 'Synthesis|passed, ' "$system$home/log" || true
     echo "walk: as $user: all of it works, in $(($(date +%s) - start)) s"

@@ -130,8 +130,10 @@ static const struct {
     {"flow_vae_mnist", "--recipe planar --hidden 20 --latent 4 --flows 2 --nll 3", "samples.png nll.csv", false},
     {"flow_vae_mnist", "--recipe mean-field --hidden 20 --latent 4 --kl-warmup 3", "samples.png codes.tsv", false},
     {"flow_vae_mnist", "--recipe iaf --hidden 20 --latent 4 --free-bits 3 --nll 3", "samples.png nll.csv", false},
-    {"vq_vae_mnist", "--prior-epochs 1 --channels 6", "reconstructions.png samples.png codebook.csv", true},
-    {"vq_vae_mnist", "--prior-epochs 0 --codebook gradient --latent 3", "samples.png codebook.csv", true},
+    {"vq_vae_mnist", "--prior-epochs 1 --vectors 8 --channels 6 --blocks 1",
+     "reconstructions.png samples.png codebook.csv", true},
+    {"vq_vae_mnist", "--prior-epochs 0 --codebook gradient --latent 3 --vectors 8 --channels 6 --blocks 1",
+     "samples.png codebook.csv", true},
     {"mlp_classifier_mnist", "", "metrics.csv confusion.csv", false},
     {"mlp_classifier_mnist", "--hidden 0", "metrics.csv", false},
 };
