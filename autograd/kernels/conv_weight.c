@@ -10,7 +10,7 @@ enum {
     THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
     SOME_TAPS = 16,       /* done together, */
     BAND = 32,            /* over so many pixels: what they read stays in the first cache level */
-    WORTH_COPYING = 6,    /* taps, at least, that a copy serves */
+    WORTH_COPYING = 2,    /* taps, at least, that a copy serves */
     COLUMNS = AGK_CONV_GRAD_COLUMNS,
     TALLEST = 2 * AGK_CONV_GRAD_ROWS, /* output channels of a patch, at most, */
     WIDEST = 4 * COLUMNS,             /* and input channels, */
@@ -59,30 +59,41 @@ typedef struct patch {
     int64_t channel, rows, from, columns;
 } patch;
 
-/* Rows of pixels of AGK_LANES images, from row `first` on: channel c, row y, column x is at
- * at + c * channel + (y - first) * row + x * pixel. */
+/* Pixels of AGK_LANES images, from row first[0] and column first[1] on: channel c, row y, column x is at
+ * at + c * channel + (y - first[0]) * row + (x - first[1]) * pixel. */
 typedef struct pixels {
     const ag_real *at;
-    int64_t        channel, first, row, pixel;
+    int64_t        channel, first[2], row, pixel;
 } pixels;
 
 static pixels pixels_of(const ag_real *images, int64_t block, int64_t channels, int64_t channel, const int64_t *size)
 {
     const int64_t pixel = channels * AGK_LANES;
-    return (pixels){images + block * agk__area(size) * pixel + channel * AGK_LANES, AGK_LANES, 0, size[1] * pixel,
-                    pixel};
+    return (pixels){
+        images + block * agk__area(size) * pixel + channel * AGK_LANES, AGK_LANES, {0, 0}, size[1] * pixel, pixel};
 }
 
-/* Rows [first, first + rows), copied to `to` without the other channels. */
-static pixels copied(const pixels *p, int64_t channels, int64_t first, int64_t rows, int64_t width, ag_real *to)
+/* Pixels [begin, end) along each axis. */
+typedef struct area {
+    int64_t begin[2], end[2];
+} area;
+
+static int64_t area_size(const area *a)
 {
-    const int64_t row = width * AGK_LANES;
-    for (int64_t y = 0; y < rows; y++)
-        agk()->conv_copy(width, channels, p->at + (first + y) * p->row, p->pixel, to + y * row, rows * row);
-    return (pixels){to, rows * row, first, row, AGK_LANES};
+    return (a->end[0] - a->begin[0]) * (a->end[1] - a->begin[1]);
 }
 
-/* What is done for one patch: some taps, over bands of rows. */
+/* An area, copied to `to` without the other channels. */
+static pixels copied(const pixels *p, int64_t channels, const area *a, ag_real *to)
+{
+    const int64_t  width = a->end[1] - a->begin[1], row = width * AGK_LANES, channel = area_size(a) * AGK_LANES;
+    const ag_real *from = p->at + (a->begin[0] - p->first[0]) * p->row + (a->begin[1] - p->first[1]) * p->pixel;
+    for (int64_t y = 0; y < a->end[0] - a->begin[0]; y++)
+        agk()->conv_copy(width, channels, from + y * p->row, p->pixel, to + y * row, channel);
+    return (pixels){to, channel, {a->begin[0], a->begin[1]}, row, AGK_LANES};
+}
+
+/* What is done for one patch: some taps, over bands of output pixels. */
 typedef struct patch_job {
     const agk_conv *c;
     const patch    *p;
@@ -92,58 +103,76 @@ typedef struct patch_job {
     ag_real        *copies; /* COPIES reals, or NULL */
 } patch_job;
 
-/* Adds the products of output rows [top, bottom) to the sums of one tap and the input channels of x. */
-static void correlate(const patch_job *j, int64_t columns, const overlap tap[2], int64_t top, int64_t bottom,
-                      const pixels *g, const pixels *x, ag_real *sums)
+/* Adds the products of a band to the sums of one tap and the input channels of x. */
+static void correlate(const patch_job *j, int64_t columns, const overlap tap[2], const area *band, const pixels *g,
+                      const pixels *x, ag_real *sums)
 {
     const agk_conv *c = j->c;
-    const int64_t   begin = most(tap[0].begin, top), end = agk__least(tap[0].end, bottom);
-    if (begin >= end || tap[1].begin >= tap[1].end)
+    int64_t         begin[2], n[2], partner[2];
+    for (int i = 0; i < 2; i++) {
+        begin[i] = most(tap[i].begin, band->begin[i]);
+        n[i] = agk__least(tap[i].end, band->end[i]) - begin[i];
+        partner[i] = tap[i].partner + (begin[i] - tap[i].begin) * c->stride[i] - x->first[i];
+        begin[i] -= g->first[i];
+    }
+    if (n[0] <= 0 || n[1] <= 0)
         return;
-    const int64_t    y = tap[0].partner + (begin - tap[0].begin) * c->stride[0];
-    const agk_window w = {end - begin,           tap[1].end - tap[1].begin, g->channel, g->row, g->pixel, x->channel,
-                          x->row * c->stride[0], x->pixel * c->stride[1]};
-    agk()->conv_correlate(j->p->rows, columns, &w, g->at + (begin - g->first) * g->row + tap[1].begin * g->pixel,
-                          x->at + (y - x->first) * x->row + tap[1].partner * x->pixel, sums);
+    const agk_window w = {
+        n[0], n[1], g->channel, g->row, g->pixel, x->channel, x->row * c->stride[0], x->pixel * c->stride[1]};
+    agk()->conv_correlate(j->p->rows, columns, &w, g->at + begin[0] * g->row + begin[1] * g->pixel,
+                          x->at + partner[0] * x->row + partner[1] * x->pixel, sums);
 }
 
-/* Output rows [top, bottom), of which g is the gradient. What all taps read is copied first, if there is room: pixels
- * lie as far apart as they have channels, often at the same places of the cache. */
-static void correlate_band(const patch_job *j, int64_t top, int64_t bottom, pixels g, pixels x)
+/* What the taps read for a band. */
+static area input_area(const agk_conv *c, const area *band)
 {
-    const agk_conv *c = j->c;
-    const int64_t   reach = (c->kernel[0] - 1) * c->dilation[0], rows = bottom - top;
-    const int64_t   first = most(top * c->stride[0] - c->padding[0], 0);
-    const int64_t   end = agk__least((bottom - 1) * c->stride[0] - c->padding[0] + reach + 1, c->in[0]);
-    const int64_t   of_g = j->p->rows * rows * c->out[1] * AGK_LANES, left = j->copies ? COPIES - of_g : 0;
-    const int64_t   of_x = COLUMNS * most(end - first, 1) * c->in[1] * AGK_LANES;
-    const int64_t   fit = j->taps >= WORTH_COPYING && left > 0 ? left / of_x * COLUMNS : 0; /* channels of x */
-    ag_real        *sums = j->sums;
-    if (end <= first)
+    area a;
+    for (int i = 0; i < 2; i++) {
+        a.begin[i] = most(band->begin[i] * c->stride[i] - c->padding[i], 0);
+        a.end[i] = agk__least(
+            (band->end[i] - 1) * c->stride[i] - c->padding[i] + (c->kernel[i] - 1) * c->dilation[i] + 1, c->in[i]);
+    }
+    return a;
+}
+
+/* A band of output pixels, of which g is the gradient. What all taps read is copied first, if there is room: pixels
+ * lie as far apart as they have channels, often at the same places of the cache. */
+static void correlate_band(const patch_job *j, const area *band, pixels g, pixels x)
+{
+    const area read = input_area(j->c, band);
+    if (read.end[0] <= read.begin[0] || read.end[1] <= read.begin[1])
         return;
+    const int64_t of_g = j->p->rows * area_size(band) * AGK_LANES, left = j->copies ? COPIES - of_g : 0;
+    const int64_t of_x = COLUMNS * area_size(&read) * AGK_LANES;
+    const int64_t fit = j->taps >= WORTH_COPYING && left > 0 ? left / of_x * COLUMNS : 0; /* channels of x */
+    ag_real      *sums = j->sums;
     if (fit)
-        g = copied(&g, j->p->rows, top, rows, c->out[1], j->copies);
+        g = copied(&g, j->p->rows, band, j->copies);
     pixels some = x;
     for (int64_t k = 0; k < j->p->columns; k += COLUMNS, some.at += COLUMNS * some.channel) {
         if (fit && k % fit == 0) {
-            const pixels from = {x.at + k * x.channel, x.channel, x.first, x.row, x.pixel};
-            some = copied(&from, agk__least(j->p->columns - k, fit), first, end - first, c->in[1], j->copies + of_g);
+            const pixels from = {x.at + k * x.channel, x.channel, {x.first[0], x.first[1]}, x.row, x.pixel};
+            some = copied(&from, agk__least(j->p->columns - k, fit), &read, j->copies + of_g);
         }
         for (int64_t i = 0; i < j->taps; i++, sums += SUMS)
-            correlate(j, agk__least(j->p->columns - k, COLUMNS), j->tap[i], top, bottom, &g, &some, sums);
+            correlate(j, agk__least(j->p->columns - k, COLUMNS), j->tap[i], band, &g, &some, sums);
     }
 }
 
-/* The whole batch. */
+/* The whole batch, pixels of each image in their order. */
 static void correlate_batch(const patch_job *j, agk_conv_room room)
 {
     const agk_conv *c = j->c;
-    const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1;
+    const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1, width = c->out[1] < 2 * BAND ? c->out[1] : BAND;
     for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++) {
         const pixels g = pixels_of(room.y, block, c->out_channels, j->p->channel, c->out);
         const pixels x = pixels_of(room.x, block, c->in_channels, j->p->from, c->in);
         for (int64_t top = 0; top < c->out[0]; top += height)
-            correlate_band(j, top, agk__least(top + height, c->out[0]), g, x);
+            for (int64_t left = 0; left < c->out[1]; left += width) {
+                const area band = {{top, left},
+                                   {agk__least(top + height, c->out[0]), agk__least(left + width, c->out[1])}};
+                correlate_band(j, &band, g, x);
+            }
     }
 }
 
@@ -177,13 +206,19 @@ static void weight_taps(const weight_gradient *j, const patch *p, int64_t t, int
     }
 }
 
+/* Input channels of a patch whose sums fit the workspace. */
+static int64_t widest(const agk_conv *c)
+{
+    return SOME_TAPS / agk__least(agk__area(c->kernel), SOME_TAPS) * WIDEST;
+}
+
 /* All taps of a patch; without workspace, one tap and few columns at a time. */
 static void weight_patch(const weight_gradient *j, const patch *p)
 {
     _Alignas(64) ag_real small[SUMS];
     ag_real             *workspace = agk_workspace();
     const int64_t        taps = agk__area(j->c->kernel), some = workspace ? SOME_TAPS : 1;
-    const int64_t        columns = workspace ? WIDEST : COLUMNS;
+    const int64_t        columns = workspace ? widest(j->c) : COLUMNS;
     for (int64_t k = 0; k < p->columns; k += columns) {
         const patch part = {p->channel, p->rows, p->from + k, agk__least(p->columns - k, columns)};
         for (int64_t t = 0; t < taps; t += some)
@@ -214,7 +249,9 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
 {
     const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
-    patches       a = {{c, room, add, dw}, 0, 0, TALLEST, WIDEST};
+    patches       a = {{c, room, add, dw}, 0, 0, TALLEST, widest(c)};
+    while (a.columns > WIDEST && c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
+        a.columns -= WIDEST;
     if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
         a.rows = AGK_CONV_GRAD_ROWS;
     if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
