@@ -54,3 +54,13 @@ void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const
     else
         agk_parallel(m, rows, some_rows, &p);
 }
+
+void agk_gemm_batch(int64_t count, int64_t m, int64_t n, int64_t k, agk_matrix a, int64_t a_step, agk_matrix b,
+                    int64_t b_step, bool add, ag_real *c, int64_t c_step)
+{
+    if ((m + READING) * (n + READING) * k < 2 * THREAD_WORK)
+        agk()->gemm_batch(count, m, n, k, a, a_step, b, b_step, add, c, c_step, agk_workspace());
+    else
+        for (; count > 0; count--, a.data += a_step, b.data += b_step, c += c_step)
+            agk_gemm(m, n, k, a, b, add ? c : NULL, n, c, n);
+}

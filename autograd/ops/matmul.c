@@ -66,26 +66,26 @@ typedef struct matmul_job {
     ag_real       *to;
 } matmul_job;
 
-/* Number `along` of a row of the batch that begins at number `at` of both inputs; number `index` of the output. */
-static void one_matrix(const matmul_job *j, ag_row at, int64_t along, int64_t index)
+/* `count` matrices from number at.a and at.b of the inputs on, and number `index` of the output. */
+static void some_of_a_row(const matmul_job *j, ag_row at, int64_t index, int64_t count)
 {
     const matmul_plan *p = j->node->attr;
     const int64_t      m = p->m, n = p->n, k = p->k;
-    int64_t            ia = (at.a + along * p->batch.a_step) * m * k, ib = (at.b + along * p->batch.b_step) * k * n;
-    const ag_real     *a = j->node->in[0]->data + ia, *b = j->node->in[1]->data + ib;
-    ag_real           *c = j->to;
-    if (j->product == FORWARD) {
-        c += index * m * n;
-        agk_gemm(m, n, k, (agk_matrix){a, k, 1}, (agk_matrix){b, n, 1}, NULL, 0, c, n);
+    const int64_t      a_step = p->batch.a_step * m * k, b_step = p->batch.b_step * k * n, step = m * n;
+    const ag_real     *a = j->node->in[0]->data + at.a * m * k, *b = j->node->in[1]->data + at.b * k * n;
+    const ag_real     *g = j->product == FORWARD ? NULL : j->node->out->grad + index * step;
+    switch (j->product) {
+    case FORWARD:
+        agk_gemm_batch(count, m, n, k, (agk_matrix){a, k, 1}, a_step, (agk_matrix){b, n, 1}, b_step, false,
+                       j->to + index * step, step);
         return;
-    }
-    const ag_real *g = j->node->out->grad + index * m * n;
-    if (j->product == GRADIENT_A) {
-        c += ia;
-        agk_gemm(m, k, n, (agk_matrix){g, n, 1}, (agk_matrix){b, 1, n}, j->add ? c : NULL, k, c, k);
-    } else {
-        c += ib;
-        agk_gemm(k, n, m, (agk_matrix){a, 1, k}, (agk_matrix){g, n, 1}, j->add ? c : NULL, n, c, n);
+    case GRADIENT_A:
+        agk_gemm_batch(count, m, k, n, (agk_matrix){g, n, 1}, step, (agk_matrix){b, 1, n}, b_step, j->add,
+                       j->to + at.a * m * k, a_step);
+        return;
+    case GRADIENT_B:
+        agk_gemm_batch(count, k, n, m, (agk_matrix){a, 1, k}, a_step, (agk_matrix){g, n, 1}, step, j->add,
+                       j->to + at.b * k * n, b_step);
     }
 }
 
@@ -94,12 +94,13 @@ static void some_matrices(void *context, int64_t begin, int64_t end)
     const matmul_job  *j = context;
     const matmul_plan *p = j->node->attr;
     const int64_t      width = p->batch.width;
-    for (int64_t row = begin / width; row * width < end; row++) {
-        const ag_row  at = ag__broadcast_row(&p->batch, row);
-        const int64_t first = row * width < begin ? begin - row * width : 0;
-        const int64_t last = (row + 1) * width < end ? width : end - row * width;
-        for (int64_t along = first; along < last; along++)
-            one_matrix(j, at, along, row * width + along);
+    for (int64_t i = begin, next; i < end; i = next) {
+        const int64_t row = i / width, along = i % width;
+        ag_row        at = ag__broadcast_row(&p->batch, row);
+        next = (row + 1) * width < end ? (row + 1) * width : end;
+        at.a += along * p->batch.a_step;
+        at.b += along * p->batch.b_step;
+        some_of_a_row(j, at, i, next - i);
     }
 }
 

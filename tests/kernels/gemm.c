@@ -56,6 +56,32 @@ Test(kernels, products)
     for_tables(check_products);
 }
 
+/* A batch is its products, each by itself; with a step of 0 they add up. */
+static void check_batches(const agk_table *t)
+{
+    enum { COUNT = 5, TOTAL = COUNT * 20 * 24 };
+    static const int64_t sizes[][3] = {{1, 1, 1}, {3, 3, 1}, {4, 4, 4}, {2, 5, 40}, {20, 24, 9}};
+    static ag_real       a[TOTAL], b[TOTAL], one[TOTAL], all[TOTAL];
+    fill(a, TOTAL, 1), fill(b, TOTAL, 2);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int kind = 0; kind < 3; kind++) {
+            const int64_t    m = sizes[s][0], n = sizes[s][1], k = sizes[s][2], step = kind == 2 ? 0 : m * n;
+            const agk_matrix x = {a, 1, m}, y = {b, n, 1};
+            fill(one, TOTAL, 3), fill(all, TOTAL, 3);
+            t->gemm_batch(COUNT, m, n, k, x, m * k, y, k * n, kind > 0, all, step, agk_workspace());
+            for (int64_t i = 0; i < COUNT; i++)
+                t->gemm(m, n, k, (agk_matrix){a + i * m * k, 1, m}, (agk_matrix){b + i * k * n, n, 1},
+                        kind > 0 ? one + i * step : NULL, n, one + i * step, n, agk_workspace());
+            cr_assert(same_bits(one, all, TOTAL), "%s: batch of %lld x %lld x %lld", t->name, (long long)m,
+                      (long long)n, (long long)k);
+        }
+}
+
+Test(kernels, batches_of_products)
+{
+    for_tables(check_batches);
+}
+
 /* Threads cut the output, never a sum. */
 Test(kernels, threads_do_not_change_a_product)
 {

@@ -430,7 +430,12 @@ static void thin(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
 
 enum { TINY = 256, TINY_ELEMENTS = 4 };
 
-static void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
+static bool is_tiny(int64_t m, int64_t n, int64_t k)
+{
+    return m * n <= TINY_ELEMENTS || (n < NR && m * n * k <= TINY);
+}
+
+INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
@@ -445,7 +450,7 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
                ag_real *c, int64_t ldc, ag_real *workspace)
 {
     ldinit = init ? ldinit : 0;
-    if (m * n <= TINY_ELEMENTS || (n < NR && m * n * k <= TINY))
+    if (is_tiny(m, n, k))
         tiny(m, n, k, a, b, init, ldinit, c, ldc);
     else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
         thin(m, n, k, a, b, init, ldinit, c, ldc);
@@ -459,4 +464,15 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
         swapped(m, n, k, a, b, init, ldinit, c, ldc, workspace);
     else
         straight(m, n, k, a, b, init, ldinit, c, ldc, workspace);
+}
+
+void AGK(gemm_batch)(int64_t count, int64_t m, int64_t n, int64_t k, agk_matrix a, int64_t a_step, agk_matrix b, int64_t b_step,
+                     bool add, ag_real *c, int64_t c_step, ag_real *workspace)
+{
+    const bool all_tiny = is_tiny(m, n, k);
+    for (; count > 0; count--, a.data += a_step, b.data += b_step, c += c_step)
+        if (all_tiny)
+            tiny(m, n, k, a, b, add ? c : NULL, n, c, n);
+        else
+            AGK(gemm)(m, n, k, a, b, add ? c : NULL, n, c, n, workspace);
 }
