@@ -6,6 +6,7 @@
 #include "autograd/ops.h"
 #include "nn/init.h"
 #include "nn/layers.h"
+#include "nn/module_internal.h"
 
 typedef struct conv {
     nn_module       base;
@@ -57,10 +58,17 @@ static void conv_reset(nn_module *m, ag_rng *rng)
 static void conv_describe(const nn_module *m, char *text, size_t size)
 {
     const nn_conv_options *o = &((const conv *)m)->options;
-    const int              axis = strstr(m->type->name, "1d") ? 0 : 1;
-    int64_t                s = o->stride[axis] ? o->stride[axis] : 1;
-    snprintf(text, size, "%" PRId64 ", %" PRId64 ", k%" PRId64 ", s%" PRId64 ", p%" PRId64, o->in, o->out,
-             o->kernel[axis], s, o->padding[axis]);
+    const int              axes = strstr(m->type->name, "1d") ? 1 : 2;
+    const int64_t          zero[2] = {0, 0}, one[2] = {1, 1};
+    nn__describe(text, size, "%" PRId64 ", %" PRId64, o->in, o->out);
+    nn__describe_sizes(text, size, "kernel_size", axes, o->kernel, zero);
+    nn__describe_sizes(text, size, "stride", axes, o->stride, one);
+    nn__describe_sizes(text, size, "padding", axes, o->padding, zero);
+    nn__describe_sizes(text, size, "output_padding", axes, o->output_padding, zero);
+    nn__describe_sizes(text, size, "groups", 1, &o->groups, one);
+    nn__describe_sizes(text, size, "dilation", axes, o->dilation, one);
+    if (o->no_bias)
+        nn__describe(text, size, "bias=False");
 }
 
 static const nn_type conv1d_type = {"Conv1d", sizeof(conv), conv1d_forward, conv_reset, conv_describe};

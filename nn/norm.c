@@ -6,6 +6,9 @@
 #include "autograd/ops.h"
 #include "nn/init.h"
 #include "nn/layers.h"
+#include "nn/module_internal.h"
+
+static const double EPS = 1e-5, MOMENTUM = 0.1; /* PyTorch's */
 
 typedef struct norm {
     nn_module  base;
@@ -31,7 +34,19 @@ static void norm_reset(nn_module *m, ag_rng *rng)
 
 static void describe(const nn_module *m, char *text, size_t size)
 {
-    snprintf(text, size, "%" PRId64, ((const norm *)m)->size);
+    const norm *n = (const norm *)m;
+    if (n->groups)
+        nn__describe(text, size, "%" PRId64, n->groups);
+    if (n->shape.rank > 1)
+        nn__describe(text, size, "%s", AG_STR(&n->shape));
+    else
+        nn__describe(text, size, "%" PRId64, n->size);
+    if (n->eps != EPS)
+        nn__describe(text, size, "eps=%g", n->eps);
+    if (n->running_mean && n->momentum != MOMENTUM)
+        nn__describe(text, size, "momentum=%g", n->momentum);
+    if (!n->weight)
+        nn__describe(text, size, n->running_mean || n->groups ? "affine=False" : "elementwise_affine=False");
 }
 
 static ag_tensor *batch_norm_forward(nn_module *m, ag_tensor *x)
@@ -86,8 +101,8 @@ static norm *norm_new(const nn_type *type, ag_shape shape, nn_norm_options o, nn
         return NULL;
     }
     n->size = ag_numel(&shape);
-    n->eps = o.eps > 0 ? o.eps : 1e-5;
-    n->momentum = o.momentum > 0 ? o.momentum : 0.1;
+    n->eps = o.eps > 0 ? o.eps : EPS;
+    n->momentum = o.momentum > 0 ? o.momentum : MOMENTUM;
     if (!o.no_affine) {
         NN_PARAMETER(n, weight, shape);
         NN_PARAMETER(n, bias, shape);

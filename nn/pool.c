@@ -1,9 +1,9 @@
 /* Pooling and upsampling: layers without parameters, on pictures. */
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "autograd/ops.h"
 #include "nn/layers.h"
+#include "nn/module_internal.h"
 
 typedef struct pool {
     nn_module       base;
@@ -40,14 +40,33 @@ static ag_tensor *upsample_forward(nn_module *m, ag_tensor *x)
 static void describe(const nn_module *m, char *text, size_t size)
 {
     const ag_pool_options *o = &((const pool *)m)->options;
-    snprintf(text, size, "%" PRId64, o->kernel[o->kernel[1] ? 1 : 0]);
+    const int              axes = strstr(m->type->name, "1d") ? 1 : 2;
+    const int64_t          zero[2] = {0, 0}, one[2] = {1, 1};
+    nn__describe_sizes(text, size, "kernel_size", axes, o->kernel, zero);
+    nn__describe_sizes(text, size, "stride", axes, o->stride, o->kernel);
+    nn__describe_sizes(text, size, "padding", axes, o->padding, zero);
+    nn__describe_sizes(text, size, "dilation", axes, o->dilation, one);
+    if (o->ceil_mode)
+        nn__describe(text, size, "ceil_mode=True");
+    if (o->exclude_pad)
+        nn__describe(text, size, "count_include_pad=False");
+}
+
+static void adaptive_describe(const nn_module *m, char *text, size_t size)
+{
+    nn__describe_sizes(text, size, "output_size", 2, ((const pool *)m)->options.kernel, (const int64_t[]){0, 0});
+}
+
+static void upsample_describe(const nn_module *m, char *text, size_t size)
+{
+    nn__describe_sizes(text, size, "scale_factor", 2, ((const pool *)m)->options.kernel, (const int64_t[]){0, 0});
 }
 
 static const nn_type max_type = {"MaxPool2d", sizeof(pool), max_forward, NULL, describe};
 static const nn_type max1d_type = {"MaxPool1d", sizeof(pool), max1d_forward, NULL, describe};
 static const nn_type avg_type = {"AvgPool2d", sizeof(pool), avg_forward, NULL, describe};
-static const nn_type adaptive_type = {"AdaptiveAvgPool2d", sizeof(pool), adaptive_forward, NULL, describe};
-static const nn_type upsample_type = {"Upsample", sizeof(pool), upsample_forward, NULL, describe};
+static const nn_type adaptive_type = {"AdaptiveAvgPool2d", sizeof(pool), adaptive_forward, NULL, adaptive_describe};
+static const nn_type upsample_type = {"Upsample", sizeof(pool), upsample_forward, NULL, upsample_describe};
 
 static nn_module *pool_new(const nn_type *type, ag_pool_options options)
 {

@@ -5,7 +5,7 @@
 
 #include "autograd/ops.h"
 
-#define MAX_MODULES 512
+enum { MAX_MODULES = 512, WIDTH = 40 /* of the first column, at least */ };
 
 /* The output shapes that the forward pass shows, in the order of the calls. */
 typedef struct trace {
@@ -40,16 +40,33 @@ static int64_t own_parameters(const nn_module *m)
     return n;
 }
 
-static void print_tree(FILE *file, const trace *t, const nn_module *m, int depth)
+/* "  fc1: Linear(784, 400)" */
+static int layer_text(const nn_module *m, int depth, char *text, size_t size)
 {
-    char arguments[96] = "", layer[160];
+    char arguments[256] = "";
     if (m->type->describe)
         m->type->describe(m, arguments, sizeof arguments);
-    snprintf(layer, sizeof layer, "%*s%s%s%s(%s)", 2 * depth, "", m->name ? m->name : "", m->name ? ": " : "",
-             m->type->name, arguments);
-    fprintf(file, "%-40s %-20s %12" PRId64 "\n", layer, output_of(t, m).s, own_parameters(m));
+    return snprintf(text, size, "%*s%s%s%s(%s)", 2 * depth, "", m->name ? m->name : "", m->name ? ": " : "",
+                    m->type->name, arguments);
+}
+
+static int longest(const nn_module *m, int depth)
+{
+    int n = layer_text(m, depth, NULL, 0);
+    for (const nn_module *c = m->first_child; c; c = c->next) {
+        const int below = longest(c, depth + 1);
+        n = below > n ? below : n;
+    }
+    return n;
+}
+
+static void print_tree(FILE *file, const trace *t, const nn_module *m, int depth, int width)
+{
+    char layer[512];
+    layer_text(m, depth, layer, sizeof layer);
+    fprintf(file, "%-*s %-20s %12" PRId64 "\n", width, layer, output_of(t, m).s, own_parameters(m));
     for (const nn_module *c = m->first_child; c; c = c->next)
-        print_tree(file, t, c, depth + 1);
+        print_tree(file, t, c, depth + 1, width);
 }
 
 bool nn_summary(FILE *file, nn_module *model, ag_shape input)
@@ -67,9 +84,10 @@ bool nn_summary(FILE *file, nn_module *model, ag_shape input)
     if (error) {
         fprintf(file, "%s\n", error);
     } else {
-        fprintf(file, "%-40s %-20s %12s\n", "layer", "output", "parameters");
-        print_tree(file, &t, model, 0);
-        fprintf(file, "%-40s %-20s %12" PRId64 "\n", "total", "", nn_count(model));
+        const int width = longest(model, 0) > WIDTH ? longest(model, 0) : WIDTH;
+        fprintf(file, "%-*s %-20s %12s\n", width, "layer", "output", "parameters");
+        print_tree(file, &t, model, 0, width);
+        fprintf(file, "%-*s %-20s %12" PRId64 "\n", width, "total", "", nn_count(model));
     }
     bool ok = !error;
     ag_tape_free(tape);

@@ -1,56 +1,65 @@
-/* An op of your own, outside the library: cumsum, the cumulative sum along the last axis (torch.cumsum(x, -1)), with
+/* An op of your own, outside the library: diff, the differences of neighbours along the last axis (torch.diff), with
  * its gradient check. Compiles as C++ too.
  *
  *     cc own_op.c $(pkg-config --cflags --libs hourglass) -o own_op && ./own_op
  *
  * It prints:
  *
- *     cumsum     1  3  6  10  15  21
- *     gradient   6  5  4  3  2  1
+ *     diff       3  5  7  9  11
+ *     gradient   -1  0  0  0  0  1
  *     gradient check: passed
- *     cumsum: input (), expected at least one axis
+ *     diff: input (3, 1), expected at least 2 along the last axis
  */
 #include <autograd/autograd.h>
 #include <autograd/op.h>
 #include <stdio.h>
 
-/* The shape rule: checks the inputs and sets the output's shape. */
-static bool cumsum_shape(ag_node *node)
+/* The shape rule: checks the inputs and sets the output's shape. x (..., n) to (..., n - 1). */
+static bool diff_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    if (x->rank < 1)
-        return ag_op_fail(node, "input %s, expected at least one axis", AG_STR(x));
+    if (x->rank < 1 || x->dim[x->rank - 1] < 2)
+        return ag_op_fail(node, "input %s, expected at least 2 along the last axis", AG_STR(x));
     node->out->shape = *x;
+    node->out->shape.dim[x->rank - 1]--;
     return true;
 }
 
-static void cumsum_forward(ag_node *node)
+static int64_t last_axis(const ag_tensor *t)
 {
-    const ag_tensor *x = node->in[0];
-    const int64_t    width = x->shape.dim[x->shape.rank - 1];
-    ag_real          sum = 0;
-    for (int64_t i = 0, n = ag_numel(&x->shape); i < n; i++)
-        node->out->data[i] = sum = i % width == 0 ? x->data[i] : sum + x->data[i];
+    return t->shape.dim[t->shape.rank - 1];
 }
 
-/* Adds to the input's gradient: dx[i] is the sum of the output's gradient from i to the end of the row. */
-static void cumsum_backward(const ag_node *node)
+static void diff_forward(ag_node *node)
 {
-    const ag_tensor *x = node->in[0];
-    const int64_t    width = x->shape.dim[x->shape.rank - 1];
-    const ag_real   *g = node->out->grad;
-    ag_real         *dx = ag_grad(node->in[0]), sum = 0;
-    for (int64_t i = ag_numel(&x->shape) - 1; dx && i >= 0; i--) {
-        sum = i % width == width - 1 ? g[i] : sum + g[i];
-        dx[i] += sum;
-    }
+    const int64_t  n = last_axis(node->out), rows = ag_numel(&node->out->shape) / n;
+    const ag_real *x = node->in[0]->data;
+    ag_real       *y = node->out->data;
+    for (int64_t row = 0; row < rows; row++, x += n + 1, y += n)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i + 1] - x[i];
 }
 
-static const ag_op cumsum_op = {"cumsum", cumsum_shape, cumsum_forward, cumsum_backward};
-
-static ag_tensor *cumsum(ag_tensor *x)
+/* Adds to the input's gradient: dx[i + 1] += g[i], dx[i] -= g[i]. */
+static void diff_backward(const ag_node *node)
 {
-    return ag_apply(&cumsum_op, 1, &x, NULL, 0);
+    const int64_t  n = last_axis(node->out), rows = ag_numel(&node->out->shape) / n;
+    const ag_real *g = node->out->grad;
+    ag_real       *dx = ag_grad(node->in[0]);
+    if (!dx) /* no gradient is wanted */
+        return;
+    for (int64_t row = 0; row < rows; row++, dx += n + 1, g += n)
+        for (int64_t i = 0; i < n; i++) {
+            dx[i + 1] += g[i];
+            dx[i] -= g[i];
+        }
+}
+
+static const ag_op diff_op = {"diff", diff_shape, diff_forward, diff_backward};
+
+static ag_tensor *diff(ag_tensor *x)
+{
+    return ag_apply(&diff_op, 1, &x, NULL, 0);
 }
 
 /* ---- Its use, and its gradient check. ---- */
@@ -58,7 +67,7 @@ static ag_tensor *cumsum(ag_tensor *x)
 static ag_tensor *checked(void *context, ag_tape *tape, ag_tensor *const *in)
 {
     (void)context;
-    return cumsum(ag_tanh(ag_on_tape(tape, in[0])));
+    return diff(ag_tanh(ag_on_tape(tape, in[0])));
 }
 
 static void print_row(const char *name, const ag_real *x, int64_t n)
@@ -71,15 +80,15 @@ static void print_row(const char *name, const ag_real *x, int64_t n)
 
 int main(void)
 {
-    static const ag_real numbers[] = {1, 2, 3, 4, 5, 6};
+    static const ag_real numbers[] = {1, 4, 9, 16, 25, 36};
     ag_tape             *tape = ag_tape_new(1);
     ag_tensor           *x = ag_requires_grad(ag_input(tape, AG_SHAPE(6), numbers));
-    ag_tensor           *y = cumsum(x);
+    ag_tensor           *y = diff(x);
     if (!ag_backward(ag_sum(y, AG_ALL, false))) {
         fprintf(stderr, "%s\n", ag_error(tape));
         return 1;
     }
-    print_row("cumsum", y->data, 6);
+    print_row("diff", y->data, 5);
     print_row("gradient", x->grad, 6);
 
     ag_tensor *p = ag_parameter_new(AG_SHAPE(3, 4));
@@ -91,7 +100,7 @@ int main(void)
     ag_parameter_free(p);
 
     ag_tape_reset(tape);
-    cumsum(ag_scalar(tape, 1));
+    diff(ag_ones(tape, AG_SHAPE(3, 1)));
     puts(ag_error(tape)); /* what an op refuses is an error on the tape */
     ag_tape_free(tape);
     return r.ok ? 0 : 1;

@@ -302,23 +302,70 @@ Test(modules, initialisers_refuse)
     ag_parameter_free(v), ag_parameter_free(w);
 }
 
+/* What nn_summary prints of a model and an input. */
+static char *summary_of(nn_module *m, ag_shape input)
+{
+    FILE *f = tmpfile();
+    cr_assert(f && nn_summary(f, m, input));
+    long size = ftell(f);
+    rewind(f);
+    char *text = calloc(1, (size_t)size + 1);
+    cr_assert(text && fread(text, 1, (size_t)size, f) == (size_t)size);
+    fclose(f);
+    return text;
+}
+
 Test(modules, summary)
 {
-    char      *text = NULL;
     FILE      *f = tmpfile();
     nn_module *m = nn_sequential(nn_linear(784, 64), nn_relu(), nn_dropout(0.25), nn_linear(64, 10));
     cr_assert(f && !nn_summary(f, m, AG_SHAPE(32, 784)), "before there are values");
     nn_reset_parameters(m, 0);
-    cr_assert(nn_summary(f, m, AG_SHAPE(32, 784)) && !nn_summary(f, m, AG_SHAPE(32, 20)) &&
-              !nn_summary(f, NULL, AG_SHAPE(1)));
-    long size = ftell(f);
+    cr_assert(!nn_summary(f, m, AG_SHAPE(32, 20)) && !nn_summary(f, NULL, AG_SHAPE(1)));
+    char said[256] = "";
     rewind(f);
-    text = calloc(1, (size_t)size + 1);
-    cr_assert(text && fread(text, 1, (size_t)size, f) == (size_t)size);
-    cr_assert(strstr(text, "  0: Linear(784, 64)                     (32, 64)                    50240\n"), "%s", text);
-    cr_assert(strstr(text, "  2: Dropout(0.25)") && strstr(text, "50890\n") && strstr(text, "linear: input (32, 20)"));
-    free(text);
+    cr_assert(fread(said, 1, sizeof said - 1, f) > 0 && strstr(said, "linear: input (32, 20)"), "%s", said);
     fclose(f);
+    char *text = summary_of(m, AG_SHAPE(32, 784));
+    cr_assert(strstr(text, "  0: Linear(784, 64)                     (32, 64)                    50240\n"), "%s", text);
+    cr_assert(strstr(text, "  2: Dropout(0.25)") && strstr(text, "50890\n"), "%s", text);
+    free(text);
+    nn_module_free(m);
+}
+
+/* Arguments as PyTorch's constructors take them, the defaults left out; columns as wide as the longest. */
+Test(modules, summary_says_the_options)
+{
+    const nn_conv_options all = {4, 8, {3, 5}, {2, 2}, {1, 2}, {1, 2}, {0, 0}, 2, true};
+    nn_module            *m = nn_sequential(nn_conv2d(1, 4, 3, 1, 1), nn_conv2d_with(all), nn_max_pool2d(2, 0),
+                                            nn_avg_pool2d_with((ag_pool_options){
+                                                .kernel = {2, 2}, .stride = {1, 1}, .padding = {1, 1}, .exclude_pad = true}),
+                                            nn_batch_norm2d_with(8, (nn_norm_options){.momentum = 0.2, .no_affine = true}),
+                                            nn_group_norm(2, 8), nn_upsample_nearest2d(2), nn_adaptive_avg_pool2d(2, 3),
+                                            nn_layer_norm(AG_SHAPE(2, 3)), nn_flatten());
+    nn_reset_parameters(m, 0);
+    char                    *text = summary_of(m, AG_SHAPE(2, 1, 20, 20));
+    static const char *const lines[] = {
+        "0: Conv2d(1, 4, kernel_size=3, padding=1)  ",
+        "1: Conv2d(4, 8, kernel_size=(3, 5), stride=2, padding=(1, 2), groups=2, dilation=(1, 2), bias=False) (2, 8, ",
+        "2: MaxPool2d(kernel_size=2)  ",
+        "3: AvgPool2d(kernel_size=2, stride=1, padding=1, count_include_pad=False)  ",
+        "4: BatchNorm2d(8, momentum=0.2, affine=False)  ",
+        "5: GroupNorm(2, 8)  ",
+        "6: Upsample(scale_factor=2)  ",
+        "7: AdaptiveAvgPool2d(output_size=(2, 3))  ",
+        "8: LayerNorm((2, 3))  "};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        cr_expect(strstr(text, lines[i]), "expected %s\n%s", lines[i], text);
+    free(text);
+    nn_module_free(m);
+    const nn_conv_options d1 = {2, 3, {3}, {2}, {0}, {0}, {1}, 0, false};
+    m = nn_sequential(nn_conv_transpose1d(d1), nn_max_pool1d(2, 1));
+    nn_reset_parameters(m, 0);
+    text = summary_of(m, AG_SHAPE(2, 2, 5));
+    cr_expect(strstr(text, "0: ConvTranspose1d(2, 3, kernel_size=3, stride=2, output_padding=1) "), "%s", text);
+    cr_expect(strstr(text, "1: MaxPool1d(kernel_size=2, stride=1) "), "%s", text);
+    free(text);
     nn_module_free(m);
 }
 
