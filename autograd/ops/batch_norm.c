@@ -141,53 +141,119 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* ---- Inputs of (N, C): channels side by side, COLUMNS of them at a time. ---- */
+/* ---- Inputs of (N, C): channels side by side, COLUMNS of them at a time. Many rows are summed in PARTS, whatever the
+ * number of threads. ---- */
 
-enum { COLUMNS = 64 };
+enum { COLUMNS = 64, PARTS = 8, MANY_ROWS = 8192, THREAD_ELEMENTS = 8192 };
+
+/* Columns c .. c + n - 1; x, g, y and dx begin at the first, and all else has n elements. */
+typedef struct columns {
+    int64_t        rows, n, stride;
+    const ag_real *x, *g, *centre, *mean, *slope, *scale, *shift;
+    ag_real       *y, *dx;
+    bool           add;
+    double (*sums)[2][COLUMNS]; /* of each part: of x - centre and its square; or of g and g (x - centre) */
+} columns;
+
+static int64_t parts_of(int64_t rows)
+{
+    return rows < MANY_ROWS ? 1 : PARTS;
+}
+
+static void sum_some(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    for (int64_t i = begin, parts = parts_of(c->rows); i < end; i++) {
+        const int64_t first = i * c->rows / parts, rows = (i + 1) * c->rows / parts - first, at = first * c->stride;
+        double       *a = c->sums[i][0], *b = c->sums[i][1];
+        if (c->g)
+            agk()->norm_columns_gradient_sums(rows, c->n, c->stride, c->x + at, c->g + at, c->centre, a, b);
+        else
+            agk()->norm_columns_sums(rows, c->n, c->stride, c->x + at, c->centre, a, b);
+    }
+}
+
+static void sum_columns(columns *c, double sums[2][COLUMNS])
+{
+    double        all[PARTS][2][COLUMNS] = {0};
+    const int64_t parts = parts_of(c->rows);
+    c->sums = all;
+    agk_parallel(parts, 1, sum_some, c);
+    memcpy(sums, all, sizeof *all);
+    for (int64_t i = 1; i < parts; i++)
+        for (int64_t k = 0; k < c->n; k++) {
+            sums[0][k] += all[i][0][k];
+            sums[1][k] += all[i][1][k];
+        }
+}
+
+static void apply_some(void *context, int64_t begin, int64_t end)
+{
+    const columns *c = context;
+    const int64_t  at = begin * c->stride;
+    if (c->g)
+        agk()->norm_columns_gradient(end - begin, c->n, c->stride, c->x + at, c->g + at, c->centre, c->mean, c->slope,
+                                     c->scale, c->add, c->dx + at);
+    else
+        agk()->norm_columns_apply(end - begin, c->n, c->stride, c->x + at, c->centre, c->scale, c->shift, c->y + at);
+}
+
+static void apply(columns *c)
+{
+    agk_parallel(c->rows, THREAD_ELEMENTS / c->n + 1, apply_some, c);
+}
 
 static void forward_columns(ag_node *node, int64_t c, int64_t n)
 {
     const batch_norm_plan *p = node->attr;
-    const ag_real         *x = node->in[X]->data + c;
-    double                 sum[COLUMNS] = {0}, squares[COLUMNS] = {0};
+    double                 sums[2][COLUMNS];
     ag_real                centre[COLUMNS], scale[COLUMNS], shift[COLUMNS];
-    memcpy(centre, x, (size_t)n * sizeof *centre); /* the first row is an estimate of the mean */
+    columns                j = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
+    j.y = node->out->data + c;
+    j.centre = centre, j.scale = scale, j.shift = shift;
+    memcpy(centre, j.x, (size_t)n * sizeof *centre); /* the first row is an estimate of the mean */
     if (p->training)
-        agk()->norm_columns_sums(p->batch, n, p->channels, x, centre, sum, squares);
+        sum_columns(&j, sums);
     for (int64_t i = 0; i < n; i++) {
         double mean = (double)node->in[RUNNING_MEAN]->data[c + i],
                variance = (double)node->in[RUNNING_VAR]->data[c + i];
         if (p->training) {
-            const double off = sum[i] / (double)p->batch;
+            const double off = sums[0][i] / (double)p->batch;
             mean = (double)centre[i] + off;
-            variance = at_least_zero(squares[i] / (double)p->batch - off * off);
+            variance = at_least_zero(sums[1][i] / (double)p->batch - off * off);
             update_running(node, c + i, mean, variance);
         }
         centre[i] = (ag_real)mean;
         scale[i] = save_channel(node, c + i, mean, variance);
         shift[i] = node->n_in > WEIGHT ? node->in[BIAS]->data[c + i] : 0;
     }
-    agk()->norm_columns_apply(p->batch, n, p->channels, x, centre, scale, shift, node->out->data + c);
+    apply(&j);
 }
 
 static void backward_columns(const gradients *j, int64_t c, int64_t n)
 {
-    const batch_norm_plan *p = j->node->attr;
-    const ag_real         *x = j->node->in[X]->data + c, *g = j->node->out->grad + c, *saved = j->node->saved;
-    double                 sum[COLUMNS] = {0}, product[COLUMNS] = {0};
+    const ag_node         *node = j->node;
+    const batch_norm_plan *p = node->attr;
+    const ag_real         *saved = node->saved;
+    double                 sums[2][COLUMNS];
     ag_real                centre[COLUMNS], mean[COLUMNS], slope[COLUMNS], scale[COLUMNS];
+    columns                k = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
+    k.g = node->out->grad + c;
+    k.centre = centre, k.mean = mean, k.slope = slope, k.scale = scale;
     for (int64_t i = 0; i < n; i++)
         centre[i] = saved[2 * (c + i)];
-    agk()->norm_columns_gradient_sums(p->batch, n, p->channels, x, g, centre, sum, product);
+    sum_columns(&k, sums);
     for (int64_t i = 0; i < n; i++) {
-        const agk_norm o = channel_gradient(j, c + i, sum[i], product[i]);
+        const agk_norm o = channel_gradient(j, c + i, sums[0][i], sums[1][i]);
         mean[i] = o.mean;
         slope[i] = o.slope;
         scale[i] = o.scale;
     }
-    if (j->dx.data)
-        agk()->norm_columns_gradient(p->batch, n, p->channels, x, g, centre, mean, slope, scale, j->dx.add,
-                                     j->dx.data + c);
+    if (!j->dx.data)
+        return;
+    k.dx = j->dx.data + c;
+    k.add = j->dx.add;
+    apply(&k);
 }
 
 static void forward_blocks(void *context, int64_t begin, int64_t end)

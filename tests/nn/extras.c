@@ -1,6 +1,7 @@
 /* Module lists, shared parameters, options of norms, parameter groups. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nn/nn.h"
@@ -118,6 +119,51 @@ Test(norm, batch_norm_of_nan)
         cr_expect(isnan((double)v[1]) && !isnan((double)v[0]), "%g %g", (double)v[0], (double)v[1]);
     }
     nn_module_free(m[0]), nn_module_free(m[1]), ag_tape_free(tape);
+}
+
+/* The output of batch norm and the gradients of its input and parameters, in one array; x is (N, C) or (N, C, L). */
+static ag_real *normed(ag_tensor *x, ag_tensor *c)
+{
+    nn_module    *m = nn_batch_norm1d(x->shape.dim[1]);
+    const int64_t n = ag_numel(&x->shape), channels = x->shape.dim[1];
+    ag_real      *all = malloc((size_t)(2 * n + 2 * channels) * sizeof *all);
+    cr_assert(all);
+    nn_reset_parameters(m, 1);
+    ag_tensor *y = nn_forward(m, ag_requires_grad(x));
+    cr_assert(ag_backward(ag_sum(ag_mul(ag_square(y), c), AG_ALL, false)), "%s", ag_error(x->tape));
+    memcpy(all, y->data, (size_t)n * sizeof *all);
+    memcpy(all + n, x->grad, (size_t)n * sizeof *all);
+    memcpy(all + 2 * n, nn_parameter_named(m, "weight")->grad, (size_t)channels * sizeof *all);
+    memcpy(all + 2 * n + channels, nn_parameter_named(m, "bias")->grad, (size_t)channels * sizeof *all);
+    nn_module_free(m);
+    ag_tape_reset(x->tape);
+    return all;
+}
+
+/* So many rows that they are summed in parts: as the same numbers with the channels one after the other, whose sums are
+ * made otherwise; and the same bits on several threads. */
+Test(norm, batch_norm_of_many_rows)
+{
+    enum { N = 8201, C = 5, ALL = N * C };
+    ag_tape *tape = ag_tape_new(1);
+    ag_real *parts[2], *rows;
+    for (int i = 0; i < 2; i++) {
+        ag_set_threads(1 + 2 * i);
+        parts[i] = normed(random_input(tape, AG_SHAPE(N, C), 1), random_input(tape, AG_SHAPE(N, C), 2));
+    }
+    ag_set_threads(1);
+    cr_expect(!memcmp(parts[0], parts[1], (2 * ALL + 2 * C) * sizeof(ag_real)));
+    ag_tensor *x = ag_reshape(ag_permute(random_input(tape, AG_SHAPE(N, C), 1), AG_AXES(1, 0)), AG_SHAPE(1, C, N));
+    ag_tensor *c = ag_reshape(ag_permute(random_input(tape, AG_SHAPE(N, C), 2), AG_AXES(1, 0)), AG_SHAPE(1, C, N));
+    rows = normed(ag_detach(x), c);
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t k = 0; k < C; k++)
+            for (int g = 0; g < 2; g++)
+                cr_assert(fabs((double)(parts[0][g * ALL + i * C + k] - rows[g * ALL + k * N + i])) < 1e-4, "row %d",
+                          (int)i);
+    for (int i = 0; i < 2 * C; i++)
+        cr_expect(fabs((double)(parts[0][2 * ALL + i] - rows[2 * ALL + i])) < 1e-4 * N, "parameter %d", i);
+    free(parts[0]), free(parts[1]), free(rows), ag_tape_free(tape);
 }
 
 /* ---- Parameter groups. ---- */
