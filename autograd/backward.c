@@ -17,7 +17,7 @@ typedef struct grad_memory {
     piece   *free, *unused; /* `unused`: records that stand for no memory */
 } grad_memory;
 
-/* Reserves room for the gradient of t, once. False when memory runs out. */
+/* Reserves storage for the gradient of t, once. False when memory runs out. */
 static bool reserve(grad_memory *m, ag_tensor *t)
 {
     const int64_t size = ag_numel(&t->shape);
@@ -30,12 +30,12 @@ static bool reserve(grad_memory *m, ag_tensor *t)
     if (found) {
         *p = found->next;
         t->grad_buffer = found->data;
-        t->grad_room = found->size;
+        t->grad_size = found->size;
         found->next = m->unused;
         m->unused = found;
     } else {
         t->grad_buffer = ag_tape_alloc(m->tape, (size_t)size * sizeof *t->grad);
-        t->grad_room = size;
+        t->grad_size = size;
     }
     return t->grad_buffer != NULL;
 }
@@ -61,7 +61,7 @@ static bool reserve_node(grad_memory *m, const ag_node *n)
         if (n->in[i]->needs_grad && !reserve(m, n->in[i]))
             return false;
     return (!n->saved || m->retain || give_back(m, n->saved, n->saved_size)) &&
-           (n->out->retains_grad || give_back(m, n->out->grad_buffer, n->out->grad_room));
+           (n->out->retains_grad || give_back(m, n->out->grad_buffer, n->out->grad_size));
 }
 
 /* A gradient would be computed with the new values of what forward used with the old ones. */

@@ -35,13 +35,13 @@ bool ag__c_fail(const ag__writing *w, const char *format, ...)
 static bool collect(void *context, const ag_node *node)
 {
     ag__writing *w = context;
-    if (w->n == w->room) {
-        const int64_t   room = w->room ? 2 * w->room : 64;
-        const ag_node **more = realloc(w->nodes, (size_t)room * sizeof *more);
+    if (w->n == w->capacity) {
+        const int64_t   capacity = w->capacity ? 2 * w->capacity : 64;
+        const ag_node **more = realloc(w->nodes, (size_t)capacity * sizeof *more);
         if (!more)
             return false;
         w->nodes = more;
-        w->room = room;
+        w->capacity = capacity;
     }
     w->nodes[w->n++] = node;
     return true;

@@ -12,7 +12,7 @@ typedef struct ag__writing {
     const char      *name; /* of the function */
     const ag_tensor *in, *out;
     const ag_node  **nodes; /* of the tape, the newest first; then only those on the way */
-    int64_t          n, room;
+    int64_t          n, capacity;
     char            *message;
     size_t           size;
 } ag__writing;

@@ -25,7 +25,7 @@ typedef struct ag_tensor {
     bool     retains_grad;
     bool     unrecorded;  /* made of what wants a gradient, in part by ops that no backward goes through */
     ag_real *grad_buffer; /* storage reserved for `grad`, */
-    int64_t  grad_room;   /* and its size in reals */
+    int64_t  grad_size;   /* and its size in reals */
     ag_real *kept_grad;   /* in a second backward: what the first one left */
     uint64_t pass;        /* of its tape, that made it: another one means that the tape was reset since */
     uint64_t version;     /* of a parameter's data: raised by all that writes to it */

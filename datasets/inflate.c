@@ -131,7 +131,7 @@ static bool decode(stream *s, const huffman *h, unsigned *symbol)
 
 /* ---- Blocks. ---- */
 
-static bool room(const stream *s, size_t n)
+static bool has_room(const stream *s, size_t n)
 {
     return n <= s->expected - s->made ||
            tl_fail_at(s->why, s->path, "its compressed data make more than the %zu bytes that its size needs",
@@ -152,7 +152,7 @@ static bool copy_stored(stream *s)
     s->count = 0;
     if ((size_t)(s->end - s->at) < length)
         return broken(s, "they end too early");
-    if (!room(s, length))
+    if (!has_room(s, length))
         return false;
     memcpy(s->out + s->made, s->at, length);
     s->at += length;
@@ -166,7 +166,7 @@ static bool copy_back(stream *s, unsigned length, unsigned distance)
     if (distance > s->made)
         return tl_fail_at(s->why, s->path, "damaged compressed data: a copy from %u bytes back, after only %zu",
                           distance, s->made);
-    if (!room(s, length))
+    if (!has_room(s, length))
         return false;
     uint8_t *to = s->out + s->made;
     for (unsigned i = 0; i < length; i++)
@@ -210,7 +210,7 @@ static bool decode_block(stream *s)
             if (!copy_match(s, symbol))
                 return false;
         } else {
-            if (!room(s, 1))
+            if (!has_room(s, 1))
                 return false;
             s->out[s->made++] = (uint8_t)symbol;
         }

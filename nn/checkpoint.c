@@ -33,20 +33,20 @@ typedef struct entry {
 
 typedef struct entries {
     entry      *at;
-    int64_t     n, room;
+    int64_t     n, capacity;
     const char *failed; /* why */
 } entries;
 
 /* Takes the name, which was allocated, NULL if memory ran out. */
 static bool add(entries *e, entry new)
 {
-    if (new.name && e->n == e->room) {
-        int64_t room = 2 * e->room + 32;
-        entry  *grown = realloc(e->at, (size_t)room * sizeof *grown);
+    if (new.name && e->n == e->capacity) {
+        int64_t capacity = 2 * e->capacity + 32;
+        entry  *grown = realloc(e->at, (size_t)capacity * sizeof *grown);
         e->at = grown ? grown : e->at;
-        e->room = grown ? room : e->room;
+        e->capacity = grown ? capacity : e->capacity;
     }
-    if (!new.name || e->n == e->room) {
+    if (!new.name || e->n == e->capacity) {
         free(new.name);
         e->failed = "out of memory";
         return false;
@@ -141,7 +141,7 @@ static ag_shape shape_of(const entry *e)
 
 /* ---- Saving. ---- */
 
-/* `shape` is room for the dimensions. */
+/* `shape` holds the dimensions. */
 static nn_stored_tensor stored(const entry *e, ag_shape *shape)
 {
     const void *data = e->is_count    ? &e->count
@@ -158,13 +158,13 @@ typedef struct optimizer_texts {
     char key[2][100], lr[48];
 } optimizer_texts;
 
-static void describe(const nn_named_optimizer *o, optimizer_texts *room, nn_stored_text *text)
+static void describe(const nn_named_optimizer *o, optimizer_texts *names, nn_stored_text *text)
 {
-    snprintf(room->key[0], sizeof room->key[0], "optimizer.%.70s", o->name);
-    snprintf(room->key[1], sizeof room->key[1], "optimizer.%.70s.lr", o->name);
-    snprintf(room->lr, sizeof room->lr, "%s", TL_EXACT(o->optimizer->lr));
-    text[0] = (nn_stored_text){room->key[0], o->optimizer->rule->name};
-    text[1] = (nn_stored_text){room->key[1], room->lr};
+    snprintf(names->key[0], sizeof names->key[0], "optimizer.%.70s", o->name);
+    snprintf(names->key[1], sizeof names->key[1], "optimizer.%.70s.lr", o->name);
+    snprintf(names->lr, sizeof names->lr, "%s", TL_EXACT(o->optimizer->lr));
+    text[0] = (nn_stored_text){names->key[0], o->optimizer->rule->name};
+    text[1] = (nn_stored_text){names->key[1], names->lr};
 }
 
 static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, int64_t n_texts,
@@ -173,14 +173,14 @@ static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, 
     nn_stored_tensor *tensors = tl_array(e->n + 1, 1, sizeof *tensors);
     ag_shape         *shapes = tl_array(e->n + 1, 1, sizeof *shapes);
     nn_stored_text   *texts = tl_array(1 + 2 * (int64_t)n + n_texts, 1, sizeof *texts);
-    optimizer_texts  *room = tl_array((int64_t)n + 1, 1, sizeof *room);
-    bool              ok = (tensors && shapes && texts && room) || tl_fail_at(why, path, "out of memory");
+    optimizer_texts  *names = tl_array((int64_t)n + 1, 1, sizeof *names);
+    bool              ok = (tensors && shapes && texts && names) || tl_fail_at(why, path, "out of memory");
     if (ok) {
         for (int64_t i = 0; i < e->n; i++)
             tensors[i] = stored(&e->at[i], &shapes[i]);
         texts[0] = (nn_stored_text){"format", "pt"};
         for (int i = 0; i < n; i++)
-            describe(&o[i], &room[i], &texts[1 + 2 * i]);
+            describe(&o[i], &names[i], &texts[1 + 2 * i]);
         if (n_texts > 0)
             memcpy(texts + 1 + 2 * n, text, (size_t)n_texts * sizeof *texts);
         ok = nn_safetensors_write(path, e->n, tensors, 1 + 2 * n + n_texts, texts, why);
@@ -188,7 +188,7 @@ static bool write_entries(const entries *e, int n, const nn_named_optimizer *o, 
     free(tensors);
     free(shapes);
     free(texts);
-    free(room);
+    free(names);
     return ok;
 }
 

@@ -15,8 +15,8 @@ typedef struct parser {
     int64_t         data;             /* bytes after it */
     char           *text;             /* where the next string goes */
     int64_t        *dim;              /* where the next size goes */
-    int64_t         room;             /* tensors that fit */
-    int64_t         text_room;        /* texts that fit */
+    int64_t         capacity;         /* tensors that fit */
+    int64_t         text_capacity;    /* texts that fit */
     nn_safetensors *s;
     tl_error       *why;
 } parser;
@@ -182,13 +182,13 @@ static bool take_texts(parser *p)
     if (take(p, '}'))
         return true;
     while (more) {
-        if (p->s->n_texts == p->text_room) {
-            int64_t room = 2 * p->text_room + 16;
-            void   *grown = realloc(p->s->text, (size_t)room * sizeof *p->s->text);
+        if (p->s->n_texts == p->text_capacity) {
+            int64_t capacity = 2 * p->text_capacity + 16;
+            void   *grown = realloc(p->s->text, (size_t)capacity * sizeof *p->s->text);
             if (!grown)
                 return refuse(p, "out of memory");
             p->s->memory[0] = p->s->text = grown;
-            p->text_room = room;
+            p->text_capacity = capacity;
         }
         const char *key = take_string(p), *value = key && expect(p, ':') ? take_string(p) : NULL;
         if (!value || !next_or_close(p, '}', &more))
@@ -281,7 +281,7 @@ static bool take_tensor(parser *p, const char *name)
     if (offset[1] > p->data)
         return refuse(p, "%.200s: its data end at %lld, the file has %lld bytes of data", name, (long long)offset[1],
                       (long long)p->data);
-    if (p->s->n_tensors == p->room)
+    if (p->s->n_tensors == p->capacity)
         return refuse(p, "out of memory");
     t.data = p->end + offset[0];
     p->s->tensor[p->s->n_tensors++] = t;
@@ -363,8 +363,8 @@ static bool check_all(parser *p)
 static bool make_room(parser *p, int64_t header)
 {
     nn_safetensors *s = p->s;
-    p->room = header / 40 + 1;
-    s->memory[1] = s->tensor = malloc((size_t)p->room * sizeof *s->tensor);
+    p->capacity = header / 40 + 1;
+    s->memory[1] = s->tensor = malloc((size_t)p->capacity * sizeof *s->tensor);
     s->memory[2] = p->text = malloc((size_t)header + 1);
     s->memory[3] = p->dim = malloc((size_t)(header / 2 + 1) * sizeof *p->dim);
     return (s->tensor && p->text && p->dim) || refuse(p, "out of memory");

@@ -322,7 +322,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* The class's number at the median of its points. */
-static void name_class(FILE *f, const tl_points *p, const tl_axes *a, int class, double *room)
+static void name_class(FILE *f, const tl_points *p, const tl_axes *a, int class, double *values)
 {
     double middle[2] = {0, 0};
     char   digit[2] = {(char)('0' + class), 0};
@@ -330,18 +330,18 @@ static void name_class(FILE *f, const tl_points *p, const tl_axes *a, int class,
         int64_t n = 0;
         for (int64_t i = 0; i < p->n; i++)
             if (class_of(p, i) == class && isfinite(p->x[i]) && isfinite(p->y[i]))
-                room[n++] = axis ? p->y[i] : p->x[i];
+                values[n++] = axis ? p->y[i] : p->x[i];
         if (n == 0)
             return;
-        qsort(room, (size_t)n, sizeof *room, ascending);
-        middle[axis] = room[n / 2];
+        qsort(values, (size_t)n, sizeof *values, ascending);
+        middle[axis] = values[n / 2];
     }
     text_at(f, place_x(a, middle[0]), place_y(a, middle[1]) + 6,
             "text-anchor=\"middle\" font-size=\"18\" font-weight=\"700\" class=\"halo\"", digit);
 }
 
 /* A class is one path of dots: lines of no length with round ends. */
-static void draw_class(FILE *f, const tl_points *p, const tl_axes *a, int class, double *room)
+static void draw_class(FILE *f, const tl_points *p, const tl_axes *a, int class, double *values)
 {
     fprintf(f,
             "<g data-class=\"%d\"><path class=\"c%d\" stroke=\"%s\" stroke-width=\"4\" stroke-linecap=\"round\" "
@@ -357,7 +357,7 @@ static void draw_class(FILE *f, const tl_points *p, const tl_axes *a, int class,
         }
     fputs("\"/>", f);
     if (p->label)
-        name_class(f, p, a, class, room);
+        name_class(f, p, a, class, values);
     fputs("</g>\n", f);
 }
 
@@ -377,16 +377,16 @@ bool tl_points_svg(FILE *f, const tl_points *p)
 {
     if (!f || !p || p->n < 0 || (p->n > 0 && (!p->x || !p->y)))
         return false;
-    double *room = malloc((size_t)(p->n + 1) * sizeof *room);
-    if (!room)
+    double *values = malloc((size_t)(p->n + 1) * sizeof *values);
+    if (!values)
         return false;
     const tl_axes a = tl_points_axes(p);
     open_svg(f, SQUARE, SQUARE + TOP + BOTTOM - LEFT - RIGHT, p->title);
     frame(f, &a, false, false, p->title, p->x_label, p->y_label);
     for (int class = 0; class < (p->label ? CLASSES : 1); class ++)
-        draw_class(f, p, &a, class, room);
+        draw_class(f, p, &a, class, values);
     if (p->label)
         draw_classes_legend(f);
-    free(room);
+    free(values);
     return close_svg(f);
 }

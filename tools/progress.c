@@ -30,12 +30,12 @@ void tl_progress_start(tl_progress *p, int64_t total, bool quiet)
  * has room for. */
 static void compose(char *line, int width, double share, const char *label, const char *const *numbers)
 {
-    int room = width - (int)strlen(label), shown = 0;
-    while (numbers[shown] && (int)strlen(numbers[shown]) + 2 <= room)
-        room -= (int)strlen(numbers[shown++]) + 2;
+    int left = width - (int)strlen(label), shown = 0;
+    while (numbers[shown] && (int)strlen(numbers[shown]) + 2 <= left)
+        left -= (int)strlen(numbers[shown++]) + 2;
     int n = snprintf(line, (size_t)width + 1, "%s", label);
-    if (room >= SHORTEST + 3) {
-        const int cells = room - 3 < LONGEST ? room - 3 : LONGEST, full = (int)(cells * share);
+    if (left >= SHORTEST + 3) {
+        const int cells = left - 3 < LONGEST ? left - 3 : LONGEST, full = (int)(cells * share);
         n += snprintf(line + n, (size_t)(width + 1 - n), " [");
         for (int i = 0; i < cells; i++)
             line[n++] = i < full ? '=' : i == full ? '>' : ' ';

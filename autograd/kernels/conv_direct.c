@@ -79,41 +79,41 @@ bool agk_conv_is_direct(const agk_conv *c)
 }
 
 typedef struct way {
-    double (*room)(const agk_conv *c);
+    double (*workspace)(const agk_conv *c);
     void (*target)(const agk__conv_job *j);
     void (*weight)(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 } way;
 
-static double planes_room(const agk_conv *c)
+static double planes_workspace(const agk_conv *c)
 {
-    const double planes = agk__conv_planes_room(c), panel = agk__conv_products_room(c);
+    const double planes = agk__conv_planes_workspace(c), panel = agk__conv_products_workspace(c);
     return planes > panel ? planes : panel;
 }
 
 static way way_of(const agk_conv *c)
 {
     if (agk__conv_is_patches(c))
-        return (way){agk__conv_patches_room, agk__conv_patches, agk__conv_patches_weight};
+        return (way){agk__conv_patches_workspace, agk__conv_patches, agk__conv_patches_weight};
     if (by_rows(c))
-        return (way){agk__conv_rows_room, agk__conv_rows, agk__conv_rows_weight};
+        return (way){agk__conv_rows_workspace, agk__conv_rows, agk__conv_rows_weight};
     if (agk__conv_is_pointwise(c))
-        return (way){agk__conv_pointwise_room, agk__conv_pointwise, agk__conv_pointwise_weight};
-    return (way){planes_room, agk__conv_planes, agk__conv_products_weight};
+        return (way){agk__conv_pointwise_workspace, agk__conv_pointwise, agk__conv_pointwise_weight};
+    return (way){planes_workspace, agk__conv_planes, agk__conv_products_weight};
 }
 
-int64_t agk_conv_direct_room(const agk_conv *c)
+int64_t agk_conv_direct_workspace(const agk_conv *c)
 {
     const double most = 1e15, planes = (double)c->batch * (double)(c->in_channels + c->out_channels);
     const double weights = (double)(c->in_channels / c->groups) * (double)c->out_channels *
                            (double)agk__area(c->kernel);
     if (weights > most || planes * (double)(agk__area(c->in) + agk__area(c->out)) > most)
         return -1;
-    const double room = way_of(c).room(c);
-    return room > most ? -1 : (int64_t)room;
+    const double workspace = way_of(c).workspace(c);
+    return workspace > most ? -1 : (int64_t)workspace;
 }
 
 void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *bias, bool add,
-                             ag_real *y, ag_real *room)
+                             ag_real *y, ag_real *workspace)
 {
     agk__conv_job j = agk__conv_job_of(c, true);
     j.source = x;
@@ -121,12 +121,12 @@ void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real 
     j.bias = bias;
     j.add = add;
     j.target = y;
-    j.room = room;
+    j.workspace = workspace;
     way_of(c).target(&j);
 }
 
 void agk_conv_direct_input_gradient(const agk_conv *c, const ag_real *dy, const ag_real *w, const ag_real *bias,
-                                    bool add, ag_real *dx, ag_real *room)
+                                    bool add, ag_real *dx, ag_real *workspace)
 {
     agk__conv_job j = agk__conv_job_of(c, false);
     j.source = dy;
@@ -134,16 +134,16 @@ void agk_conv_direct_input_gradient(const agk_conv *c, const ag_real *dy, const 
     j.bias = bias;
     j.add = add;
     j.target = dx;
-    j.room = room;
+    j.workspace = workspace;
     way_of(c).target(&j);
 }
 
 void agk_conv_direct_weight_gradient(const agk_conv *c, const ag_real *x, const ag_real *dy, bool add, ag_real *dw,
-                                     ag_real *room)
+                                     ag_real *workspace)
 {
     agk__conv_job j = agk__conv_job_of(c, true);
     j.source = x;
-    j.room = room;
+    j.workspace = workspace;
     way_of(c).weight(&j, dy, add, dw);
 }
 

@@ -11,19 +11,19 @@
 bool agk_conv_is_direct(const agk_conv *c);
 
 /* Reals of memory that each of the following needs to work in, or -1 where that is beyond all reason. */
-int64_t agk_conv_direct_room(const agk_conv *c);
+int64_t agk_conv_direct_workspace(const agk_conv *c);
 
 /* y = x * w + bias (out_channels), which may be NULL; or added. */
 void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *bias, bool add,
-                             ag_real *y, ag_real *room);
+                             ag_real *y, ag_real *workspace);
 
 /* dx = the gradient of the input, given that of the output, plus bias (in_channels), which may be NULL; or added. */
 void agk_conv_direct_input_gradient(const agk_conv *c, const ag_real *dy, const ag_real *w, const ag_real *bias,
-                                    bool add, ag_real *dx, ag_real *room);
+                                    bool add, ag_real *dx, ag_real *workspace);
 
 /* dw = the gradient of the weight; or added. */
 void agk_conv_direct_weight_gradient(const agk_conv *c, const ag_real *x, const ag_real *dy, bool add, ag_real *dw,
-                                     ag_real *room);
+                                     ag_real *workspace);
 
 /* db (channels) += the sum over images and pixels of g (batch, channels, pixels). */
 void agk_conv_direct_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, const ag_real *g, ag_real *db);

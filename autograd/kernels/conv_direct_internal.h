@@ -27,7 +27,7 @@ typedef struct agk__conv_job {
     int64_t         depth, rows; /* channels of a group: of the source, of the target */
     const int64_t  *from, *to;
     const ag_real  *source, *w, *bias;
-    ag_real        *target, *room;
+    ag_real        *target, *workspace;
 } agk__conv_job;
 
 agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
@@ -35,27 +35,27 @@ agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
 /* The largest stride, and kernel, of the direct ways. */
 enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400 };
 
-/* For groups of several channels. Reals of room, at least; the target, whose lanes are pixels; and the gradient of the
- * weight, by products. */
-double agk__conv_planes_room(const agk_conv *c);
+/* For groups of several channels. Reals of workspace, at least; the target, whose lanes are pixels; and the gradient of
+ * the weight, by products. */
+double agk__conv_planes_workspace(const agk_conv *c);
 void   agk__conv_planes(const agk__conv_job *j);
-double agk__conv_products_room(const agk_conv *c);
+double agk__conv_products_workspace(const agk_conv *c);
 void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Kernels of one pixel, if there are enough pixels. */
 bool   agk__conv_is_pointwise(const agk_conv *c);
-double agk__conv_pointwise_room(const agk_conv *c);
+double agk__conv_pointwise_workspace(const agk_conv *c);
 void   agk__conv_pointwise(const agk__conv_job *j);
 void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Large windows, or windows that cover the image. */
 bool   agk__conv_is_patches(const agk_conv *c);
-double agk__conv_patches_room(const agk_conv *c);
+double agk__conv_patches_workspace(const agk_conv *c);
 void   agk__conv_patches(const agk__conv_job *j);
 void   agk__conv_patches_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Row by row: for groups of one or two channels. */
-double agk__conv_rows_room(const agk_conv *c);
+double agk__conv_rows_workspace(const agk_conv *c);
 void   agk__conv_rows(const agk__conv_job *j);
 void   agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 

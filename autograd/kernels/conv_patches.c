@@ -50,9 +50,9 @@ static int64_t pixels_at_once(const agk_conv *c)
     return agk__least(all, most);
 }
 
-static patches_job job_of(const agk_conv *c, ag_real *room)
+static patches_job job_of(const agk_conv *c, ag_real *workspace)
 {
-    patches_job p = {.c = c, .in = c->in_channels / c->groups, .out = c->out_channels / c->groups, .w = room};
+    patches_job p = {.c = c, .in = c->in_channels / c->groups, .out = c->out_channels / c->groups, .w = workspace};
     p.size = p.in * agk__area(c->kernel);
     p.most = pixels_at_once(c);
     p.bias = p.w + p.out * p.size;
@@ -61,7 +61,7 @@ static patches_job job_of(const agk_conv *c, ag_real *room)
     return p;
 }
 
-double agk__conv_patches_room(const agk_conv *c)
+double agk__conv_patches_workspace(const agk_conv *c)
 {
     const double in = (double)(c->in_channels / c->groups), out = (double)(c->out_channels / c->groups);
     const double size = in * (double)agk__area(c->kernel);
@@ -186,7 +186,7 @@ static void backward(patches_job *p, const agk__conv_job *j)
 
 void agk__conv_patches(const agk__conv_job *j)
 {
-    patches_job p = job_of(j->c, j->room);
+    patches_job p = job_of(j->c, j->workspace);
     p.x = j->forward ? (ag_real *)j->source : j->target;
     p.add = j->add;
     for (p.group = 0; p.group < j->c->groups; p.group++) {
@@ -200,7 +200,7 @@ void agk__conv_patches(const agk__conv_job *j)
 
 void agk__conv_patches_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw)
 {
-    patches_job   p = job_of(j->c, j->room);
+    patches_job   p = job_of(j->c, j->workspace);
     const int64_t all = j->c->batch * agk__area(j->c->out), taps = agk__area(j->c->kernel);
     p.x = (ag_real *)j->source;
     for (p.group = 0; p.group < j->c->groups; p.group++) {

@@ -75,8 +75,8 @@ static bands bands_of(const agk__conv_job *j, int64_t band)
     return s;
 }
 
-/* As many rows as a line holds and the second cache level has room for, or as weigh against the weights, which are read
- * anew for each band; but not fewer than those of its neighbours that the taps reach. */
+/* As many rows as a line holds and as fit the second cache level, or as weigh against the weights, which are
+ * read anew for each band; but not fewer than those of its neighbours that the taps reach. */
 static bands find_bands(const agk__conv_job *j)
 {
     const int64_t pitch = agk__border_of(j).part[1],
@@ -95,9 +95,9 @@ static void plan(planes_job *p, const agk__conv_job *j)
     const int64_t   down = j->forward ? 1 : c->stride[0], across = j->forward ? 1 : c->stride[1];
     int64_t         place[MOST], n = 0;
     *p = (planes_job){.j = j, .bands = find_bands(j), .blocks = (j->rows + AGK_CONV_ROWS - 1) / AGK_CONV_ROWS};
-    p->w = j->room;
-    p->at = j->room + (c->groups * agk__group_weights(c, j->forward) + AGK_BORDER_SLACK - 1) / AGK_BORDER_SLACK *
-                          AGK_BORDER_SLACK;
+    p->w = j->workspace;
+    p->at = j->workspace + (c->groups * agk__group_weights(c, j->forward) + AGK_BORDER_SLACK - 1) / AGK_BORDER_SLACK *
+                               AGK_BORDER_SLACK;
     for (int64_t i = 0; i < down * across; i++) {
         const agk__phase v = agk__phase_of(c, j->forward, 0, i / across),
                          h = agk__phase_of(c, j->forward, 1, i % across);
@@ -204,13 +204,13 @@ void agk__conv_planes(const agk__conv_job *j)
 {
     planes_job p;
     plan(&p, j);
-    agk__order_weights(j->c, j->forward, j->w, j->room);
+    agk__order_weights(j->c, j->forward, j->w, j->workspace);
     copy_source(&p);
     const int64_t work = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel) * LINE; /* about, per item */
     agk_parallel(j->c->batch * j->c->groups * p.blocks * p.bands.count, AGK_CONV_GRAIN / work + 1, target_items, &p);
 }
 
-double agk__conv_planes_room(const agk_conv *c)
+double agk__conv_planes_workspace(const agk_conv *c)
 {
     double most = 0;
     for (int forward = 0; forward < 2; forward++) {

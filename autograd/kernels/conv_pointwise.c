@@ -76,14 +76,14 @@ void agk__conv_pointwise(const agk__conv_job *j)
     pointwise_job p = {j, j->w, 0, j->target};
     if (!j->forward) { /* (out, in) to (in, out) */
         for (int64_t g = 0, n = j->rows * j->depth; g < j->c->groups; g++)
-            agk()->transpose(j->depth, j->rows, j->w + g * n, j->rows, false, j->room + g * n, j->depth);
-        p.w = j->room;
+            agk()->transpose(j->depth, j->rows, j->w + g * n, j->rows, false, j->workspace + g * n, j->depth);
+        p.w = j->workspace;
     }
     if (!j->add) {
         all_products(&p, items);
         return;
     }
-    p.to = j->room + weights_size(j->c);
+    p.to = j->workspace + weights_size(j->c);
     for (const int64_t some = items_at_once(items, size); p.first < items; p.first += some) {
         const int64_t n = agk__least(some, items - p.first);
         all_products(&p, n);
@@ -120,7 +120,7 @@ void agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool 
     agk_parallel(j->rows, AGK_CONV_GRAIN / work + 1, weight_rows, &q);
 }
 
-double agk__conv_pointwise_room(const agk_conv *c)
+double agk__conv_pointwise_workspace(const agk_conv *c)
 {
     const int64_t channels = c->in_channels > c->out_channels ? c->in_channels : c->out_channels;
     const double  size = (double)(channels / c->groups) * (double)agk__area(c->out);

@@ -74,7 +74,7 @@ void agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool a
     const agk__phase v = agk__phase_of(c, true, 0, 0), h = agk__phase_of(c, true, 1, 0);
     for (int64_t i = 0; i < c->batch * c->groups; i++) {
         ag_real  *to = dw + i % c->groups * j->rows * row;
-        panel_job p = {j, &v, &h, j->source + i * j->depth * agk__area(j->from), 0, 0, j->room};
+        panel_job p = {j, &v, &h, j->source + i * j->depth * agk__area(j->from), 0, 0, j->workspace};
         for (; p.begin < pixels; p.begin += p.n) {
             p.n = agk__least(most, pixels - p.begin);
             agk_parallel(row, AGK_CONV_GRAIN / p.n + 1, panel_rows, &p);
@@ -85,7 +85,7 @@ void agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool a
     }
 }
 
-double agk__conv_products_room(const agk_conv *c)
+double agk__conv_products_workspace(const agk_conv *c)
 {
     return (double)panel_pixels(c) * (double)(agk__area(c->kernel) * (c->in_channels / c->groups));
 }

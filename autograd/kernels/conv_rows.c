@@ -18,18 +18,18 @@ typedef struct row_job {
     bool                 add;
 } row_job;
 
-/* Room for `planes` bordered planes, zeros where it is not `last`, the one before: the thread's own, which stays in a
- * cache, or else the place of item i's in the op's. */
-static ag_real *room_for(const row_job *r, int64_t planes, int64_t i, const ag_real *last)
+/* Where `planes` bordered planes go, zeros unless it is `last`, the place before: the thread's workspace, which stays
+ * in a cache, or else item i's part of the op's. */
+static ag_real *planes_at(const row_job *r, int64_t planes, int64_t i, const ag_real *last)
 {
-    ag_real *workspace = planes * r->b.size <= AGK_WORKSPACE ? agk_workspace() : NULL;
-    ag_real *room = workspace ? workspace : r->j->room + i * planes * r->b.size;
-    if (room != last)
-        memset(room, 0, (size_t)(planes * r->b.size) * sizeof *room);
-    return room;
+    ag_real *own = planes * r->b.size <= AGK_WORKSPACE ? agk_workspace() : NULL;
+    ag_real *at = own ? own : r->j->workspace + i * planes * r->b.size;
+    if (at != last)
+        memset(at, 0, (size_t)(planes * r->b.size) * sizeof *at);
+    return at;
 }
 
-/* How many rows of a phase are computed as one: as many as a line has room for. */
+/* How many rows of a phase are computed as one: as many as fit a line. */
 static int64_t rows_at_once(const agk__phase *v, const agk__border *b, int64_t y)
 {
     const int64_t fit = (LINE - AGK_BORDER_SLACK) / b->part[1];
@@ -138,7 +138,7 @@ static void target_planes(void *context, int64_t begin, int64_t end)
     const int64_t        phases = across == 2 ? 2 : 1; /* at once */
     ag_real             *source = NULL;
     for (int64_t p = begin; p < end; p++) {
-        source = room_for(r, j->depth, p, source);
+        source = planes_at(r, j->depth, p, source);
         for (int64_t k = 0; k < j->depth; k++)
             agk__border_fill(&r->b, j->from, 0, j->source + (p / j->rows * j->depth + k) * agk__area(j->from),
                              source + k * r->b.size);
@@ -194,7 +194,7 @@ static void weight_planes(void *context, int64_t begin, int64_t end)
         const int64_t  o = item / j->depth, k = item % j->depth, g = o / j->rows;
         const int64_t  padded = (taps + AGK_CONV_GRAD_ROWS - 1) / AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_ROWS;
         const ag_real *from[AGK_MOST_TAPS];
-        source = room_for(r, 1, item, source);
+        source = planes_at(r, 1, item, source);
         for (int64_t t = 0; t < taps; t++)
             from[t] = source + r->place[t];
         memset(sums, 0, sizeof sums);
@@ -219,7 +219,7 @@ void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, 
                  weight_planes, &r);
 }
 
-double agk__conv_rows_room(const agk_conv *c)
+double agk__conv_rows_workspace(const agk_conv *c)
 {
     const agk__conv_job f = agk__conv_job_of(c, true), b = agk__conv_job_of(c, false);
     const agk__border   forward = agk__border_of(&f), backward = agk__border_of(&b);

@@ -34,10 +34,10 @@ static int64_t parts(int64_t n, int64_t size)
 }
 
 typedef struct weight_gradient {
-    const agk_conv *c;
-    agk_conv_room   room;
-    bool            add;
-    ag_real        *dw;
+    const agk_conv    *c;
+    agk_conv_workspace workspace;
+    bool               add;
+    ag_real           *dw;
 } weight_gradient;
 
 /* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border.
@@ -135,8 +135,8 @@ static area input_area(const agk_conv *c, const area *band)
     return a;
 }
 
-/* A band of output pixels, of which g is the gradient. What all taps read is copied first, if there is room: pixels
- * lie as far apart as they have channels, often at the same places of the cache. */
+/* A band of output pixels, of which g is the gradient. What all taps read is copied first, if it fits the workspace:
+ * pixels lie as far apart as they have channels, often at the same places of the cache. */
 static void correlate_band(const patch_job *j, const area *band, pixels g, pixels x)
 {
     const area read = input_area(j->c, band);
@@ -160,13 +160,13 @@ static void correlate_band(const patch_job *j, const area *band, pixels g, pixel
 }
 
 /* The whole batch, pixels of each image in their order. */
-static void correlate_batch(const patch_job *j, agk_conv_room room)
+static void correlate_batch(const patch_job *j, agk_conv_workspace workspace)
 {
     const agk_conv *c = j->c;
     const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1, width = c->out[1] < 2 * BAND ? c->out[1] : BAND;
     for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++) {
-        const pixels g = pixels_of(room.y, block, c->out_channels, j->p->channel, c->out);
-        const pixels x = pixels_of(room.x, block, c->in_channels, j->p->from, c->in);
+        const pixels g = pixels_of(workspace.y, block, c->out_channels, j->p->channel, c->out);
+        const pixels x = pixels_of(workspace.x, block, c->in_channels, j->p->from, c->in);
         for (int64_t top = 0; top < c->out[0]; top += height)
             for (int64_t left = 0; left < c->out[1]; left += width) {
                 const area band = {{top, left},
@@ -199,7 +199,7 @@ static void weight_taps(const weight_gradient *j, const patch *p, int64_t t, int
         job.tap[i][1] = overlap_of(j->c, 1, (t + i) % j->c->kernel[1]);
     }
     memset(sums, 0, (size_t)(parts(p->columns, COLUMNS) * n * SUMS) * sizeof *sums);
-    correlate_batch(&job, j->room);
+    correlate_batch(&job, j->workspace);
     for (int64_t k = 0; k < p->columns; k += COLUMNS, sums += n * SUMS) {
         agk()->conv_totals(n * PATCH, sums, totals);
         put_totals(j, &(patch){p->channel, p->rows, p->from + k, agk__least(p->columns - k, COLUMNS)}, t, n, totals);
@@ -246,10 +246,10 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
     }
 }
 
-void agk_conv_weight_gradient(const agk_conv *c, agk_conv_room room, bool add, ag_real *dw)
+void agk_conv_weight_gradient(const agk_conv *c, agk_conv_workspace workspace, bool add, ag_real *dw)
 {
     const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
-    patches       a = {{c, room, add, dw}, 0, 0, TALLEST, widest(c)};
+    patches       a = {{c, workspace, add, dw}, 0, 0, TALLEST, widest(c)};
     while (a.columns > WIDEST && c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
         a.columns -= WIDEST;
     if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)

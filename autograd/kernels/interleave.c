@@ -41,12 +41,13 @@ static int64_t stretches(const layout *l)
     return (l->pixels + PIXELS - 1) / PIXELS;
 }
 
-/* Pixels of some channels of one block. They pass through `room` (channels, pixels, LANES), so that images are read and
- * written along their rows, and interleaved pixels too. A single channel needs none, and several do without. */
+/* Pixels of some channels of one block. They pass through `workspace` (channels, pixels, LANES), so that images are
+ * read and written along their rows, and interleaved pixels too. A single channel needs none, and several do without.
+ */
 typedef struct piece {
     int64_t  images, channels, pixels;
     int64_t  image, interleaved; /* where they begin, in the first image and in the blocks */
-    ag_real *room;
+    ag_real *workspace;
 } piece;
 
 typedef void piece_fn(const layout *l, const piece *p);
@@ -57,7 +58,7 @@ static void for_pieces(const layout *l, int64_t item, piece_fn *move)
     const int64_t begin = block * LANES * l->channels * l->pixels;
     piece         p = {.images = least(l->batch - block * LANES, LANES),
                        .pixels = least(l->pixels - first, PIXELS),
-                       .room = l->channels > 1 ? agk_workspace() : NULL};
+                       .workspace = l->channels > 1 ? agk_workspace() : NULL};
     for (int64_t c = 0; c < l->channels; c += p.channels) {
         p.channels = least(l->channels - c, NUMBERS / p.pixels);
         p.image = begin + c * l->pixels + first;
@@ -75,36 +76,36 @@ static void interleave_piece(const layout *l, const piece *p)
 {
     const int64_t  size = l->channels * l->pixels, pixel = l->channels * LANES, n = p->pixels;
     const ag_real *x = l->from + p->image;
-    ag_real       *to = l->to + p->interleaved, *room = p->room;
-    if (room && p->images < LANES) /* the rest of the lanes */
-        memset(room, 0, (size_t)(p->channels * n * LANES) * sizeof *room);
-    for (int64_t k = 0; !room && p->images < LANES && k < n; k++)
+    ag_real       *to = l->to + p->interleaved, *workspace = p->workspace;
+    if (workspace && p->images < LANES) /* the rest of the lanes */
+        memset(workspace, 0, (size_t)(p->channels * n * LANES) * sizeof *workspace);
+    for (int64_t k = 0; !workspace && p->images < LANES && k < n; k++)
         memset(to + k * pixel, 0, (size_t)(p->channels * LANES) * sizeof *to);
-    if (room && n == l->pixels)
-        agk()->transpose(p->images, p->channels * n, x, size, false, room, LANES);
+    if (workspace && n == l->pixels)
+        agk()->transpose(p->images, p->channels * n, x, size, false, workspace, LANES);
     else
         for (int64_t c = 0; c < p->channels; c++)
-            agk()->transpose(p->images, n, x + c * l->pixels, size, false, room ? room + c * n * LANES : to + c * LANES,
-                             room ? LANES : pixel);
-    for (int64_t k = 0; room && k < n; k++)
+            agk()->transpose(p->images, n, x + c * l->pixels, size, false,
+                             workspace ? workspace + c * n * LANES : to + c * LANES, workspace ? LANES : pixel);
+    for (int64_t k = 0; workspace && k < n; k++)
         for (int64_t c = 0; c < p->channels; c++)
-            copy_lanes(room + (c * n + k) * LANES, to + k * pixel + c * LANES);
+            copy_lanes(workspace + (c * n + k) * LANES, to + k * pixel + c * LANES);
 }
 
 static void deinterleave_piece(const layout *l, const piece *p)
 {
     const int64_t  size = l->channels * l->pixels, pixel = l->channels * LANES, n = p->pixels;
     const ag_real *from = l->from + p->interleaved;
-    ag_real       *x = l->to + p->image, *room = p->room;
-    for (int64_t k = 0; room && k < n; k++)
+    ag_real       *x = l->to + p->image, *workspace = p->workspace;
+    for (int64_t k = 0; workspace && k < n; k++)
         for (int64_t c = 0; c < p->channels; c++)
-            copy_lanes(from + k * pixel + c * LANES, room + (c * n + k) * LANES);
-    if (room && n == l->pixels)
-        agk()->transpose(p->channels * n, p->images, room, LANES, l->add, x, size);
+            copy_lanes(from + k * pixel + c * LANES, workspace + (c * n + k) * LANES);
+    if (workspace && n == l->pixels)
+        agk()->transpose(p->channels * n, p->images, workspace, LANES, l->add, x, size);
     else
         for (int64_t c = 0; c < p->channels; c++)
-            agk()->transpose(n, p->images, room ? room + c * n * LANES : from + c * LANES, room ? LANES : pixel, l->add,
-                             x + c * l->pixels, size);
+            agk()->transpose(n, p->images, workspace ? workspace + c * n * LANES : from + c * LANES,
+                             workspace ? LANES : pixel, l->add, x + c * l->pixels, size);
 }
 
 static void interleave_items(void *context, int64_t begin, int64_t end)

@@ -22,6 +22,6 @@ bool ag__conv_ranks(ag_node *node);
 bool ag__conv_bias(ag_node *node, int64_t channels);
 
 /* Takes the memory that the convolution works in, as node->saved. To be called last in the shape rule. */
-bool ag__conv_take_room(ag_node *node);
+bool ag__conv_take_workspace(ag_node *node);
 
 #endif

@@ -35,13 +35,13 @@ bool ag__conv_bias(ag_node *node, int64_t channels)
                       AG_STR(&node->in[1]->shape));
 }
 
-bool ag__conv_take_room(ag_node *node)
+bool ag__conv_take_workspace(ag_node *node)
 {
     ag_conv_plan *p = node->attr;
     if (ag_numel(&node->out->shape) < 0)
         return true; /* refused by whoever called the rule */
     p->direct = agk_conv_is_direct(&p->conv);
-    int64_t size = p->direct ? agk_conv_direct_room(&p->conv) : agk_conv_room_size(&p->conv);
+    int64_t size = p->direct ? agk_conv_direct_workspace(&p->conv) : agk_conv_workspace_size(&p->conv);
     if (size < 0)
         return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));
     return ag_op_save(node, size) != NULL;

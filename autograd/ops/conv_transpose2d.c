@@ -41,7 +41,7 @@ static bool conv_transpose2d_shape(ag_node *node)
         p->conv.out[i] = x->dim[2 + i];
     }
     node->out->shape = AG_SHAPE(x->dim[0], p->conv.in_channels, p->conv.in[0], p->conv.in[1]);
-    return ag__conv_take_room(node);
+    return ag__conv_take_workspace(node);
 }
 
 static void conv_transpose2d_forward(ag_node *node)
@@ -53,11 +53,11 @@ static void conv_transpose2d_forward(ag_node *node)
                                        node->n_in > 2 ? node->in[2]->data : NULL, false, node->out->data, node->saved);
         return;
     }
-    agk_conv_room room = agk_conv_room_in(c, node->saved);
-    const int64_t in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, room.y);
-    agk_conv_input_gradient(c, room, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
-    agk_deinterleave(c->batch, c->in_channels, in, room.x, false, node->out->data);
+    agk_conv_workspace workspace = agk_conv_workspace_in(c, node->saved);
+    const int64_t      in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, workspace.y);
+    agk_conv_input_gradient(c, workspace, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
+    agk_deinterleave(c->batch, c->in_channels, in, workspace.x, false, node->out->data);
 }
 
 static void direct_backward(const ag_node *node)
@@ -73,7 +73,7 @@ static void direct_backward(const ag_node *node)
         agk_conv_direct_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], g, node->in[2]->grad);
 }
 
-/* room.y still holds the input; its gradient takes its place. A second backward interleaves the input again. */
+/* workspace.y still holds the input; its gradient takes its place. A second backward interleaves the input again. */
 static void conv_transpose2d_backward(const ag_node *node)
 {
     ag_conv_plan   *p = node->attr;
@@ -82,22 +82,22 @@ static void conv_transpose2d_backward(const ag_node *node)
         direct_backward(node);
         return;
     }
-    agk_conv_room room = agk_conv_room_in(c, node->saved);
-    const int64_t in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->in_channels, in, node->out->grad, room.x);
+    agk_conv_workspace workspace = agk_conv_workspace_in(c, node->saved);
+    const int64_t      in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->in_channels, in, node->out->grad, workspace.x);
     if (p->input_lost)
-        agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, room.y);
+        agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, workspace.y);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
-        agk_conv_weight_gradient(c, room, dw.add, dw.data);
+        agk_conv_weight_gradient(c, workspace, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
     if (dx.data) {
-        agk_conv_forward(c, room, node->in[1]->data, NULL);
+        agk_conv_forward(c, workspace, node->in[1]->data, NULL);
         p->input_lost = true;
-        agk_deinterleave(c->batch, c->out_channels, out, room.y, dx.add, dx.data);
+        agk_deinterleave(c->batch, c->out_channels, out, workspace.y, dx.add, dx.data);
     }
     if (node->n_in > 2 && ag_grad(node->in[2]))
-        agk_conv_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], room.x, node->in[2]->grad);
+        agk_conv_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], workspace.x, node->in[2]->grad);
 }
 
 static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,

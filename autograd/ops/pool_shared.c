@@ -23,11 +23,11 @@ static bool options_complete(ag_node *node, ag_pool_options *o)
 /* With ceil_mode the last window must begin inside the input or its left padding. */
 static int64_t output_size(const ag_pool_options *o, int axis, int64_t in)
 {
-    int64_t room = in + 2 * o->padding[axis] - o->dilation[axis] * (o->kernel[axis] - 1) - 1, s = o->stride[axis];
-    room += o->ceil_mode ? s - 1 : 0;
-    if (room < 0)
+    int64_t positions = in + 2 * o->padding[axis] - o->dilation[axis] * (o->kernel[axis] - 1) - 1, s = o->stride[axis];
+    positions += o->ceil_mode ? s - 1 : 0;
+    if (positions < 0)
         return 0;
-    int64_t out = room / s + 1;
+    int64_t out = positions / s + 1;
     return o->ceil_mode && (out - 1) * s >= in + o->padding[axis] ? out - 1 : out;
 }
 

@@ -133,17 +133,17 @@ static bool quartiles(const editing *e, const double *value, double *quarter)
 static bool find_directions(editing *e, tl_error *why)
 {
     const int64_t width = e->codes.width;
-    ag_real      *room = tl_array(CLASSES + 3 * PROPERTIES, width, sizeof *room);
-    if (!(e->mean[0] = room))
+    ag_real      *memory = tl_array(CLASSES + 3 * PROPERTIES, width, sizeof *memory);
+    if (!(e->mean[0] = memory))
         return tl_fail(why, "out of memory");
-    for (int c = 0; c < CLASSES; c++, room += width) {
-        e->mean[c] = room;
-        mean_code(e, c, e->value, -INFINITY, INFINITY, room);
+    for (int c = 0; c < CLASSES; c++, memory += width) {
+        e->mean[c] = memory;
+        mean_code(e, c, e->value, -INFINITY, INFINITY, memory);
     }
-    for (int p = 0; p < PROPERTIES; p++, room += 3 * width) {
+    for (int p = 0; p < PROPERTIES; p++, memory += 3 * width) {
         const double *value = e->value + p * e->codes.rows;
         double        quarter[3];
-        e->of[p] = (direction){room, room + width, room + 2 * width};
+        e->of[p] = (direction){memory, memory + width, memory + 2 * width};
         if (!quartiles(e, value, quarter))
             return tl_fail(why, "out of memory");
         mean_code(e, -1, value, -INFINITY, quarter[0], e->of[p].low);

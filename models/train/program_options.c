@@ -141,9 +141,9 @@ static bool compare_stored(const train_job *job, tl_error *why)
 {
     for (tl_option *const *table = job->tables; *table; table++)
         for (const tl_option *o = *table; o->name && is_recipe(job, *table); o++) {
-            char key[80], room[64];
+            char key[80], buffer[64];
             snprintf(key, sizeof key, "option.%.60s", o->name);
-            const char *stored = nn_safetensors_text(&job->file, key), *now = tl_option_text(o, room, sizeof room);
+            const char *stored = nn_safetensors_text(&job->file, key), *now = tl_option_text(o, buffer, sizeof buffer);
             bool        length = !strcmp(o->name, "epochs") || !strcmp(o->name, "steps") || !strcmp(o->name, "data");
             if (!o->given || length || !stored || (now && !strcmp(stored, now)))
                 continue;
@@ -217,9 +217,9 @@ bool train__keep_options(train_job *job, tl_error *why)
         return false;
     for (tl_option *const *table = job->tables; *table; table++)
         for (const tl_option *o = *table; o->name && is_recipe(job, *table); o++) {
-            char key[80], room[64];
+            char key[80], buffer[64];
             snprintf(key, sizeof key, "option.%.60s", o->name);
-            const char *value = tl_option_text(o, room, sizeof room);
+            const char *value = tl_option_text(o, buffer, sizeof buffer);
             if (value && !train_keep_text(job, key, value, why))
                 return false;
         }

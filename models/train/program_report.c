@@ -83,8 +83,8 @@ static void put_options(struct train_job_report *r, const train_job *job)
     const tl_option *const tables[] = {job->program->more_options, job->recipe, job->program->options};
     for (int i = 0; i < 3; i++)
         for (const tl_option *o = tables[i]; o && o->name; o++) {
-            char        name[NAMES], room[64];
-            const char *value = tl_option_text(o, room, sizeof room);
+            char        name[NAMES], buffer[64];
+            const char *value = tl_option_text(o, buffer, sizeof buffer);
             snprintf(name, sizeof name, "--%.40s", o->name);
             if (value)
                 snprintf(add_fact(r, name), TEXT, "%s", value);

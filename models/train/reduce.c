@@ -59,15 +59,15 @@ static ag_real *sum_of_all(const train_block *b, int n_blocks, int64_t shards, i
 
 /* ---- Between any number of ranks: by chunks. ---- */
 
-static bool make_room(ag_real **at, int64_t *room, int64_t n)
+static bool reserve(ag_real **at, int64_t *capacity, int64_t n)
 {
-    if (*room >= n && *at)
+    if (*capacity >= n && *at)
         return true;
     ag_real *grown = realloc(*at, (size_t)(n + 1) * sizeof *grown);
     if (!grown)
         return false;
     *at = grown;
-    *room = n;
+    *capacity = n;
     return true;
 }
 
@@ -199,12 +199,12 @@ bool train__reduce_prepare(train_reduction *r, const train_ranks *ranks, int64_t
     if (size == 1)
         return true;
     if (is_full_tree(size, shards))
-        return make_room(&r->received, &r->room_received, n / 2 + 1);
+        return reserve(&r->received, &r->capacity_received, n / 2 + 1);
     for (int rank = 0; rank < size; rank++)
         blocks += count_blocks(size, shards, rank);
-    return make_tables(r, size) && make_room(&r->sent, &r->room_sent, count_blocks(size, shards, me) * longest) &&
-           make_room(&r->received, &r->room_received, blocks * longest) &&
-           (count_blocks(size, shards, me) > 0 || make_room(&r->total, &r->room_total, n));
+    return make_tables(r, size) && reserve(&r->sent, &r->capacity_sent, count_blocks(size, shards, me) * longest) &&
+           reserve(&r->received, &r->capacity_received, blocks * longest) &&
+           (count_blocks(size, shards, me) > 0 || reserve(&r->total, &r->capacity_total, n));
 }
 
 ag_real *train__reduce(train_reduction *r, const train_ranks *ranks, int64_t shards, const train_block *own, int64_t n)

@@ -27,7 +27,7 @@ int train__blocks_of(int64_t begin, int64_t end, train_block *b);
 typedef struct train_reduction {
     ag_real     *sent, *received;
     ag_real     *total; /* of a rank without shards; another's is in its first block */
-    int64_t      room_sent, room_received, room_total;
+    int64_t      capacity_sent, capacity_received, capacity_total;
     int          ranks;       /* the memory of these is for so many */
     train_block *all;         /* of all ranks */
     int         *first_block; /* of a rank, among all; one more at the end */

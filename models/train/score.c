@@ -88,13 +88,13 @@ static bool write_score(train_images *m, const score *s, tl_error *why)
 }
 
 /* Between every other test image and the rest: MNIST's first five thousand are easier than its last. */
-static double kid_of_halves(const train_table *test, ag_real *room)
+static double kid_of_halves(const train_table *test, ag_real *workspace)
 {
     const int64_t half = test->rows / 2;
     for (int64_t i = 0; i < 2 * half; i++)
-        memcpy(room + (i % 2 * half + i / 2) * TRAIN_FEATURES, test->at + i * TRAIN_FEATURES,
-               TRAIN_FEATURES * sizeof *room);
-    return train_kid(TRAIN_FEATURES, half, room, half, room + half * TRAIN_FEATURES);
+        memcpy(workspace + (i % 2 * half + i / 2) * TRAIN_FEATURES, test->at + i * TRAIN_FEATURES,
+               TRAIN_FEATURES * sizeof *workspace);
+    return train_kid(TRAIN_FEATURES, half, workspace, half, workspace + half * TRAIN_FEATURES);
 }
 
 static bool compare(train_images *m, train_classifier *c, tl_error *why)

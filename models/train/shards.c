@@ -11,8 +11,8 @@ typedef struct slot {
     train_block block[TRAIN_MAX_BLOCKS];
     ag_real    *memory[TRAIN_MAX_BLOCKS]; /* of the blocks, by position */
     int         n;
-    int64_t     length, room; /* of the vectors, and of their memory */
-    int64_t     next;         /* piece */
+    int64_t     length, capacity; /* of the vectors, and of their memory */
+    int64_t     next;             /* piece */
 } slot;
 
 struct train_shards {
@@ -21,7 +21,7 @@ struct train_shards {
     int             n_parts;
     slot           *slots; /* of the parts */
     train_note     *notes;
-    int64_t         room;           /* of notes */
+    int64_t         capacity;       /* of notes */
     ag_real        *before, *after; /* the model's buffers: as the step began, and after its first piece */
     int64_t         n_buffers;      /* numbers in them */
     train_reduction reduction;
@@ -31,12 +31,12 @@ struct train_shards {
 
 train_note *train__notes(train_shards *s, int64_t count)
 {
-    if (s->room < count) {
+    if (s->capacity < count) {
         train_note *grown = realloc(s->notes, (size_t)count * sizeof *grown);
         if (!grown)
             return NULL;
         s->notes = grown;
-        s->room = count;
+        s->capacity = count;
     }
     for (int64_t i = 0; i < count; i++) {
         s->notes[i].examples = 0;
@@ -168,9 +168,9 @@ static bool open_slot(slot *s, int64_t begin, int64_t end)
     walk w = {.at = 0};
     int  deepest = 2;
     nn_visit(s->part, count_gradient, &w);
-    if (w.at > s->room) {
+    if (w.at > s->capacity) {
         free_slot(s);
-        s->room = w.at;
+        s->capacity = w.at;
     }
     s->length = w.at;
     s->n = 0;
@@ -178,7 +178,7 @@ static bool open_slot(slot *s, int64_t begin, int64_t end)
     for (int64_t n = end - begin; n > 1; n /= 2)
         deepest += 2;
     for (int i = 0; i < deepest && i < TRAIN_MAX_BLOCKS; i++)
-        if (!s->memory[i] && !(s->memory[i] = malloc((size_t)(s->room + 1) * sizeof **s->memory)))
+        if (!s->memory[i] && !(s->memory[i] = malloc((size_t)(s->capacity + 1) * sizeof **s->memory)))
             return false;
     return true;
 }
