@@ -22,6 +22,7 @@ while [ $# -gt 1 ]; do
     shift
 done
 programs=$(cd "${1:-.}" && pwd) || exit 2
+small_data=$(cd "$(dirname "$0")" && pwd)/small_data.sh
 inspect=$programs/tools/hourglass-inspect
 vae=("$programs/models/vae_mnist" --data data --save-every 1 --quiet)
 use=("$programs/models/vae_mnist" --data data --load old/model.safetensors --quiet --output)
@@ -33,16 +34,6 @@ wrong=0
 complain() {
     echo "  wrong: $*" >&2
     wrong=$((wrong + 1))
-}
-
-# 200 training and 100 test images in MNIST's format.
-make_data() {
-    mkdir data
-    seq 99999 | head -c 156800 > pixels
-    { printf '\0\0\010\003\0\0\0\310\0\0\0\034\0\0\0\034'; cat pixels; } > data/train-images-idx3-ubyte
-    { printf '\0\0\010\001\0\0\0\310'; head -c 200 /dev/zero; } > data/train-labels-idx1-ubyte
-    { printf '\0\0\010\003\0\0\0\144\0\0\0\034\0\0\0\034'; head -c 78400 pixels; } > data/t10k-images-idx3-ubyte
-    { printf '\0\0\010\001\0\0\0\144'; head -c 100 /dev/zero; } > data/t10k-labels-idx1-ubyte
 }
 
 # Whether all that a folder holds can be read and is of one run; its seed goes to $seed.
@@ -167,7 +158,7 @@ run_failures() {
         read -ra words <<< "$asked"
         name=${words[0]}
         "${use[@]}" "new.$name" "${words[@]:1}" > out 2>&1 || complain "$asked: $(cat out)"
-        head -c 5000 pixels > "old.$name"
+        head -c 5000 data/pixels > "old.$name"
         most=$((made + (failures - made) / left--))
         fail_each fail_use "${words[@]}"
     done
@@ -267,7 +258,7 @@ run_memory() {
     echo "memory: $tried runs with too little of it"
 }
 
-make_data
+"$small_data" data
 run_memory
 run_pairs
 run_failures

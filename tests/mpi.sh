@@ -30,7 +30,7 @@ numbers() { # of metrics.csv, without the seconds
 }
 
 check_ranks() {
-    local options=(vae_mnist --data synthetic --shards 8 --steps 24)
+    local options=(vae_mnist --data "$dir/data" --shards 8 --steps 24)
     local wanted
     wanted=$(alone "${options[@]}")
     for n in 2 4 8; do
@@ -44,14 +44,14 @@ check_ranks() {
 check_programs() {
     local program
     for program in vae_gan_mnist mlp_classifier_mnist; do
-        local options=("$program" --data synthetic --shards 4 --steps 3)
+        local options=("$program" --data "$dir/data" --shards 4 --steps 3)
         [ "$(on 3 "${options[@]}")" = "$(alone "${options[@]}")" ] || fail "$program: other weights on three ranks"
     done
 }
 
 check_mixed() {
     local program=$dir/$mpi/mlp_ae_mnist
-    local options=(--data synthetic --shards 2 --steps 4 --quiet)
+    local options=(--data "$dir/data" --shards 2 --steps 4 --quiet)
     local wanted
     wanted=$(alone mlp_ae_mnist "${options[@]}")
     [ "$("$run" $flags -n 1 env HOURGLASS_ISA=portable "$program" "${options[@]}" --out "$dir/mixed" : \
@@ -105,6 +105,7 @@ build() {
 
 [ $# -gt 0 ] || set -- mpicc.openmpi mpicc.mpich
 tried= mpi=none
+tests/small_data.sh "$dir/data"
 build alone
 for mpicc in "$@"; do
     command -v "$mpicc" > /dev/null || continue
