@@ -141,7 +141,7 @@ static ag_shape shape_of(const entry *e)
 
 /* ---- Saving. ---- */
 
-/* `shape` holds the dimensions. */
+/* `shape` receives the dimensions, and must outlive the result. */
 static nn_stored_tensor stored(const entry *e, ag_shape *shape)
 {
     const void *data = e->is_count    ? &e->count

@@ -1,6 +1,5 @@
 /* Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "autograd/ops.h"
@@ -64,7 +63,8 @@ static void conv_describe(const nn_module *m, char *text, size_t size)
     nn__describe_sizes(text, size, "kernel_size", axes, o->kernel, zero);
     nn__describe_sizes(text, size, "stride", axes, o->stride, one);
     nn__describe_sizes(text, size, "padding", axes, o->padding, zero);
-    nn__describe_sizes(text, size, "output_padding", axes, o->output_padding, zero);
+    if (strstr(m->type->name, "Transpose"))
+        nn__describe_sizes(text, size, "output_padding", axes, o->output_padding, zero);
     nn__describe_sizes(text, size, "groups", 1, &o->groups, one);
     nn__describe_sizes(text, size, "dilation", axes, o->dilation, one);
     if (o->no_bias)

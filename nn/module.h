@@ -33,7 +33,7 @@ typedef struct nn_type {
     size_t      size; /* of the struct that begins with nn_module */
     ag_tensor *(*forward)(nn_module *m, ag_tensor *x);
     void (*reset)(nn_module *m, ag_rng *rng); /* gives the module's own parameters their first values */
-    void (*describe)(const nn_module *m, char *text, size_t size); /* "784, 400": for summaries */
+    void (*describe)(const nn_module *m, char *text, size_t size); /* "784, 400", for summaries; text is empty */
 } nn_type;
 
 struct nn_module {

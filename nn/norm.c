@@ -1,7 +1,6 @@
 /* BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "autograd/ops.h"
 #include "nn/init.h"

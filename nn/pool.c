@@ -37,6 +37,8 @@ static ag_tensor *upsample_forward(nn_module *m, ag_tensor *x)
     return ag_upsample_nearest2d(x, factor[0], factor[1]);
 }
 
+static const nn_type avg_type;
+
 static void describe(const nn_module *m, char *text, size_t size)
 {
     const ag_pool_options *o = &((const pool *)m)->options;
@@ -45,10 +47,11 @@ static void describe(const nn_module *m, char *text, size_t size)
     nn__describe_sizes(text, size, "kernel_size", axes, o->kernel, zero);
     nn__describe_sizes(text, size, "stride", axes, o->stride, o->kernel);
     nn__describe_sizes(text, size, "padding", axes, o->padding, zero);
-    nn__describe_sizes(text, size, "dilation", axes, o->dilation, one);
+    if (m->type != &avg_type)
+        nn__describe_sizes(text, size, "dilation", axes, o->dilation, one);
     if (o->ceil_mode)
         nn__describe(text, size, "ceil_mode=True");
-    if (o->exclude_pad)
+    if (m->type == &avg_type && o->exclude_pad)
         nn__describe(text, size, "count_include_pad=False");
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes 200 training and 100 test images, and labels of zero, in MNIST's format: for tests to which a whole data set would be long.
+# Writes 200 training and 100 test images, and labels of zero, in MNIST's format, for tests that would take long with a
+# whole data set; beside them the training images alone, as `pixels`.
 #
 #   tests/small_data.sh FOLDER
 set -eu

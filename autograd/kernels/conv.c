@@ -41,13 +41,12 @@ typedef struct direction {
     ag_real        *target;
 } direction;
 
-static direction direction_of(const agk_conv *c, bool forward, agk_conv_workspace workspace, const ag_real *bias)
+static direction direction_of(const agk_conv *c, bool forward, agk_conv_images images, const ag_real *bias)
 {
     int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
     if (forward)
-        return (direction){c,           true,        in,     out,
-                           c->in,       c->out,      {1, 1}, {c->dilation[0], c->dilation[1]},
-                           workspace.x, workspace.w, bias,   workspace.y};
+        return (direction){c,        true,     in,   out,     c->in, c->out, {1, 1}, {c->dilation[0], c->dilation[1]},
+                           images.x, images.w, bias, images.y};
     int64_t v = gcd(c->stride[0], c->dilation[0]), h = gcd(c->stride[1], c->dilation[1]);
     return (direction){c,
                        false,
@@ -57,10 +56,10 @@ static direction direction_of(const agk_conv *c, bool forward, agk_conv_workspac
                        c->in,
                        {c->stride[0] / v, c->stride[1] / h},
                        {-c->dilation[0] / v, -c->dilation[1] / h},
-                       workspace.y,
-                       workspace.w,
+                       images.y,
+                       images.w,
                        bias,
-                       workspace.x};
+                       images.x};
 }
 
 /* Along one axis: the taps that meet one position of the target. The first is `tap`, at position `partner` of the
@@ -145,14 +144,14 @@ static void run(direction d, const ag_real *w, ag_real *ordered)
     agk_parallel(block_groups(c->batch) * agk__area(d.to), THREAD_WORK / work + 1, target_pixels, &d);
 }
 
-void agk_conv_forward(const agk_conv *c, agk_conv_workspace workspace, const ag_real *w, const ag_real *bias)
+void agk_conv_forward(const agk_conv *c, agk_conv_images images, const ag_real *w, const ag_real *bias)
 {
-    run(direction_of(c, true, workspace, bias), w, workspace.w);
+    run(direction_of(c, true, images, bias), w, images.w);
 }
 
-void agk_conv_input_gradient(const agk_conv *c, agk_conv_workspace workspace, const ag_real *w, const ag_real *bias)
+void agk_conv_input_gradient(const agk_conv *c, agk_conv_images images, const ag_real *w, const ag_real *bias)
 {
-    run(direction_of(c, false, workspace, bias), w, workspace.w);
+    run(direction_of(c, false, images, bias), w, images.w);
 }
 
 /* ---- The gradient of the bias. ---- */
@@ -193,7 +192,7 @@ void agk_conv_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, con
     agk_parallel(channels, THREAD_WORK / (batch * pixels) + 1, sum_channels, &b);
 }
 
-/* ---- Workspace. ---- */
+/* ---- Memory for interleaved images. ---- */
 
 static int64_t ordered_weights(const agk_conv *c)
 {
@@ -201,7 +200,7 @@ static int64_t ordered_weights(const agk_conv *c)
     return c->groups * (forward > backward ? forward : backward);
 }
 
-int64_t agk_conv_workspace_size(const agk_conv *c)
+int64_t agk_conv_images_size(const agk_conv *c)
 {
     const double most = 1e15;
     double       images = (double)c->batch + AGK_LANES;
@@ -213,9 +212,9 @@ int64_t agk_conv_workspace_size(const agk_conv *c)
            ordered_weights(c);
 }
 
-agk_conv_workspace agk_conv_workspace_in(const agk_conv *c, ag_real *memory)
+agk_conv_images agk_conv_images_in(const agk_conv *c, ag_real *memory)
 {
-    int64_t  images = round_up(c->batch, AGK_LANES);
-    ag_real *y = memory + images * c->in_channels * agk__area(c->in);
-    return (agk_conv_workspace){memory, y, y + images * c->out_channels * agk__area(c->out)};
+    int64_t  batch = round_up(c->batch, AGK_LANES);
+    ag_real *y = memory + batch * c->in_channels * agk__area(c->in);
+    return (agk_conv_images){memory, y, y + batch * c->out_channels * agk__area(c->out)};
 }

@@ -23,25 +23,25 @@ static inline int64_t agk__area(const int64_t *size)
 }
 
 /* Where a convolution works: the interleaved input and output, and the weight in the order of the kernels. */
-typedef struct agk_conv_workspace {
+typedef struct agk_conv_images {
     ag_real *x, *y, *w;
-} agk_conv_workspace;
+} agk_conv_images;
 
 /* How many reals of memory it needs, or -1 where that is out of all reason; and its parts. */
-int64_t            agk_conv_workspace_size(const agk_conv *c);
-agk_conv_workspace agk_conv_workspace_in(const agk_conv *c, ag_real *memory);
+int64_t         agk_conv_images_size(const agk_conv *c);
+agk_conv_images agk_conv_images_in(const agk_conv *c, ag_real *memory);
 
-/* workspace.y = workspace.x * w + bias (out_channels), which may be NULL. */
-void agk_conv_forward(const agk_conv *c, agk_conv_workspace workspace, const ag_real *w, const ag_real *bias);
+/* images.y = images.x * w + bias (out_channels), which may be NULL. */
+void agk_conv_forward(const agk_conv *c, agk_conv_images images, const ag_real *w, const ag_real *bias);
 
-/* workspace.x = the gradient of the input, given that of the output in workspace.y, plus bias (in_channels), which may
+/* images.x = the gradient of the input, given that of the output in images.y, plus bias (in_channels), which may
  * be NULL.
  */
-void agk_conv_input_gradient(const agk_conv *c, agk_conv_workspace workspace, const ag_real *w, const ag_real *bias);
+void agk_conv_input_gradient(const agk_conv *c, agk_conv_images images, const ag_real *w, const ag_real *bias);
 
-/* dw = the gradient of the weight, given the input in workspace.x and the gradient of the output in workspace.y; or
+/* dw = the gradient of the weight, given the input in images.x and the gradient of the output in images.y; or
  * added. */
-void agk_conv_weight_gradient(const agk_conv *c, agk_conv_workspace workspace, bool add, ag_real *dw);
+void agk_conv_weight_gradient(const agk_conv *c, agk_conv_images images, bool add, ag_real *dw);
 
 /* db (channels) += the sum over the batch and the pixels of g, interleaved images of channels * pixels numbers. */
 void agk_conv_bias_gradient(int64_t batch, int64_t channels, int64_t pixels, const ag_real *g, ag_real *db);

@@ -79,37 +79,37 @@ bool agk_conv_is_direct(const agk_conv *c)
 }
 
 typedef struct way {
-    double (*workspace)(const agk_conv *c);
+    double (*workspace_size)(const agk_conv *c);
     void (*target)(const agk__conv_job *j);
     void (*weight)(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 } way;
 
-static double planes_workspace(const agk_conv *c)
+static double planes_workspace_size(const agk_conv *c)
 {
-    const double planes = agk__conv_planes_workspace(c), panel = agk__conv_products_workspace(c);
+    const double planes = agk__conv_planes_workspace_size(c), panel = agk__conv_products_workspace_size(c);
     return planes > panel ? planes : panel;
 }
 
 static way way_of(const agk_conv *c)
 {
     if (agk__conv_is_patches(c))
-        return (way){agk__conv_patches_workspace, agk__conv_patches, agk__conv_patches_weight};
+        return (way){agk__conv_patches_workspace_size, agk__conv_patches, agk__conv_patches_weight};
     if (by_rows(c))
-        return (way){agk__conv_rows_workspace, agk__conv_rows, agk__conv_rows_weight};
+        return (way){agk__conv_rows_workspace_size, agk__conv_rows, agk__conv_rows_weight};
     if (agk__conv_is_pointwise(c))
-        return (way){agk__conv_pointwise_workspace, agk__conv_pointwise, agk__conv_pointwise_weight};
-    return (way){planes_workspace, agk__conv_planes, agk__conv_products_weight};
+        return (way){agk__conv_pointwise_workspace_size, agk__conv_pointwise, agk__conv_pointwise_weight};
+    return (way){planes_workspace_size, agk__conv_planes, agk__conv_products_weight};
 }
 
-int64_t agk_conv_direct_workspace(const agk_conv *c)
+int64_t agk_conv_direct_workspace_size(const agk_conv *c)
 {
     const double most = 1e15, planes = (double)c->batch * (double)(c->in_channels + c->out_channels);
     const double weights = (double)(c->in_channels / c->groups) * (double)c->out_channels *
                            (double)agk__area(c->kernel);
     if (weights > most || planes * (double)(agk__area(c->in) + agk__area(c->out)) > most)
         return -1;
-    const double workspace = way_of(c).workspace(c);
-    return workspace > most ? -1 : (int64_t)workspace;
+    const double size = way_of(c).workspace_size(c);
+    return size > most ? -1 : (int64_t)size;
 }
 
 void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *bias, bool add,

@@ -11,7 +11,7 @@
 bool agk_conv_is_direct(const agk_conv *c);
 
 /* Reals of memory that each of the following needs to work in, or -1 where that is beyond all reason. */
-int64_t agk_conv_direct_workspace(const agk_conv *c);
+int64_t agk_conv_direct_workspace_size(const agk_conv *c);
 
 /* y = x * w + bias (out_channels), which may be NULL; or added. */
 void agk_conv_direct_forward(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *bias, bool add,

@@ -37,25 +37,25 @@ enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400 };
 
 /* For groups of several channels. Reals of workspace, at least; the target, whose lanes are pixels; and the gradient of
  * the weight, by products. */
-double agk__conv_planes_workspace(const agk_conv *c);
+double agk__conv_planes_workspace_size(const agk_conv *c);
 void   agk__conv_planes(const agk__conv_job *j);
-double agk__conv_products_workspace(const agk_conv *c);
+double agk__conv_products_workspace_size(const agk_conv *c);
 void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Kernels of one pixel, if there are enough pixels. */
 bool   agk__conv_is_pointwise(const agk_conv *c);
-double agk__conv_pointwise_workspace(const agk_conv *c);
+double agk__conv_pointwise_workspace_size(const agk_conv *c);
 void   agk__conv_pointwise(const agk__conv_job *j);
 void   agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Large windows, or windows that cover the image. */
 bool   agk__conv_is_patches(const agk_conv *c);
-double agk__conv_patches_workspace(const agk_conv *c);
+double agk__conv_patches_workspace_size(const agk_conv *c);
 void   agk__conv_patches(const agk__conv_job *j);
 void   agk__conv_patches_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 
 /* Row by row: for groups of one or two channels. */
-double agk__conv_rows_workspace(const agk_conv *c);
+double agk__conv_rows_workspace_size(const agk_conv *c);
 void   agk__conv_rows(const agk__conv_job *j);
 void   agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 

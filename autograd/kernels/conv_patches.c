@@ -61,7 +61,7 @@ static patches_job job_of(const agk_conv *c, ag_real *workspace)
     return p;
 }
 
-double agk__conv_patches_workspace(const agk_conv *c)
+double agk__conv_patches_workspace_size(const agk_conv *c)
 {
     const double in = (double)(c->in_channels / c->groups), out = (double)(c->out_channels / c->groups);
     const double size = in * (double)agk__area(c->kernel);

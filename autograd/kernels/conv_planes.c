@@ -75,8 +75,8 @@ static bands bands_of(const agk__conv_job *j, int64_t band)
     return s;
 }
 
-/* As many rows as a line holds and as fit the second cache level, or as weigh against the weights, which are
- * read anew for each band; but not fewer than those of its neighbours that the taps reach. */
+/* As many rows as a line holds and the second cache level takes, or as are worth reading the weights anew, as each
+ * band does; but not fewer than those of its neighbours that the taps reach. */
 static bands find_bands(const agk__conv_job *j)
 {
     const int64_t pitch = agk__border_of(j).part[1],
@@ -210,7 +210,7 @@ void agk__conv_planes(const agk__conv_job *j)
     agk_parallel(j->c->batch * j->c->groups * p.blocks * p.bands.count, AGK_CONV_GRAIN / work + 1, target_items, &p);
 }
 
-double agk__conv_planes_workspace(const agk_conv *c)
+double agk__conv_planes_workspace_size(const agk_conv *c)
 {
     double most = 0;
     for (int forward = 0; forward < 2; forward++) {

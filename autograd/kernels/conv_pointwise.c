@@ -120,7 +120,7 @@ void agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool 
     agk_parallel(j->rows, AGK_CONV_GRAIN / work + 1, weight_rows, &q);
 }
 
-double agk__conv_pointwise_workspace(const agk_conv *c)
+double agk__conv_pointwise_workspace_size(const agk_conv *c)
 {
     const int64_t channels = c->in_channels > c->out_channels ? c->in_channels : c->out_channels;
     const double  size = (double)(channels / c->groups) * (double)agk__area(c->out);

@@ -85,7 +85,7 @@ void agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool a
     }
 }
 
-double agk__conv_products_workspace(const agk_conv *c)
+double agk__conv_products_workspace_size(const agk_conv *c)
 {
     return (double)panel_pixels(c) * (double)(agk__area(c->kernel) * (c->in_channels / c->groups));
 }

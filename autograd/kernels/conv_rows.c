@@ -219,7 +219,7 @@ void agk__conv_rows_weight(const agk__conv_job *j, const ag_real *dy, bool add, 
                  weight_planes, &r);
 }
 
-double agk__conv_rows_workspace(const agk_conv *c)
+double agk__conv_rows_workspace_size(const agk_conv *c)
 {
     const agk__conv_job f = agk__conv_job_of(c, true), b = agk__conv_job_of(c, false);
     const agk__border   forward = agk__border_of(&f), backward = agk__border_of(&b);

@@ -13,11 +13,11 @@ enum {
     WORTH_COPYING = 2,    /* taps, at least, that a copy serves */
     COLUMNS = AGK_CONV_GRAD_COLUMNS,
     TALLEST = 2 * AGK_CONV_GRAD_ROWS, /* output channels of a patch, at most, */
-    WIDEST = 4 * COLUMNS,             /* and input channels, */
+    WIDE = 4 * COLUMNS,               /* and input channels, or more of fewer taps, */
     MANY_ITEMS = 12,                  /* where so many patches are left to share out */
     PATCH = TALLEST * COLUMNS,
     SUMS = PATCH * AGK_LANES,
-    WORKSPACE_SUMS = WIDEST / COLUMNS * SOME_TAPS * SUMS,
+    WORKSPACE_SUMS = WIDE / COLUMNS * SOME_TAPS * SUMS,
     COPIES = AGK_WORKSPACE - WORKSPACE_SUMS /* reals of the workspace that are left */
 };
 
@@ -34,10 +34,10 @@ static int64_t parts(int64_t n, int64_t size)
 }
 
 typedef struct weight_gradient {
-    const agk_conv    *c;
-    agk_conv_workspace workspace;
-    bool               add;
-    ag_real           *dw;
+    const agk_conv *c;
+    agk_conv_images images;
+    bool            add;
+    ag_real        *dw;
 } weight_gradient;
 
 /* What one tap pairs along one axis: outputs [begin, end), the first with input position `partner`; the rest is border.
@@ -160,13 +160,13 @@ static void correlate_band(const patch_job *j, const area *band, pixels g, pixel
 }
 
 /* The whole batch, pixels of each image in their order. */
-static void correlate_batch(const patch_job *j, agk_conv_workspace workspace)
+static void correlate_batch(const patch_job *j, agk_conv_images images)
 {
     const agk_conv *c = j->c;
     const int64_t   height = c->out[1] < BAND ? BAND / c->out[1] : 1, width = c->out[1] < 2 * BAND ? c->out[1] : BAND;
     for (int64_t block = 0; block < agk_interleaved_blocks(c->batch); block++) {
-        const pixels g = pixels_of(workspace.y, block, c->out_channels, j->p->channel, c->out);
-        const pixels x = pixels_of(workspace.x, block, c->in_channels, j->p->from, c->in);
+        const pixels g = pixels_of(images.y, block, c->out_channels, j->p->channel, c->out);
+        const pixels x = pixels_of(images.x, block, c->in_channels, j->p->from, c->in);
         for (int64_t top = 0; top < c->out[0]; top += height)
             for (int64_t left = 0; left < c->out[1]; left += width) {
                 const area band = {{top, left},
@@ -199,17 +199,17 @@ static void weight_taps(const weight_gradient *j, const patch *p, int64_t t, int
         job.tap[i][1] = overlap_of(j->c, 1, (t + i) % j->c->kernel[1]);
     }
     memset(sums, 0, (size_t)(parts(p->columns, COLUMNS) * n * SUMS) * sizeof *sums);
-    correlate_batch(&job, j->workspace);
+    correlate_batch(&job, j->images);
     for (int64_t k = 0; k < p->columns; k += COLUMNS, sums += n * SUMS) {
         agk()->conv_totals(n * PATCH, sums, totals);
         put_totals(j, &(patch){p->channel, p->rows, p->from + k, agk__least(p->columns - k, COLUMNS)}, t, n, totals);
     }
 }
 
-/* Input channels of a patch whose sums fit the workspace. */
+/* The most input channels of a patch whose sums fit the workspace. */
 static int64_t widest(const agk_conv *c)
 {
-    return SOME_TAPS / agk__least(agk__area(c->kernel), SOME_TAPS) * WIDEST;
+    return SOME_TAPS / agk__least(agk__area(c->kernel), SOME_TAPS) * WIDE;
 }
 
 /* All taps of a patch; without workspace, one tap and few columns at a time. */
@@ -246,18 +246,19 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
     }
 }
 
-void agk_conv_weight_gradient(const agk_conv *c, agk_conv_workspace workspace, bool add, ag_real *dw)
+void agk_conv_weight_gradient(const agk_conv *c, agk_conv_images images, bool add, ag_real *dw)
 {
     const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
-    patches       a = {{c, workspace, add, dw}, 0, 0, TALLEST, widest(c)};
-    while (a.columns > WIDEST && c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
-        a.columns -= WIDEST;
+    patches       a = {{c, images, add, dw}, 0, 0, TALLEST, widest(c)};
+    while (a.columns > WIDE && c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
+        a.columns -= WIDE;
     if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
         a.rows = AGK_CONV_GRAD_ROWS;
     if (c->groups * parts(out, a.rows) * parts(in, a.columns) < MANY_ITEMS)
         a.columns = COLUMNS;
     a.tall = parts(out, a.rows);
     a.wide = parts(in, a.columns);
-    const int64_t work = a.rows * a.columns * agk__area(c->kernel) * agk__area(c->out) * c->batch; /* per item */
+    const int64_t work = agk__least(a.rows, out) * agk__least(a.columns, in) * agk__area(c->kernel) *
+                         agk__area(c->out) * c->batch; /* per item */
     agk_parallel(c->groups * a.tall * a.wide, THREAD_WORK / work + 1, weight_patches, &a);
 }

@@ -37,12 +37,16 @@ static void some_rows(void *context, int64_t begin, int64_t end)
                 p->c + begin * p->ldc, p->ldc, agk_workspace());
 }
 
+static bool is_small(int64_t m, int64_t n, int64_t k)
+{
+    return (m + READING) * (n + READING) * k < 2 * THREAD_WORK;
+}
+
 void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
               ag_real *c, int64_t ldc)
 {
-    product       p = {m, n, k, a, b, init, ldinit, c, ldc};
-    const int64_t work = (m + READING) * (n + READING) * k;
-    if (work < 2 * THREAD_WORK) {
+    product p = {m, n, k, a, b, init, ldinit, c, ldc};
+    if (is_small(m, n, k)) {
         some_columns(&p, 0, n);
         return;
     }
@@ -58,7 +62,7 @@ void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const
 void agk_gemm_batch(int64_t count, int64_t m, int64_t n, int64_t k, agk_matrix a, int64_t a_step, agk_matrix b,
                     int64_t b_step, bool add, ag_real *c, int64_t c_step)
 {
-    if ((m + READING) * (n + READING) * k < 2 * THREAD_WORK)
+    if (is_small(m, n, k))
         agk()->gemm_batch(count, m, n, k, a, a_step, b, b_step, add, c, c_step, agk_workspace());
     else
         for (; count > 0; count--, a.data += a_step, b.data += b_step, c += c_step)

@@ -130,7 +130,7 @@ void agk_use(const agk_table *table);
 void agk_gemm(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
               ag_real *c, int64_t ldc);
 
-/* Those of gemm_batch: large ones one after the other, each split. */
+/* The products of gemm_batch: small ones on the calling thread, large ones one after the other, each split. */
 void agk_gemm_batch(int64_t count, int64_t m, int64_t n, int64_t k, agk_matrix a, int64_t a_step, agk_matrix b,
                     int64_t b_step, bool add, ag_real *c, int64_t c_step);
 

@@ -10,6 +10,8 @@
 
 enum { X, RUNNING_MEAN, RUNNING_VAR, WEIGHT, BIAS }; /* the inputs; the last two may be missing */
 
+enum { THREAD_ELEMENTS = 8192 }; /* that are worth a thread */
+
 typedef struct batch_norm_plan {
     double  momentum, eps;
     bool    training;
@@ -144,9 +146,9 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
 /* ---- Inputs of (N, C): channels side by side, COLUMNS of them at a time. Many rows are summed in PARTS, whatever the
  * number of threads. ---- */
 
-enum { COLUMNS = 64, PARTS = 8, MANY_ROWS = 8192, THREAD_ELEMENTS = 8192 };
+enum { COLUMNS = 64, PARTS = 8, MANY_ROWS = 8192 };
 
-/* Columns c .. c + n - 1; x, g, y and dx begin at the first, and all else has n elements. */
+/* Some channels: x, g, y and dx begin at the first of n columns, the other arrays have n elements. */
 typedef struct columns {
     int64_t        rows, n, stride;
     const ag_real *x, *g, *centre, *mean, *slope, *scale, *shift;
@@ -173,15 +175,15 @@ static void sum_some(void *context, int64_t begin, int64_t end)
     }
 }
 
-static void sum_columns(columns *c, double sums[2][COLUMNS])
+static void sum_columns(columns c, double sums[2][COLUMNS])
 {
     double        all[PARTS][2][COLUMNS] = {0};
-    const int64_t parts = parts_of(c->rows);
-    c->sums = all;
-    agk_parallel(parts, 1, sum_some, c);
+    const int64_t parts = parts_of(c.rows);
+    c.sums = all;
+    agk_parallel(parts, THREAD_ELEMENTS * PARTS / (c.rows * c.n) + 1, sum_some, &c);
     memcpy(sums, all, sizeof *all);
     for (int64_t i = 1; i < parts; i++)
-        for (int64_t k = 0; k < c->n; k++) {
+        for (int64_t k = 0; k < c.n; k++) {
             sums[0][k] += all[i][0][k];
             sums[1][k] += all[i][1][k];
         }
@@ -210,10 +212,12 @@ static void forward_columns(ag_node *node, int64_t c, int64_t n)
     ag_real                centre[COLUMNS], scale[COLUMNS], shift[COLUMNS];
     columns                j = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
     j.y = node->out->data + c;
-    j.centre = centre, j.scale = scale, j.shift = shift;
+    j.centre = centre;
+    j.scale = scale;
+    j.shift = shift;
     memcpy(centre, j.x, (size_t)n * sizeof *centre); /* the first row is an estimate of the mean */
     if (p->training)
-        sum_columns(&j, sums);
+        sum_columns(j, sums);
     for (int64_t i = 0; i < n; i++) {
         double mean = (double)node->in[RUNNING_MEAN]->data[c + i],
                variance = (double)node->in[RUNNING_VAR]->data[c + i];
@@ -239,10 +243,13 @@ static void backward_columns(const gradients *j, int64_t c, int64_t n)
     ag_real                centre[COLUMNS], mean[COLUMNS], slope[COLUMNS], scale[COLUMNS];
     columns                k = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
     k.g = node->out->grad + c;
-    k.centre = centre, k.mean = mean, k.slope = slope, k.scale = scale;
+    k.centre = centre;
+    k.mean = mean;
+    k.slope = slope;
+    k.scale = scale;
     for (int64_t i = 0; i < n; i++)
         centre[i] = saved[2 * (c + i)];
-    sum_columns(&k, sums);
+    sum_columns(k, sums);
     for (int64_t i = 0; i < n; i++) {
         const agk_norm o = channel_gradient(j, c + i, sums[0][i], sums[1][i]);
         mean[i] = o.mean;
@@ -274,10 +281,13 @@ static void backward_blocks(void *context, int64_t begin, int64_t end)
 
 static void for_channels(const batch_norm_plan *p, agk_body *channels, agk_body *blocks, void *context)
 {
-    if (p->pixels == 1)
-        agk_parallel((p->channels + COLUMNS - 1) / COLUMNS, 8192 / (p->batch * COLUMNS) + 1, blocks, context);
+    const int64_t n = (p->channels + COLUMNS - 1) / COLUMNS;
+    if (p->pixels == 1 && p->batch >= MANY_ROWS) /* one after the other, each shared by rows */
+        blocks(context, 0, n);
+    else if (p->pixels == 1)
+        agk_parallel(n, THREAD_ELEMENTS / (p->batch * COLUMNS) + 1, blocks, context);
     else
-        agk_parallel(p->channels, 8192 / (p->batch * p->pixels) + 1, channels, context);
+        agk_parallel(p->channels, THREAD_ELEMENTS / (p->batch * p->pixels) + 1, channels, context);
 }
 
 static void batch_norm_forward(ag_node *node)

@@ -47,11 +47,11 @@ static void conv2d_forward(ag_node *node)
                                 false, node->out->data, node->saved);
         return;
     }
-    agk_conv_workspace workspace = agk_conv_workspace_in(c, node->saved);
-    const int64_t      in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, workspace.x);
-    agk_conv_forward(c, workspace, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
-    agk_deinterleave(c->batch, c->out_channels, out, workspace.y, false, node->out->data);
+    agk_conv_images images = agk_conv_images_in(c, node->saved);
+    const int64_t   in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, images.x);
+    agk_conv_forward(c, images, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
+    agk_deinterleave(c->batch, c->out_channels, out, images.y, false, node->out->data);
 }
 
 static void direct_backward(const ag_node *node)
@@ -67,7 +67,7 @@ static void direct_backward(const ag_node *node)
         agk_conv_direct_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], g, node->in[2]->grad);
 }
 
-/* workspace.x still holds the input; its gradient takes its place. A second backward interleaves the input again. */
+/* images.x still holds the input; its gradient takes its place. A second backward interleaves the input again. */
 static void conv2d_backward(const ag_node *node)
 {
     ag_conv_plan   *p = node->attr;
@@ -76,22 +76,22 @@ static void conv2d_backward(const ag_node *node)
         direct_backward(node);
         return;
     }
-    agk_conv_workspace workspace = agk_conv_workspace_in(c, node->saved);
-    const int64_t      in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->out_channels, out, node->out->grad, workspace.y);
+    agk_conv_images images = agk_conv_images_in(c, node->saved);
+    const int64_t   in = agk__area(c->in), out = agk__area(c->out);
+    agk_interleave(c->batch, c->out_channels, out, node->out->grad, images.y);
     if (p->input_lost)
-        agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, workspace.x);
+        agk_interleave(c->batch, c->in_channels, in, node->in[0]->data, images.x);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
-        agk_conv_weight_gradient(c, workspace, dw.add, dw.data);
+        agk_conv_weight_gradient(c, images, dw.add, dw.data);
     ag_grad_target dx = ag_grad_open(node->in[0]);
     if (dx.data) {
-        agk_conv_input_gradient(c, workspace, node->in[1]->data, NULL);
+        agk_conv_input_gradient(c, images, node->in[1]->data, NULL);
         p->input_lost = true;
-        agk_deinterleave(c->batch, c->in_channels, in, workspace.x, dx.add, dx.data);
+        agk_deinterleave(c->batch, c->in_channels, in, images.x, dx.add, dx.data);
     }
     if (node->n_in > 2 && ag_grad(node->in[2]))
-        agk_conv_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], workspace.y, node->in[2]->grad);
+        agk_conv_bias_gradient(c->batch, c->out_channels, c->out[0] * c->out[1], images.y, node->in[2]->grad);
 }
 
 static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};

@@ -78,14 +78,15 @@ static void some_of_a_row(const matmul_job *j, ag_row at, int64_t index, int64_t
     case FORWARD:
         agk_gemm_batch(count, m, n, k, (agk_matrix){a, k, 1}, a_step, (agk_matrix){b, n, 1}, b_step, false,
                        j->to + index * step, step);
-        return;
+        break;
     case GRADIENT_A:
         agk_gemm_batch(count, m, k, n, (agk_matrix){g, n, 1}, step, (agk_matrix){b, 1, n}, b_step, j->add,
                        j->to + at.a * m * k, a_step);
-        return;
+        break;
     case GRADIENT_B:
         agk_gemm_batch(count, k, n, m, (agk_matrix){a, 1, k}, a_step, (agk_matrix){g, n, 1}, step, j->add,
                        j->to + at.b * k * n, b_step);
+        break;
     }
 }
 

@@ -32,18 +32,18 @@ static int64_t area(const int64_t *size)
 
 static void check_interleaving(int64_t batch, int64_t channels, int64_t pixels)
 {
-    const int64_t size = channels * pixels, workspace = agk_interleaved(batch, size);
-    ag_real      *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(workspace, 3),
+    const int64_t size = channels * pixels, all = agk_interleaved(batch, size);
+    ag_real      *x = numbers(batch * size, 1), *y = numbers(batch * size, 2), *in = numbers(all, 3),
             *before = numbers(batch * size, 2), *sum = numbers(batch * size, 2);
     double total = 0, wanted = 0; /* images beyond the batch are zero */
     agk_interleave(batch, channels, pixels, x, in);
-    for (int64_t k = 0; k < workspace; k++)
+    for (int64_t k = 0; k < all; k++)
         total += fabs((double)in[k]);
     for (int64_t k = 0; k < batch * size; k++) {
         wanted += fabs((double)x[k]);
         const int64_t image = k / size, block = image / AGK_LANES, c = k % size / pixels, p = k % pixels;
         const int64_t at = (block * size + p * channels + c) * AGK_LANES + image % AGK_LANES;
-        cr_assert(at < workspace && in[at] == x[k], "batch %d, %d by %d", (int)batch, (int)channels, (int)pixels);
+        cr_assert(at < all && in[at] == x[k], "batch %d, %d by %d", (int)batch, (int)channels, (int)pixels);
     }
     cr_assert(fabs(total - wanted) < 1e-3 * wanted, "batch %d, %d by %d", (int)batch, (int)channels, (int)pixels);
     agk_deinterleave(batch, channels, pixels, in, false, y);
@@ -115,22 +115,22 @@ static double *doubles(const ag_real *x, int64_t n)
 static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias,
                     ag_real *all)
 {
-    int64_t            in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
-    int64_t            nx = c->batch * in, ny = c->batch * out;
-    ag_real           *memory = malloc((size_t)agk_conv_workspace_size(c) * sizeof *memory), *dw = all + ny + nx;
-    agk_conv_workspace workspace = agk_conv_workspace_in(c, memory);
-    agk_interleave(c->batch, c->in_channels, area(c->in), x, workspace.x);
-    agk_conv_forward(c, workspace, w, bias);
-    agk_deinterleave(c->batch, c->out_channels, area(c->out), workspace.y, false, all);
-    agk_interleave(c->batch, c->out_channels, area(c->out), g, workspace.y);
-    agk_conv_weight_gradient(c, workspace, false, dw);
-    agk_conv_weight_gradient(c, workspace, true, dw); /* twice as much */
-    agk_conv_input_gradient(c, workspace, w, NULL);
-    agk_deinterleave(c->batch, c->in_channels, area(c->in), workspace.x, false, all + ny);
+    int64_t         in = c->in_channels * area(c->in), out = c->out_channels * area(c->out);
+    int64_t         nx = c->batch * in, ny = c->batch * out;
+    ag_real        *memory = malloc((size_t)agk_conv_images_size(c) * sizeof *memory), *dw = all + ny + nx;
+    agk_conv_images images = agk_conv_images_in(c, memory);
+    agk_interleave(c->batch, c->in_channels, area(c->in), x, images.x);
+    agk_conv_forward(c, images, w, bias);
+    agk_deinterleave(c->batch, c->out_channels, area(c->out), images.y, false, all);
+    agk_interleave(c->batch, c->out_channels, area(c->out), g, images.y);
+    agk_conv_weight_gradient(c, images, false, dw);
+    agk_conv_weight_gradient(c, images, true, dw); /* twice as much */
+    agk_conv_input_gradient(c, images, w, NULL);
+    agk_deinterleave(c->batch, c->in_channels, area(c->in), images.x, false, all + ny);
     ag_real *db = dw + c->out_channels * c->in_channels / c->groups * area(c->kernel);
     memset(db, 0, (size_t)c->out_channels * sizeof *db);
     for (int twice = 0; twice < 2; twice++)
-        agk_conv_bias_gradient(c->batch, c->out_channels, area(c->out), workspace.y, db);
+        agk_conv_bias_gradient(c->batch, c->out_channels, area(c->out), images.y, db);
     free(memory);
 }
 
@@ -139,7 +139,7 @@ static void compute_directly(const agk_conv *c, const ag_real *x, const ag_real 
                              const ag_real *bias, bool add, ag_real *all)
 {
     int64_t  nx = c->batch * c->in_channels * area(c->in), ny = c->batch * c->out_channels * area(c->out);
-    ag_real *workspace = malloc((size_t)agk_conv_direct_workspace(c) * sizeof *workspace);
+    ag_real *workspace = malloc((size_t)agk_conv_direct_workspace_size(c) * sizeof *workspace);
     agk_conv_direct_forward(c, x, w, bias, add, all, workspace);
     agk_conv_direct_input_gradient(c, g, w, NULL, add, all + ny, workspace);
     agk_conv_direct_weight_gradient(c, x, g, false, all + ny + nx, workspace);
@@ -160,7 +160,7 @@ static void check_input_bias(const agk_conv *c, const ag_real *w, const ag_real 
 {
     const int64_t n = c->batch * c->in_channels * area(c->in);
     ag_real      *bias = numbers(c->in_channels, 5), *dx = malloc((size_t)n * sizeof *dx);
-    ag_real      *workspace = malloc((size_t)agk_conv_direct_workspace(c) * sizeof *workspace);
+    ag_real      *workspace = malloc((size_t)agk_conv_direct_workspace_size(c) * sizeof *workspace);
     double       *wanted = doubles(NULL, n);
     for (int64_t i = 0; i < n; i++)
         wanted[i] = gx[i] + (double)bias[i / area(c->in) % c->in_channels];
@@ -243,7 +243,7 @@ static void check_convolution(const agk_conv *c)
         }
     const double images = (double)(in + out), some = 1e6; /* room for a border of wide padding would be far more */
     if (agk_conv_is_direct(c))
-        cr_assert((double)agk_conv_direct_workspace(c) <= 20 * images + 4 * (double)weights + some);
+        cr_assert((double)agk_conv_direct_workspace_size(c) <= 20 * images + 4 * (double)weights + some);
     if (agk_conv_is_direct(c))
         check_direct_way(c, x, w, g, bias, first, gx, gw);
     agk_use(before);
@@ -281,6 +281,7 @@ Test(conv, every_table_as_plain_loops)
         {1, 2, 3, 1, 150, 3, 130, 3, 200, 0, 0, 1}, {18, 2, 3, 1, 30, 21, 20, 2, 9, 3, 5, 1},
         {2, 4, 6, 2, 40, 3, 19, 10, 11, 1, 2, 1},   {5, 8, 6, 2, 3, 3, 2, 2, 3, 1, 0, 1},
         {18, 38, 70, 1, 5, 3, 3, 1, 2, 1, 1, 1},    {1, 38, 70, 1, 120, 3, 3, 60, 1, 0, 1, 1},
+        {1, 80, 194, 2, 62, 1, 2, 60, 1, 0, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];

@@ -82,6 +82,21 @@ Test(kernels, batches_of_products)
     for_tables(check_batches);
 }
 
+/* So large that each is split among the threads. */
+Test(kernels, batch_of_large_products)
+{
+    enum { M = 290, N = 310, K = 9, COUNT = 2 };
+    static ag_real a[COUNT * M * K], b[COUNT * K * N], one[COUNT * M * N], all[COUNT * M * N];
+    fill(a, COUNT * M * K, 1), fill(b, COUNT * K * N, 2), fill(one, COUNT * M * N, 3), fill(all, COUNT * M * N, 3);
+    ag_set_threads(3);
+    agk_gemm_batch(COUNT, M, N, K, (agk_matrix){a, K, 1}, M * K, (agk_matrix){b, N, 1}, K * N, true, all, M * N);
+    ag_set_threads(1);
+    for (int i = 0; i < COUNT; i++)
+        agk()->gemm(M, N, K, (agk_matrix){a + i * M * K, K, 1}, (agk_matrix){b + i * K * N, N, 1}, one + i * M * N, N,
+                    one + i * M * N, N, agk_workspace());
+    cr_assert(same_bits(one, all, COUNT * M * N));
+}
+
 /* Threads cut the output, never a sum. */
 Test(kernels, threads_do_not_change_a_product)
 {

@@ -92,10 +92,10 @@ int bench_products(const yardstick *y, const char *filter)
 /* ---- Convolutions. ---- */
 
 typedef struct convolution {
-    const char        *used;
-    agk_conv           c;
-    ag_real           *memory, *w;
-    agk_conv_workspace workspace;
+    const char     *used;
+    agk_conv        c;
+    ag_real        *memory, *w;
+    agk_conv_images images;
 } convolution;
 
 #define SQUARE(channels, outputs, side, size, taps, step, border)                                                      \
@@ -118,19 +118,19 @@ static const convolution convolutions[] = {
 static void conv_forward(void *context)
 {
     const convolution *v = context;
-    agk_conv_forward(&v->c, v->workspace, v->w, NULL);
+    agk_conv_forward(&v->c, v->images, v->w, NULL);
 }
 
 static void conv_input_gradient(void *context)
 {
     const convolution *v = context;
-    agk_conv_input_gradient(&v->c, v->workspace, v->w, NULL);
+    agk_conv_input_gradient(&v->c, v->images, v->w, NULL);
 }
 
 static void conv_weight_gradient(void *context)
 {
     const convolution *v = context;
-    agk_conv_weight_gradient(&v->c, v->workspace, false, v->w);
+    agk_conv_weight_gradient(&v->c, v->images, false, v->w);
 }
 
 static void print_convolution(const yardstick *y, convolution *v)
@@ -158,11 +158,11 @@ int bench_convolutions(const yardstick *y, const char *filter)
             continue;
         if (lines++ == 0)
             printf("\n%-18s %-9s %10s %10s %9s\n", "convolution", "", "us", "GFLOP/s", "of peak");
-        v.memory = numbers(agk_conv_workspace_size(&v.c));
+        v.memory = numbers(agk_conv_images_size(&v.c));
         v.w = numbers(v.c.out_channels * v.c.in_channels * v.c.kernel[0] * v.c.kernel[1]);
         bool ok = v.memory && v.w;
         if (ok) {
-            v.workspace = agk_conv_workspace_in(&v.c, v.memory);
+            v.images = agk_conv_images_in(&v.c, v.memory);
             print_convolution(y, &v);
         }
         free(v.memory);
