@@ -13,6 +13,8 @@ static int64_t big_endian(const uint8_t *b)
 size_t ds__idx_header(const uint8_t *b, size_t size, const char *path, int rank, ds_idx *out, tl_error *why)
 {
     size_t length = 4 + 4 * (size_t)rank;
+    if (size > 1 && b[0] == 0x1f && b[1] == 0x8b)
+        return tl_fail_at(why, path, "compressed by gzip; unpack it with gunzip");
     if (size < length)
         return tl_fail_at(why, path, "too short for an IDX header of %zu bytes", length);
     if (b[0] || b[1] || b[2] != 8 || b[3] != rank)

@@ -143,7 +143,7 @@ static void set_phases(augmentation_program *p, train_images *m)
     static const char *const    names[] = {"generator", "alone", "augmented"};
     static train_step_fn *const steps[] = {train_generator, classify, classify};
     nn_module *const            parts[] = {p->model->generator, p->model->alone, p->model->augmented};
-    p->source = train_few_source(&p->few, EPOCH);
+    p->source = train_few_source(&p->few, p->few.count * (EPOCH > p->few.count ? EPOCH / p->few.count : 1));
     for (int i = 0; i < PHASES; i++) {
         p->phase[i] = m->phase;
         p->phase[i].name = names[i];

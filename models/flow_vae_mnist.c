@@ -137,6 +137,7 @@ static void set_phases(flow_program *p, train_images *m)
         p->phase[i].name = names[i];
         p->phase[i].epochs = r->epochs[i];
         p->phase[i].lr_scale = pow(10, -i / 5.0);
+        p->phase[i].continues = i > 0;
         m->job->plan.n_phases = i + 1;
     }
 }

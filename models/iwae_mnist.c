@@ -130,6 +130,7 @@ static void set_stages(iwae_program *p, train_images *m)
         p->phase[i] = m->phase;
         p->phase[i].name = names[i];
         p->phase[i].epochs = epochs;
+        p->phase[i].continues = i > 0;
         p->phase[i].lr_scale = round(10 * pow(10, 1 - i / 7.0)) / 10;
     }
     m->job->plan.phases = p->phase;
@@ -188,7 +189,7 @@ int main(int argc, char **argv)
          false},
         {"upper", TL_INT, &p.upper, 1, 1e6, "N", "numbers of the second stochastic layer", false},
         {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N",
-         "steps of each stage over which the weight of log p(z) - log q(z | x) rises to 1", false},
+         "steps over which the weight of log p(z) - log q(z | x) rises to 1", false},
         {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
          "nats of the KL divergence of each number of the code that cost nothing", false},
         {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples (paper: 5000); 0: not",

@@ -100,6 +100,13 @@ static bool build(void *context, train_images *m, tl_error *why)
     return true;
 }
 
+static bool check(void *context, const train_job *job, tl_error *why)
+{
+    (void)context;
+    return !job->options.keep_best ||
+           tl_fail(why, "--keep-best: losses of a model and its adversary cannot be compared among epochs");
+}
+
 int main(int argc, char **argv)
 {
     gan_program p = {.hidden = 1024, .latent = 32, .weight = 0.01};
@@ -123,6 +130,7 @@ int main(int argc, char **argv)
                 "is the error of reconstructions as it sees them, and *_steps the share of steps that were made.",
             .options = options,
             .defaults = defaults,
+            .check = check,
             .build = build,
             .step = step,
             .draw = draw,

@@ -198,9 +198,11 @@ static const char *variant(void *context)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    const vq_program *p = context;
-    return !has_averages(p) || job->options.clip <= 0 ||
-           tl_fail(why, "--clip: not with --codebook averages, which are no gradients");
+    static const char *const of_gradients[] = {"clip", "schedule", "warmup"};
+    for (int i = 0; i < 3; i++)
+        if (has_averages(context) && train_given(job, of_gradients[i]))
+            return tl_fail(why, "--%s: not with --codebook averages, which are no gradients", of_gradients[i]);
+    return true;
 }
 
 /* Of the pixels that are trained on. */

@@ -136,19 +136,27 @@ static int distance(const char *a, size_t n, const char *b)
     return row[m];
 }
 
-static bool unknown(const char *text, tl_option *const *tables, tl_error *why)
+/* The option that a word is the beginning of, or nearest to; NULL for none. */
+static const char *nearest(const char *word, size_t n, tl_option *const *tables)
 {
     const char *near = NULL;
-    size_t      length = strcspn(text, "=");
     int         best = 3; /* a name further away is another */
-    for (; *tables && length > 3; tables++)
+    for (; *tables && n > 1; tables++)
         for (const tl_option *o = *tables; o->name; o++) {
-            int d = distance(text + 2, length - 2, o->name);
-            if (d < best) {
+            const int d = strncmp(word, o->name, n) ? distance(word, n, o->name) : 0;
+            if (d < best && 2 * d < (int)strlen(o->name)) {
                 best = d;
                 near = o->name;
             }
         }
+    return near;
+}
+
+static bool unknown(const char *text, tl_option *const *tables, tl_error *why)
+{
+    if (text[0] != '-')
+        return tl_fail(why, "%s: not expected; options begin with --", text);
+    const char *word = text + strspn(text, "-"), *near = nearest(word, strcspn(word, "="), tables);
     if (near)
         return tl_fail(why, "%s: unknown option; did you mean --%s?", text, near);
     return tl_fail(why, "%s: unknown option; --help lists them", text);

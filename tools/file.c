@@ -235,22 +235,28 @@ void *tl_read_file(const char *path, size_t *size, tl_error *why)
 
 /* ---- Folders. ---- */
 
+/* Why a folder cannot be made; `before` if it is there already. */
+static int make_one(const char *path, int before)
+{
+    return mkdir(path, 0777) == 0 ? 0 : errno == EEXIST ? before : errno;
+}
+
 bool tl_make_folder(const char *path, tl_error *why)
 {
     char part[4096];
-    int  n = snprintf(part, sizeof part, "%s", path ? path : "");
+    int  n = snprintf(part, sizeof part, "%s", path ? path : ""), reason = 0;
     if (n < 1 || (size_t)n >= sizeof part)
         return tl_fail(why, "\"%.80s\": expected a path of 1 to %zu characters", path ? path : "", sizeof part - 1);
     for (char *p = part + 1; *p; p++)
         if (*p == '/') {
             *p = '\0';
-            mkdir(part, 0777);
+            reason = make_one(part, reason);
             *p = '/';
         }
-    mkdir(part, 0777);
+    reason = make_one(part, reason);
     struct stat st;
     if (stat(path, &st) != 0)
-        return tl_fail_at(why, path, "%s", strerror(errno));
+        return tl_fail_at(why, path, "cannot be made: %s", strerror(reason ? reason : errno));
     if (!S_ISDIR(st.st_mode))
         return tl_fail_at(why, path, "not a folder");
     return access(path, W_OK | X_OK) == 0 || tl_fail_at(why, path, "%s", strerror(errno));

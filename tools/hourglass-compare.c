@@ -1,9 +1,11 @@
 /* Compares runs: one page with their curves on common axes, their last values, what differs in their options, and their
  * pictures. Runs that differ in nothing but the seed are one set; two sets are held against each other. */
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "autograd/runtime.h"
 #include "nn/safetensors.h"
@@ -245,12 +247,17 @@ static void show_difference(const runs *all, const char *name, int a, int b, tl_
     const double freedom = (of_x + of_y) * (of_x + of_y) / (of_x * of_x / (x.n - 1) + of_y * of_y / (y.n - 1));
     const double t = fabs(x.mean - y.mean) / error;
     const bool   more = isfinite(t) ? t > critical_t(freedom) : x.mean < y.mean || x.mean > y.mean;
-    snprintf(text, sizeof text,
-             "%s: set %d %.6g ± %.2g (%d seeds), set %d %.6g ± %.2g (%d seeds): %s noise (t = %.2f).", name, a + 1,
-             x.mean, sqrt(x.variance), x.n, b + 1, y.mean, sqrt(y.variance), y.n,
-             more ? "the difference is more than" : "no more than", t);
+    snprintf(text, sizeof text, "%s: set %d %.6g ± %.2g (%d seeds), set %d %.6g ± %.2g (%d seeds): %s noise", name,
+             a + 1, x.mean, sqrt(x.variance), x.n, b + 1, y.mean, sqrt(y.variance), y.n,
+             more ? "the difference is more than" : "no more than");
+    const size_t n = strlen(text);
+    if (isfinite(t))
+        snprintf(text + n, sizeof text - n, " (t = %.2f).", t);
+    else
+        snprintf(text + n, sizeof text - n, ".");
     tl_page_text(page, text);
-    puts(text);
+    tl_print_escaped(stdout, text);
+    putchar('\n');
 }
 
 static void show_values(const runs *all, const char *name, tl_page *page)
@@ -278,6 +285,23 @@ static bool was_drawn(const runs *all, int r, const char *name)
     return false;
 }
 
+/* Which runs a set is made of, where there are several of them, and one with several runs. */
+static void show_sets(const runs *all, tl_page *page)
+{
+    if (all->sets < 2 || all->sets == all->n)
+        return;
+    for (int s = 0; s < all->sets; s++) {
+        char text[RUNS * 200];
+        int  n = snprintf(text, sizeof text, "set %d:", s + 1);
+        for (int i = 0; i < all->n; i++)
+            if (all->at[i].set == s)
+                n += snprintf(text + n, sizeof text - (size_t)n, " %.190s", all->at[i].folder);
+        tl_page_text(page, text);
+        tl_print_escaped(stdout, text);
+        putchar('\n');
+    }
+}
+
 static void show_metric_of_all(const runs *all, const char *name, tl_page *page)
 {
     show_values(all, name, page);
@@ -289,6 +313,7 @@ static void show_metric_of_all(const runs *all, const char *name, tl_page *page)
 
 static void show_metrics(const runs *all, tl_page *page)
 {
+    show_sets(all, page);
     for (int r = 0; r < all->n; r++)
         for (int k = 0; k < all->at[r].n_columns; k++) {
             const char *name = all->at[r].column[k];
@@ -346,20 +371,20 @@ static void print_usage(FILE *to)
 
 static int compare(runs *all, const char *path)
 {
-    tl_error why;
-    FILE    *there = fopen(path, "rb");
-    bool     ok = !there || tl_fail_at(&why, path, "is there already; --out names another");
-    if (there)
-        fclose(there);
+    tl_error    why;
+    struct stat there;
+    bool        ok = lstat(path, &there) != 0 || tl_fail_at(&why, path, "is there already; --out names another");
     for (int i = 0; ok && i < all->n; i++)
         ok = open_run(&all->at[i], all->at[i].folder, &why);
     if (ok)
         find_sets(all);
     ok = ok && write_page(all, path, &why);
-    if (ok)
-        printf("%s\n", path);
-    else
+    if (ok) {
+        tl_print_escaped(stdout, path);
+        putchar('\n');
+    } else {
         fprintf(stderr, "hourglass-compare: %s\n", why.text);
+    }
     return !ok;
 }
 
@@ -374,10 +399,15 @@ int main(int argc, char **argv)
             return fflush(stdout) != 0;
         }
         if (!strcmp(argv[i], "--version"))
-            return puts("hourglass-compare (Hourglass) " AG_VERSION) < 0;
+            return puts("hourglass-compare (Hourglass) " AG_VERSION) < 0 || fflush(stdout) != 0;
         if (!strcmp(argv[i], "--out") && i + 1 < argc)
             path = argv[++i];
+        else if (!strncmp(argv[i], "--out=", 6))
+            path = argv[i] + 6;
         else if (argv[i][0] == '-') {
+            fprintf(stderr, "hourglass-compare: ");
+            tl_print_escaped(stderr, argv[i]);
+            fprintf(stderr, strcmp(argv[i], "--out") ? ": unknown option\n" : ": a value is missing\n");
             print_usage(stderr);
             return 2;
         } else if (all.n == RUNS) {

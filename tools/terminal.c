@@ -3,7 +3,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
+
+/* en_US.UTF-8, C.utf8, ... */
+static bool names_utf8(const char *locale)
+{
+    for (const char *c = locale; *c; c++)
+        if (!strncasecmp(c, "utf", 3))
+            return c[3 + (c[3] == '-')] == '8';
+    return false;
+}
 
 bool tl_terminal_utf8(void)
 {
@@ -11,7 +21,7 @@ bool tl_terminal_utf8(void)
     const char       *locale = NULL;
     for (int i = 0; i < 3 && !(locale && *locale); i++)
         locale = getenv(names[i]);
-    return locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8"));
+    return locale && names_utf8(locale);
 }
 
 int tl_terminal_columns(int descriptor)

@@ -36,7 +36,7 @@ workload() {
             touch "$run/done"
         fi
         values="$values $(awk -F, -v column="$column" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == column) at = i }
-            END { print $at }' "$run/$file")"
+            END { if (!at) exit 1; print $at }' "$run/$file")" || { echo "$run/$file: has no column $column" >&2; exit 1; }
     done
     echo "$values" | awk -v name="$name" -v command="models/$1${2:+ $2}" -v column="$column" -v format="$format" -v pytorch="$pytorch" '{
         for (i = 1; i <= NF; i++) sum += $i
@@ -64,7 +64,7 @@ workload o test_loss     %.2f '101.93 ± 0.16'     cvae_mnist ''
 score="--score --classifier $out/classifier.safetensors"
 workload j test_loss     %.4f '' adversarial_ae_mnist "$score"
 workload j kid           %.0f '' adversarial_ae_mnist "$score" score.csv
-workload j test_error    %.4f '' adversarial_ae_mnist '--labels 1000'
+workload j-labels test_error %.4f '' adversarial_ae_mnist '--labels 1000'
 workload k kid           %.0f '' vae_gan_mnist "$score" score.csv
 workload vq test_loss    %.2f '' vq_vae_mnist "$score"
 workload vq kid          %.0f '' vq_vae_mnist "$score" score.csv

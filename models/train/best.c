@@ -13,13 +13,14 @@ static double test_of(const train_record *r)
     return r->test.n > 0 ? r->test.at[0].value : INFINITY;
 }
 
-/* Whether an epoch can be compared with those of the present phase: of one with the same step, such as another stage of
- * a schedule, or of this one itself. */
+/* Whether an epoch can be compared with those of the present phase: it is of this one, or of one that this continues.
+ */
 static bool is_comparable(const train_run *run, const train_record *r)
 {
-    const train_phase *phases = run->plan->phases;
-    return r->phase == run->phase ? r->epoch * run->steps_per_epoch <= run->step
-                                  : r->phase < run->phase && phases[r->phase].step == phases[run->phase].step;
+    int first = run->phase;
+    while (first > r->phase && run->plan->phases[first].continues)
+        first--;
+    return r->phase == first && (first < run->phase || r->epoch * run->steps_per_epoch <= run->step);
 }
 
 /* The best whole epoch so far; NULL if there is none. */

@@ -125,13 +125,17 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
             train__read_births(m);
     }
     struct train_frames *f = m->frames;
-    if (ordinal % f->every)
+    if (ordinal % f->every && !m->preview)
         return true;
     if (!draw_frame(m, &p, why)) {
         tl_picture_free(&p);
         return false;
     }
     preview(m, &p);
+    if (ordinal % f->every) {
+        tl_picture_free(&p);
+        return true;
+    }
     if (f->n > 0 && (f->width != (int)p.width || f->height != (int)p.height))
         train__drop_frames(f); /* those of a run with other pictures */
     f->width = (int)p.width;

@@ -187,7 +187,8 @@ train_batch train_test_images(train_images *m, int64_t first, int64_t n)
 static bool needs_images(const train_images *m)
 {
     return !m->job->options.load || m->score || m->edit || m->use.pixels == TRAIN_STANDARD ||
-           (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES));
+           (m->reconstruct && !strcmp(m->reconstruct, TRAIN_TEST_IMAGES)) ||
+           (m->denoise && !strcmp(m->denoise, TRAIN_TEST_IMAGES));
 }
 
 /* The size of the images that the loaded model was trained on; false if its file does not say. */
@@ -240,7 +241,9 @@ static bool load_or_describe(train_images *m, tl_error *why)
         return false;
     keep_last(&m->train, m->use.last);
     const bool holds_out = m->job->options.keep_best && m->validation.count < 1;
-    m->trained = m->train.count - (holds_out ? m->train.count / 10 : 0);
+    m->trained = m->train.count - (holds_out ? (m->train.count + 9) / 10 : 0);
+    if (m->trained < 1 && holds_out && !m->job->options.load)
+        return tl_fail_at(why, m->data, "one training image, of which --keep-best would hold out one");
     if (!m->job->options.quiet && !m->job->options.load)
         print_counts(m);
     snprintf(height, sizeof height, "%lld", (long long)m->height);

@@ -81,8 +81,9 @@ typedef struct train_phase {
     double              lr_scale;         /* times the optimizers' learning rates; 0: they are as they are */
     train_step_fn      *step, *test_step; /* test_step NULL: step */
     bool (*begin)(void *context); /* before the phase's first step, and when a run is resumed in it; NULL for none */
-    bool totals;                  /* report sums over all examples in place of means */
-    bool sum_loss; /* its losses are sums over a batch, not means: those of shards are then added, not averaged */
+    bool continues; /* the phase before, as one schedule of one model: warm-ups go on, and epochs can be compared */
+    bool totals;    /* report sums over all examples in place of means */
+    bool sum_loss;  /* its losses are sums over a batch, not means: those of shards are then added, not averaged */
 } train_phase;
 
 /* Sees a run from outside. In `step` and `epoch` the gradients are those of the last step, after clipping, of the part

@@ -206,6 +206,11 @@ int64_t train_step_number(const train_step *s)
 
 double train_rise(const train_step *s, int64_t steps)
 {
-    const double made = (double)train_step_number(s);
-    return !s || train_is_test(s) || made >= (double)steps ? 1 : made / (double)steps;
+    if (!s || train_is_test(s))
+        return 1;
+    const train_plan *plan = s->run->plan;
+    double            made = (double)s->run->step;
+    for (int i = s->run->phase; i > 0 && plan->phases[i].continues; i--)
+        made += (double)train_phase_steps(plan, &plan->phases[i - 1]);
+    return made >= (double)steps ? 1 : made / (double)steps;
 }

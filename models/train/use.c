@@ -216,8 +216,10 @@ static bool write_npy(const train_images *m, const char *path, const train_table
     tl_output     f;
     if (!tl_output_open(&f, path, why))
         return false;
-    ds_npy_write(f.stream, images ? 3 : 2, images ? square : flat, t->at);
-    return tl_output_close(&f, why);
+    if (ds_npy_write(f.stream, images ? 3 : 2, images ? square : flat, t->at))
+        return tl_output_close(&f, why);
+    tl_output_abandon(&f);
+    return tl_fail_at(why, path, "cannot be written: %lld by %lld numbers", (long long)t->rows, (long long)t->width);
 }
 
 static bool tell(const train_images *m, bool ok, const char *path)
@@ -332,6 +334,6 @@ bool train__use_model(train_images *m, tl_error *why)
     if (m->generate > 0)
         return generate(m, why);
     if (m->denoise)
-        return reconstruct(m, m->denoise, "denoised.png", m->add_noise, why);
+        return reconstruct(m, m->denoise, "denoised_images.png", m->add_noise, why);
     return reconstruct(m, m->reconstruct, "reconstructed.png", false, why);
 }

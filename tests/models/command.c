@@ -45,8 +45,8 @@ Test(hourglass, compares_runs)
         cr_assert(hourglass(words) == 0, "%s", output);
     }
     cr_assert(hourglass("compare run0 run1 run2 run3 --out c.html") == 0, "%s", output);
-    cr_expect(strstr(output, "test_loss: set 1") && strstr(output, "more than noise (t = ") &&
-                  strstr(output, "2 seeds"),
+    cr_expect(strstr(output, "set 1: run0 run1\nset 2: run2 run3\n") && strstr(output, "test_loss: set 1") &&
+                  strstr(output, "more than noise (t = ") && strstr(output, "2 seeds"),
               "%s", output);
     char command[512];
     snprintf(command, sizeof command,
@@ -62,6 +62,9 @@ Test(hourglass, compares_runs)
              folder);
     cr_expect(run_command(command, output, sizeof output) == 0, "what only one of two runs has is not shown");
     cr_expect(hourglass("compare 1 2 3 4 5 6 7 8 9 10 11") == 2 && strstr(output, "at most 10 runs"), "%s", output);
+    cr_expect(hourglass("compare run0 run1 --out=f.html") == 0 && file_is_there("f.html"), "%s", output);
+    cr_expect(hourglass("compare run0 run1 --what") == 2 && strstr(output, "--what: unknown option"), "%s", output);
+    cr_expect(hourglass("compare run0 run1 --out") == 2 && strstr(output, "--out: a value is missing"), "%s", output);
     cr_expect(hourglass("compare run0") == 2 && strstr(output, "usage:"), "%s", output);
     cr_expect(!file_is_there("d.html"));
 }
@@ -72,6 +75,8 @@ Test(hourglass, bad_input)
     cr_expect(hourglass("--help") == 0 && strstr(output, "usage: hourglass COMMAND"), "%s", output);
     cr_expect(hourglass("--version") == 0 && strstr(output, "hourglass (Hourglass) "), "%s", output);
     cr_expect(hourglass("") == 2 && strstr(output, "usage:"), "%s", output);
+    cr_expect(hourglass("train --help") == 0 && strstr(output, "usage: hourglass COMMAND"), "%s", output);
+    cr_expect(hourglass("generate -h") == 0 && strstr(output, "usage: hourglass COMMAND"), "%s", output);
     cr_expect(hourglass("paint") == 2 && strstr(output, "paint: unknown command"), "%s", output);
     cr_expect(hourglass("train") == 2 && strstr(output, "a program is missing"), "%s", output);
     cr_expect(hourglass("train no_such_program") == 2 && strstr(output, "no such program"), "%s", output);
@@ -93,6 +98,12 @@ Test(hourglass, bad_input)
     snprintf(path, sizeof path, "%s/of_no_program.safetensors", folder);
     nn_reset_parameters(m, 1);
     cr_assert(nn_save(m, path, NULL));
+    /* a file must not choose which program runs: /usr/bin has many */
+    const nn_stored_text another = {"program", "hourglass-inspect"};
+    snprintf(path, sizeof path, "%s/of_another.safetensors", folder);
+    cr_assert(nn_save_checkpoint(m, 0, NULL, 1, &another, path, NULL));
+    cr_expect(hourglass("generate of_another.safetensors") == 1 && strstr(output, "is not of a program of Hourglass"),
+              "%s", output);
     nn_module_free(m);
     cr_expect(hourglass("generate of_no_program.safetensors") == 1 && strstr(output, "does not say which program"),
               "%s", output);

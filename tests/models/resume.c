@@ -256,6 +256,14 @@ Test(use, encodes_decodes_generates_reconstructs)
     read_array("three.npy", &first), read_array("four.npy", &second);
     cr_assert(memcmp(first.data, second.data, (size_t)first.count * sizeof *first.data) != 0);
     ds_npy_free(&first), ds_npy_free(&second);
+    /* by its usual name, beside the picture that training has drawn */
+    cr_assert(run_there("denoising_ae_mnist", "--load @/more/model.safetensors --denoise @/images.npy") == 0 &&
+                  file_is_there("more/denoised_images.png"),
+              "%s", output);
+    use("denoising_ae_mnist", "--denoise test --output @/tested.npy");
+    read_array("tested.npy", &first);
+    cr_assert(first.dim[0] == 100);
+    ds_npy_free(&first);
     use("denoising_ae_mnist", "--denoise @/images.npy --output @/clean.npy");
     use("denoising_ae_mnist", "--denoise @/images.npy --add-noise --output @/noisy.npy");
     read_array("clean.npy", &first), read_array("noisy.npy", &second);

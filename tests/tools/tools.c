@@ -57,6 +57,10 @@ Test(args, refuses)
 {
     cr_assert(PARSE("--unknown") == TL_ARGS_ERROR && PARSE("word") == TL_ARGS_ERROR && PARSE("-c") == TL_ARGS_ERROR);
     cr_assert(PARSE("--coun", "1") == TL_ARGS_ERROR && strstr(args_error.text, "did you mean --count?"));
+    cr_assert(PARSE("--co") == TL_ARGS_ERROR && strstr(args_error.text, "did you mean --count?"));
+    cr_assert(PARSE("--xy") == TL_ARGS_ERROR && strstr(args_error.text, "unknown option; --help"), "%s",
+              args_error.text);
+    cr_assert(PARSE("hello") == TL_ARGS_ERROR && strstr(args_error.text, "hello: not expected; options begin with --"));
     cr_assert(PARSE("--out", "") == TL_ARGS_ERROR && strstr(args_error.text, "--out: the value is empty"));
     cr_assert(PARSE("--out") == TL_ARGS_ERROR && PARSE("--count") == TL_ARGS_ERROR &&
               PARSE("--quiet=1") == TL_ARGS_ERROR);
