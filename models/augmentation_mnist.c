@@ -98,7 +98,7 @@ static bool write_accuracy(const augmentation_program *p, train_images *m, tl_er
         return false;
     fprintf(out.stream, "labels,alone,augmented\n%lld,%s,", (long long)p->few.count, TL_NUMBER(alone, 6));
     fprintf(out.stream, "%s\n", TL_NUMBER(augmented, 6));
-    if (!m->job->options.quiet)
+    if (!m->job->options.quiet && isfinite(alone) && isfinite(augmented))
         printf("test accuracy with %lld labelled images: %.2f %% alone, %.2f %% with samples\n",
                (long long)p->few.count, 100 * alone, 100 * augmented);
     return tl_output_close(&out, why);

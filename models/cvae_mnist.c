@@ -95,6 +95,15 @@ static bool build(void *context, train_images *m, tl_error *why)
     return true;
 }
 
+static bool check(void *context, const train_job *job, tl_error *why)
+{
+    static const char *const others[] = {"decode", "export", "score"};
+    for (int i = 0; i < 3; i++)
+        if (((cvae_program *)context)->digit >= 0 && train_given(job, others[i]))
+            return tl_fail(why, "--digit: not with --%s, which is of all digits", others[i]);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     cvae_program p = {.beta = 1, .digit = -1};
@@ -117,6 +126,7 @@ int main(int argc, char **argv)
         .options = options,
         .uses = uses,
         .defaults = defaults,
+        .check = check,
         .build = build,
         .step = step,
         .draw = draw,

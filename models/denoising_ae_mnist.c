@@ -49,8 +49,9 @@ static ag_tensor *decode(void *context, ag_tensor *code)
 static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
 {
     double  before = 0, after = 0;
-    int64_t n = m->phase.batch < m->test.count ? m->phase.batch : m->test.count, seen = 0;
-    for (; seen + n <= m->test.count; seen += n) {
+    int64_t seen = 0;
+    for (int64_t n; seen < m->test.count; seen += n) {
+        n = m->phase.batch < m->test.count - seen ? m->phase.batch : m->test.count - seen;
         ag_tensor *x = train_test_images(m, seen, n).x, *noisy = denoising_ae_corrupt(p->model, x);
         before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
         after += ag_item(ag_mse_loss(denoising_ae_forward(p->model, noisy), x, AG_MEAN)) * (double)n;

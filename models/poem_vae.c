@@ -307,16 +307,17 @@ static bool build(void *context, train_job *job, tl_error *why)
         c.characters = p->couplets.characters;
         c.length = p->couplets.length;
     }
+    const int64_t count = p->source[0].count, batch = job->options.batch < count ? job->options.batch : count;
     p->phase = (train_phase){.name = "train",
                              .train = &p->source[0],
                              .test = &p->source[1],
-                             .batch = job->options.batch,
+                             .batch = batch,
                              .epochs = job->options.epochs,
                              .steps = job->options.steps,
                              .step = step};
     job->plan.phases = &p->phase;
     job->plan.n_phases = 1;
-    job->input = AG_SHAPE(job->options.batch, c.length);
+    job->input = AG_SHAPE(batch, c.length);
     p->model = couplet_vae_new(c, p->couplets.character);
     nn_module *m = (nn_module *)p->model;
     train_set_model(job, m, &p->adam, "adam", nn_adam(m, nn_adam_defaults(job->options.lr)));

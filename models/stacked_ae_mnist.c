@@ -21,7 +21,7 @@ typedef struct pair {
 } pair;
 
 typedef struct stacked_program {
-    bool            deep, only_plain;
+    bool            deep, only_plain, in_pieces; /* a batch is computed in several: none has the gradient of it */
     int64_t         hidden, pretrain_epochs;
     double          pretrain_lr;
     pair           *pair;
@@ -92,7 +92,7 @@ static bool classify(void *context, train_step *s)
     train_report_number(s, "error", (double)(b.n - mlp_classifier_correct(logits, b.y)));
     if (!train_minimize(s, loss, &p->optimizer[phase]))
         return false;
-    return train_is_test(s) || report_gradients(s, m, b.n);
+    return train_is_test(s) || p->in_pieces || report_gradients(s, m, b.n);
 }
 
 /* The error that Hinton and Salakhutdinov give: squared, summed over an image. */
@@ -282,6 +282,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     NN_CHILD(p->pair, plain, (nn_module *)stacked_ae_new(&c));
     if (nn_error(&p->pair->base))
         return tl_fail(why, "%s", nn_error(&p->pair->base));
+    p->in_pieces = m->job->options.shards > 1 || m->job->options.accumulate > 1;
     set_optimizers(p, &m->job->options);
     set_phases(p, m);
     m->job->plan.optimizers = p->optimizer;

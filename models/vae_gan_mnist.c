@@ -81,8 +81,27 @@ static void defaults(void *context, train_options *o, train_image_use *use)
     o->schedule = "linear";
 }
 
+/* Whether some shard of a batch has one image, which batch norm cannot train on. */
+static bool leaves_one(int64_t batch, int64_t shards)
+{
+    return batch > 0 && batch < 2 * (shards > 1 ? shards : 1);
+}
+
+static bool batches_fit(const train_images *m, tl_error *why)
+{
+    const int64_t batch = m->phase.batch, last = m->trained % batch, shards = m->job->options.shards;
+    if (m->job->options.load || (!leaves_one(batch, shards) && !leaves_one(last, shards)))
+        return true;
+    return tl_fail(
+        why,
+        "--batch %lld: of %lld images a batch or a shard would have only one, on which batch norm cannot be trained",
+        (long long)batch, (long long)m->trained);
+}
+
 static bool build(void *context, train_images *m, tl_error *why)
 {
+    if (!batches_fit(m, why))
+        return false;
     static const char *const names[] = {"encoder", "discriminator", "decoder"};
     gan_program             *p = context;
     const nn_rmsprop_options rmsprop = nn_rmsprop_defaults(m->job->options.lr);

@@ -19,7 +19,7 @@ typedef struct train_best {
 } train_best;
 
 /* After each whole epoch whose test metric, the first that its phase reports, is the smallest so far of
- * the phase and of those before it with the same step function, the model is written to b->path; at the end of a run
+ * the phase and of those that it continues, the model is written to b->path; at the end of a run
  * that was not stopped, it is read back. A phase without a test is an error. */
 train_observer train_best_observer(train_best *b);
 

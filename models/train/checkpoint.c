@@ -25,6 +25,15 @@ static uint64_t hash_batches(const train_plan *plan)
     return hash;
 }
 
+/* Of the phases before the present one. */
+static uint64_t steps_before(const train_plan *plan, int phase)
+{
+    uint64_t steps = 0;
+    for (int i = 0; i < phase; i++)
+        steps += (uint64_t)train_phase_steps(plan, &plan->phases[i]);
+    return steps;
+}
+
 /* ---- Writing. ---- */
 
 static nn_named_optimizer *named_optimizers(const train_plan *plan)
@@ -36,7 +45,7 @@ static nn_named_optimizer *named_optimizers(const train_plan *plan)
 }
 
 /* The texts of a run's state, and their memory. */
-enum { STATE_NUMBERS = 7, STATE_TEXTS = STATE_NUMBERS + 3 };
+enum { STATE_NUMBERS = 8, STATE_TEXTS = STATE_NUMBERS + 3 };
 
 typedef struct state_texts {
     nn_stored_text at[STATE_TEXTS];
@@ -46,12 +55,17 @@ typedef struct state_texts {
 
 static bool describe_state(const train_run *run, uint64_t data, state_texts *t)
 {
-    const ag_rng  *rng = ag_tape_rng(run->tape);
-    const uint64_t numbers[STATE_NUMBERS] = {
-        (uint64_t)run->phase,          (uint64_t)run->step,    rng->seed, rng->draw, data,
-        (uint64_t)run->plan->n_phases, hash_batches(run->plan)};
+    const ag_rng            *rng = ag_tape_rng(run->tape);
+    const uint64_t           numbers[STATE_NUMBERS] = {(uint64_t)run->phase,
+                                                       (uint64_t)run->step,
+                                                       rng->seed,
+                                                       rng->draw,
+                                                       data,
+                                                       (uint64_t)run->plan->n_phases,
+                                                       hash_batches(run->plan),
+                                                       steps_before(run->plan, run->phase)};
     static const char *const keys[STATE_NUMBERS] = {"phase", "step",   "random.seed", "random.draw",
-                                                    "data",  "phases", "batches"};
+                                                    "data",  "phases", "batches",     "steps_before"};
     for (int i = 0; i < STATE_NUMBERS; i++) {
         snprintf(t->number[i], sizeof t->number[i], "%" PRIu64, numbers[i]);
         t->at[i] = (nn_stored_text){keys[i], t->number[i]};
@@ -133,7 +147,7 @@ bool train_is_checkpoint(const nn_safetensors *file, int64_t *phase, int64_t *st
 static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why)
 {
     int64_t  phase, step;
-    uint64_t seed, draw, data, phases, batches;
+    uint64_t seed, draw, data, phases, batches, before;
     if (!train_is_checkpoint(file, &phase, &step))
         return tl_fail(why, nn_safetensors_text(file, "step")
                                 ? "was written by an older version, whose runs cannot be resumed; --load "
@@ -145,12 +159,19 @@ static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why
         !train_history_parse(&run->history, nn_safetensors_text(file, "history")))
         return tl_fail(why, "its state of the run is damaged, or memory runs out");
     if (phases != (uint64_t)run->plan->n_phases || phase >= run->plan->n_phases)
-        return tl_fail(why, "is of a run with %llu phase%s, expected %d", (unsigned long long)phases,
-                       phases == 1 ? "" : "s", run->plan->n_phases);
+        return tl_fail(
+            why, "is of a run with %llu phase%s, expected %d; leave the options that say how long it is as they were",
+            (unsigned long long)phases, phases == 1 ? "" : "s", run->plan->n_phases);
     if (data != train_data_hash(run))
         return tl_fail(why, "was made with other training examples; --data names theirs");
     if (batches != hash_batches(run->plan))
         return tl_fail(why, "was made with other batches; their size, their order and how many make a step must stay");
+    if (read_number(file, "steps_before", &before) && before != steps_before(run->plan, (int)phase))
+        return tl_fail(
+            why,
+            "is in phase %s, after %llu steps of those before it, expected %llu: what is over cannot be made longer",
+            run->plan->phases[phase].name, (unsigned long long)before,
+            (unsigned long long)steps_before(run->plan, (int)phase));
     run->phase = (int)phase;
     run->step = step;
     *ag_tape_rng(run->tape) = (ag_rng){seed, draw};

@@ -186,6 +186,7 @@ Test(programs, refuse)
         {"vae_mnist", "--variant chunked --free-bits 1", "--free-bits: not with the chunked variant"},
         {"flow_vae_mnist", "--recipe none", "--recipe none: expected vae|planar|mean-field|iaf"},
         {"vq_vae_mnist", "--clip 1", "--clip: not with --codebook averages"},
+        {"vq_vae_mnist", "--warmup 9", "--warmup: not with --codebook averages"},
         {"vq_vae_mnist", "--codebook none", "--codebook none: expected averages|gradient"},
         {"iwae_mnist", "--upper 3", "--upper: of a second stochastic layer, which --layers 2 makes"},
         {"iwae_mnist", "--kl-warmup 9 --estimator dreg", "--kl-warmup: not with --estimator dreg"},
@@ -202,6 +203,7 @@ Test(programs, refuse)
         {"adversarial_ae_mnist", "--noise 1", "--noise: only with --labels"},
         {"augmentation_mnist", "--labels 15", "--labels: expected a multiple of ten"},
         {"stacked_ae_mnist", "--deep --hidden 20", "--hidden: not with --deep"},
+        {"vae_gan_mnist", "--keep-best", "--keep-best: losses of a model and its adversary cannot be compared"},
         {"vae_gan_mnist", "--classifier x", "--classifier: expected --score with it"},
         {"mlp_classifier_mnist", "--score", "--score: unknown option"},
         {"cvae_mnist", "--load x --digit 10 --generate 2", "--digit 10: expected a whole number from 0 to 9"},
@@ -214,6 +216,21 @@ Test(programs, refuse)
         int status = run_program(bad[i].name, "", options);
         cr_expect(status == 2 && strstr(output, bad[i].part), "%s %s: %d, %s", bad[i].name, options, status, output);
     }
+}
+
+/* What only the data or a model shows. */
+Test(programs, refuse_what_does_not_fit)
+{
+    make_data();
+    static const char *const batches[] = {"--batch 11", "--batch 1", "--batch 32 --shards 20"};
+    for (int i = 0; i < 3; i++)
+        cr_expect(run_there("vae_gan_mnist", batches[i]) == 1 &&
+                      strstr(output, "of 320 images a batch or a shard would have only one"),
+                  "%s: %s", batches[i], output);
+    cr_assert(run_there("cvae_mnist", "--hidden 8 --latent 2 --steps 1 --quiet --out @/run") == 0, "%s", output);
+    cr_expect(run_there("cvae_mnist", "--load @/run/model.safetensors --digit 7 --export decoder") != 0 &&
+                  strstr(output, "--digit: not with --export, which is of all digits"),
+              "%s", output);
 }
 
 static void check_refused(const char *environment, const char *options, int status, const char *part)

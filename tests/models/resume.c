@@ -51,6 +51,18 @@ static void go_on(const char *name, const char *environment)
 }
 
 /* Killed after so many milliseconds, and gone on with another number of threads. */
+/* A phase that is over keeps its length. */
+Test(resume, does_not_lengthen_phases_that_are_over)
+{
+    make_data();
+    cr_assert(run_there("stacked_ae_mnist", "--hidden 20 --pretrain-epochs 1 --epochs 1 --quiet --out @/run") == 0,
+              "%s", output);
+    cr_expect(run_there("stacked_ae_mnist", "--resume @/run/checkpoint.safetensors --epochs 2 --quiet") != 0 &&
+                  strstr(output, "is in phase without pre-training, after 20 steps") &&
+                  strstr(output, "what is over cannot be made longer"),
+              "%s", output);
+}
+
 Test(resume, killed_at_twenty_moments)
 {
     const int                moments = SLOW ? 4 : 20;
