@@ -97,11 +97,8 @@ static bool build(void *context, train_images *m, tl_error *why)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    static const char *const others[] = {"decode", "export", "score"};
-    for (int i = 0; i < 3; i++)
-        if (((cvae_program *)context)->digit >= 0 && train_given(job, others[i]))
-            return tl_fail(why, "--digit: not with --%s, which is of all digits", others[i]);
-    return true;
+    return ((cvae_program *)context)->digit < 0 || !train_given(job, "score") ||
+           tl_fail(why, "--digit: not with --score, whose images are of all digits");
 }
 
 int main(int argc, char **argv)

@@ -228,8 +228,8 @@ Test(programs, refuse_what_does_not_fit)
                       strstr(output, "of 320 images a batch or a shard would have only one"),
                   "%s: %s", batches[i], output);
     cr_assert(run_there("cvae_mnist", "--hidden 8 --latent 2 --steps 1 --quiet --out @/run") == 0, "%s", output);
-    cr_expect(run_there("cvae_mnist", "--load @/run/model.safetensors --digit 7 --export decoder") != 0 &&
-                  strstr(output, "--digit: not with --export, which is of all digits"),
+    cr_expect(run_there("cvae_mnist", "--load @/run/model.safetensors --digit 7 --score") == 2 &&
+                  strstr(output, "--digit: not with --score, whose images are of all digits"),
               "%s", output);
 }
 
