@@ -109,7 +109,8 @@ static uint8_t *frame_pixels(const uint8_t *data, size_t size, size_t width, siz
 /* What is being read: the frames so far, and the lines of the comment that are left. */
 typedef struct births {
     struct train_frames *frames;
-    const train_history *history; /* up to the epoch that ends it, which is not among them */
+    const train_history *history;
+    int64_t              before; /* frames of earlier epochs than this, counted over all phases, are wanted */
     char                 comment[COMMENT], *line;
 } births;
 
@@ -148,7 +149,7 @@ static bool take_frame(births *b, const uint8_t *data, size_t size)
     if (!b->line || f->width < 1 || f->n == MOST - 1)
         return false;
     const long long ordinal = strtoll(b->line, &end, 10);
-    if (*end != '\n' || ordinal < 1 || ordinal >= b->history->n)
+    if (*end != '\n' || ordinal < 1 || ordinal >= b->before || ordinal > b->history->n)
         return false;
     b->line = end + 1;
     uint8_t *pixels = frame_pixels(data, size, (size_t)f->width, (size_t)f->height);
@@ -173,12 +174,12 @@ static void parse(births *b, const uint8_t *at, const uint8_t *end)
     }
 }
 
-void train__read_births(train_images *m)
+void train__read_births(train_images *m, int64_t before)
 {
     char     path[4200];
     size_t   size = 0;
     tl_error unused;
-    births   b = {.frames = m->frames, .history = &m->job->run.history};
+    births   b = {.frames = m->frames, .history = &m->job->run.history, .before = before};
     uint8_t *bytes = tl_beside(m->job->options.resume, "births.png", path, sizeof path, &unused)
                          ? tl_read_file(path, &size, &unused)
                          : NULL;

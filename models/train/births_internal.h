@@ -20,9 +20,9 @@ bool train__keep_frame(struct train_frames *f, int64_t ordinal, int64_t epoch, u
 
 bool train__write_births(train_images *m, tl_error *why);
 
-/* Frames of the epochs before that of the last record, from the births.png beside the checkpoint that is resumed; none
- * where there is no such file, or another one. */
-void train__read_births(train_images *m);
+/* Frames of the epochs before that number, counted over all phases, from the births.png beside the checkpoint that is
+ * resumed; none where there is no such file, or another one. */
+void train__read_births(train_images *m, int64_t before);
 
 void train__drop_frames(struct train_frames *f);
 

@@ -110,20 +110,28 @@ static bool draw_frame(train_images *m, tl_picture *p, tl_error *why)
     return ok;
 }
 
+/* Those of the run that is resumed, up to an epoch; none of a new one. */
+static bool open_frames(train_images *m, int64_t before, tl_error *why)
+{
+    if (m->frames)
+        return true;
+    m->frames = calloc(1, sizeof *m->frames);
+    if (!m->frames)
+        return tl_fail(why, "out of memory");
+    m->frames->every = 1;
+    if (m->job->options.resume)
+        train__read_births(m, before);
+    return true;
+}
+
 bool train__collect_frame(train_images *m, const train_record *record, tl_error *why)
 {
     tl_picture    p = {0};
     const int64_t ordinal = m->job->run.history.n;
     if (!m->program->encode || !m->program->decode || m->encodes_only || m->test.count == 0)
         return true;
-    if (!m->frames) {
-        m->frames = calloc(1, sizeof *m->frames);
-        if (!m->frames)
-            return tl_fail(why, "out of memory");
-        m->frames->every = 1;
-        if (m->job->options.resume)
-            train__read_births(m);
-    }
+    if (!open_frames(m, ordinal, why))
+        return false;
     struct train_frames *f = m->frames;
     if (ordinal % f->every && !m->preview)
         return true;
@@ -147,8 +155,10 @@ bool train__collect_frame(train_images *m, const train_record *record, tl_error 
 
 bool train__show_frames(train_images *m, tl_page *page, tl_error *why)
 {
+    if (!open_frames(m, m->job->run.history.n + 1, why)) /* a run with nothing left to train has all of them */
+        return false;
     const struct train_frames *f = m->frames;
-    if (!f || f->n == 0)
+    if (f->n == 0)
         return true;
     tl_page_section(page, "Images, epoch by epoch");
     tl_page_text(page, kinds_of(m) > 2

@@ -70,6 +70,10 @@ Test(report, of_a_run_that_was_stopped)
     train_whole_and_resumed("--hidden 20", 2, 4);
     cr_expect(in_folder("grep -q 'epoch 4 of 4' run/report.html && ls run/births.png run/codes.svg run/loss.svg") == 0,
               "%s", output);
+    /* with nothing left to train, too */
+    cr_assert(run_there("vae_mnist", "--epochs 4 --resume @/run/checkpoint.safetensors") == 0, "%s", output);
+    cr_expect(in_folder("cmp whole/births.png run/births.png && grep -q 'Images, epoch by epoch' run/report.html") == 0,
+              "%s", output);
 }
 
 /* births.png has room for 48 frames. When it is full every second one goes, twice in 100 epochs: every fourth epoch is
