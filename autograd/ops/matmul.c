@@ -6,6 +6,12 @@
 #include "autograd/ops/broadcast_internal.h"
 #include "autograd/runtime.h"
 
+enum {
+    THREAD_WORK = 400000, /* multiply-adds that are worth a thread */
+    LEAST_WORK = 500,     /* what a small product takes besides */
+    LARGE = 1000000       /* of a product worth splitting */
+};
+
 typedef struct matmul_plan {
     int64_t      m, n, k;
     ag_broadcast batch; /* its elements are matrices */
@@ -110,10 +116,10 @@ static void all_matrices(matmul_job *j, bool in_order)
 {
     const matmul_plan *p = j->node->attr;
     int64_t            batch = p->batch.rows * p->batch.width, work = p->m * p->n * p->k;
-    if (in_order || (work > 1000000 && batch < 4 * ag_threads()))
+    if (in_order || (work > LARGE && batch < 4 * ag_threads()))
         some_matrices(j, 0, batch);
     else
-        agk_parallel(batch, 400000 / work + 1, some_matrices, j);
+        agk_parallel(batch, THREAD_WORK / (work + LEAST_WORK) + 1, some_matrices, j);
 }
 
 static void matmul_forward(ag_node *node)
