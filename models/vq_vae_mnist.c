@@ -198,11 +198,13 @@ static const char *variant(void *context)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    static const char *const of_gradients[] = {"clip", "schedule", "warmup"};
-    for (int i = 0; i < 3; i++)
-        if (has_averages(context) && train_given(job, of_gradients[i]))
-            return tl_fail(why, "--%s: not with --codebook averages, which are no gradients", of_gradients[i]);
-    return true;
+    const train_options *o = &job->options;
+    const char          *given = o->clip > 0                       ? "clip"
+                                 : o->warmup > 0                   ? "warmup"
+                                 : strcmp(o->schedule, "constant") ? "schedule"
+                                                                   : NULL;
+    return !given || !has_averages(context) ||
+           tl_fail(why, "--%s: not with --codebook averages, which are no gradients", given);
 }
 
 /* Of the pixels that are trained on. */

@@ -240,8 +240,9 @@ static bool load_or_describe(train_images *m, tl_error *why)
     if (m->job->options.load && !fits_model(m, why))
         return false;
     keep_last(&m->train, m->use.last);
-    const bool holds_out = m->job->options.keep_best && m->validation.count < 1;
-    m->trained = m->train.count - (holds_out ? (m->train.count + 9) / 10 : 0);
+    const bool    holds_out = m->job->options.keep_best && m->validation.count < 1;
+    const int64_t tenth = m->train.count < 20 ? 1 : m->train.count / 10;
+    m->trained = m->train.count - (holds_out ? tenth : 0);
     if (m->trained < 1 && holds_out && !m->job->options.load)
         return tl_fail_at(why, m->data, "one training image, of which --keep-best would hold out one");
     if (!m->job->options.quiet && !m->job->options.load)

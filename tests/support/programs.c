@@ -19,16 +19,9 @@ const char *program(const char *name)
 
 void make_data(void)
 {
-    char command[1024];
+    char command[256];
     snprintf(folder, sizeof folder, "%s", scratch_folder());
-    snprintf(
-        command, sizeof command,
-        "cd %s && mkdir data && cd data && seq 99999 | head -c 250880 > pixels &&"
-        "(printf '\\0\\0\\010\\003\\0\\0\\001\\100\\0\\0\\0\\034\\0\\0\\0\\034'; cat pixels) > train-images-idx3-ubyte &&"
-        "(printf '\\0\\0\\010\\001\\0\\0\\001\\100'; head -c 320 /dev/zero) > train-labels-idx1-ubyte &&"
-        "(printf '\\0\\0\\010\\003\\0\\0\\0\\144\\0\\0\\0\\034\\0\\0\\0\\034'; tail -c 78400 pixels) > t10k-images-idx3-ubyte &&"
-        "(printf '\\0\\0\\010\\001\\0\\0\\0\\144'; head -c 100 /dev/zero) > t10k-labels-idx1-ubyte",
-        folder);
+    snprintf(command, sizeof command, "tests/small_data.sh %s/data 320", folder);
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
 }
 
