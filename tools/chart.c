@@ -42,8 +42,16 @@ double tl_tick_step(double range)
     return power * (times >= 5 ? 5 : times >= 2 ? 2 : 1);
 }
 
-/* A range that is not empty, a little wider than what it is for; of numbers that only rounding tells apart, as of one,
- * since ticks between them could not be told apart either. */
+enum { DIGITS = 6 }; /* of a tick's number: those that the margin has room for */
+
+/* What a chart can show: beyond this a range would not be a number. */
+static bool is_drawable(double x)
+{
+    return fabs(x) <= 1e300;
+}
+
+/* A range that is not empty, a little wider than what it is for; of numbers that differ too little for the digits of
+ * ticks between them, as of one. */
 static void widen(double *low, double *high, bool logarithmic)
 {
     if (!(*low <= *high)) {
@@ -51,7 +59,8 @@ static void widen(double *low, double *high, bool logarithmic)
         *high = 1;
     }
     const double range = *high - *low, size = fmax(fmax(fabs(*low), fabs(*high)), logarithmic ? 1 : 0);
-    const double more = range > 1e-9 * size ? 0.04 * range : logarithmic || !(size > 0) ? 1 : 0.1 * size;
+    const double told_apart = pow(10, 2 - DIGITS) * size;
+    const double more = size < 1e-300 ? 1 : range > told_apart ? 0.04 * range : logarithmic ? 1 : 0.1 * size;
     *low -= more;
     *high += more;
 }
@@ -108,14 +117,14 @@ static void x_ticks(FILE *f, const tl_axes *a, bool whole)
     const double bottom = a->top + a->height;
     for (double i = first_tick(a->x_low, step); i * step <= a->x_high; i++) {
         line(f, place_x(a, i * step), a->top, place_x(a, i * step), bottom, 0.15);
-        text_at(f, place_x(a, i * step), bottom + 18, "text-anchor=\"middle\"", TL_NUMBER(i * step, 6));
+        text_at(f, place_x(a, i * step), bottom + 18, "text-anchor=\"middle\"", TL_NUMBER(i * step, DIGITS));
     }
 }
 
 static void y_tick(FILE *f, const tl_axes *a, double at, double value)
 {
     line(f, a->left, place_y(a, at), a->left + a->width, place_y(a, at), 0.15);
-    text_at(f, a->left - 8, place_y(a, at) + 4, "text-anchor=\"end\"", TL_NUMBER(value, 6));
+    text_at(f, a->left - 8, place_y(a, at) + 4, "text-anchor=\"end\"", TL_NUMBER(value, DIGITS));
 }
 
 /* On a logarithmic axis the ends are logarithms: ticks at the powers of ten, with few of them at 2 and 5 times these.
@@ -177,8 +186,9 @@ static bool close_svg(FILE *f)
 /* A value's place on the axis, NaN if it has none. */
 static double on_axis(const tl_chart *c, double y)
 {
-    const double at = c->logarithmic ? (y > 0 ? log10(y) : NAN) : y;
-    return isfinite(at) ? at : NAN;
+    if (!is_drawable(y) || (c->logarithmic && !(y > 0)))
+        return NAN;
+    return c->logarithmic ? log10(y) : y;
 }
 
 /* The names of the lines stand in rows above the chart: where name k begins. */
@@ -220,7 +230,7 @@ static tl_axes axes_of(const tl_chart *c)
     for (int k = 0; k < c->n; k++)
         for (int64_t i = 0; i < c->lines[k].n; i++) {
             const double x = c->lines[k].x[i], y = on_axis(c, c->lines[k].y[i]);
-            if (isnan(y) || !isfinite(x))
+            if (isnan(y) || !is_drawable(x))
                 continue;
             a.x_low = fmin(a.x_low, x);
             a.x_high = fmax(a.x_high, x);
@@ -250,7 +260,7 @@ static void draw_line(FILE *f, const tl_chart *c, const tl_axes *a, int k)
     fputs(" stroke-linejoin=\"round\" stroke-linecap=\"round\" d=\"", f);
     for (int64_t i = 0; i < l->n; i++) {
         const double y = on_axis(c, l->y[i]);
-        if (isnan(y) || !isfinite(l->x[i])) {
+        if (isnan(y) || !is_drawable(l->x[i])) {
             joined = false;
             continue;
         }
@@ -279,9 +289,17 @@ static void draw_legend(FILE *f, const tl_chart *c)
     fputc('\n', f);
 }
 
+static bool has_lines(const tl_chart *c)
+{
+    bool all = c->n == 0 || (c->n > 0 && c->lines);
+    for (int k = 0; all && k < c->n; k++)
+        all = c->lines[k].name && (c->lines[k].n <= 0 || (c->lines[k].x && c->lines[k].y));
+    return all;
+}
+
 bool tl_chart_svg(FILE *f, const tl_chart *c)
 {
-    if (!f || !c || c->n < 0 || (c->n > 0 && !c->lines))
+    if (!f || !c || !has_lines(c))
         return false;
     const tl_axes a = axes_of(c);
     open_svg(f, WIDTH, HEIGHT + ROW * (legend_rows(c) - 1), c->title);
@@ -294,12 +312,17 @@ bool tl_chart_svg(FILE *f, const tl_chart *c)
 
 /* ---- Points. ---- */
 
+static bool is_point(const tl_points *p, int64_t i)
+{
+    return is_drawable(p->x[i]) && is_drawable(p->y[i]);
+}
+
 tl_axes tl_points_axes(const tl_points *p)
 {
     const double side = SQUARE - LEFT - RIGHT;
     tl_axes      a = {LEFT, TOP, side, side, INFINITY, -INFINITY, INFINITY, -INFINITY};
-    for (int64_t i = 0; p && i < p->n; i++)
-        if (isfinite(p->x[i]) && isfinite(p->y[i])) {
+    for (int64_t i = 0; p && p->x && p->y && i < p->n; i++)
+        if (is_point(p, i)) {
             a.x_low = fmin(a.x_low, p->x[i]);
             a.x_high = fmax(a.x_high, p->x[i]);
             a.y_low = fmin(a.y_low, p->y[i]);
@@ -308,6 +331,15 @@ tl_axes tl_points_axes(const tl_points *p)
     widen(&a.x_low, &a.x_high, false);
     widen(&a.y_low, &a.y_high, false);
     return a;
+}
+
+bool tl_points_place(const tl_points *p, const tl_axes *a, int64_t i, double *x, double *y)
+{
+    if (!p || !p->x || !p->y || i < 0 || i >= p->n || !is_point(p, i))
+        return false;
+    *x = place_x(a, p->x[i]);
+    *y = place_y(a, p->y[i]);
+    return true;
 }
 
 static int class_of(const tl_points *p, int64_t i)
@@ -329,7 +361,7 @@ static void name_class(FILE *f, const tl_points *p, const tl_axes *a, int class,
     for (int axis = 0; axis < 2; axis++) {
         int64_t n = 0;
         for (int64_t i = 0; i < p->n; i++)
-            if (class_of(p, i) == class && isfinite(p->x[i]) && isfinite(p->y[i]))
+            if (class_of(p, i) == class && is_point(p, i))
                 values[n++] = axis ? p->y[i] : p->x[i];
         if (n == 0)
             return;
@@ -348,7 +380,7 @@ static void draw_class(FILE *f, const tl_points *p, const tl_axes *a, int class,
             "stroke-opacity=\"0.75\" fill=\"none\" d=\"",
             class, class, tl_colour(class));
     for (int64_t i = 0; i < p->n; i++)
-        if (class_of(p, i) == class && isfinite(p->x[i]) && isfinite(p->y[i])) {
+        if (class_of(p, i) == class && is_point(p, i)) {
             fputc('M', f);
             number(f, place_x(a, p->x[i]));
             fputc(' ', f);

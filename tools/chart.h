@@ -16,7 +16,7 @@ extern "C" {
 typedef struct tl_line {
     const char   *name;
     int64_t       n;
-    const double *x, *y; /* a y that is NaN or infinite makes a gap */
+    const double *x, *y; /* a y that is NaN or beyond 1e300 makes a gap */
 } tl_line;
 
 typedef struct tl_chart {
@@ -40,12 +40,14 @@ typedef struct tl_axes {
     double x_low, x_high, y_low, y_high;
 } tl_axes;
 
-/* Writes a chart as an SVG element, which is also a whole file. False for NULL and when nothing can be written. */
+/* Writes a chart as an SVG element, which is also a whole file. False if the chart, a line's name or its values are
+ * NULL, or on write failure. */
 bool tl_chart_svg(FILE *f, const tl_chart *chart);
 bool tl_points_svg(FILE *f, const tl_points *points);
 
-/* The axes that tl_points_svg uses. */
+/* The axes that tl_points_svg uses, and where it draws point i in the picture's units; false if it does not. */
 tl_axes tl_points_axes(const tl_points *points);
+bool    tl_points_place(const tl_points *points, const tl_axes *axes, int64_t i, double *x, double *y);
 
 /* Text for HTML and XML: <, >, &, quotes and control characters escaped. */
 void tl_print_markup(FILE *f, const char *text);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,8 +54,6 @@ bool tl_output_open(tl_output *f, const char *path, tl_error *why)
 void tl_output_abandon(tl_output *f)
 {
     if (!f || !f->stream)
-        return;
-    if (!f->stream)
         return;
     fclose(f->stream);
     unlink(f->temporary);
@@ -127,21 +126,30 @@ bool tl_output_close(tl_output *f, tl_error *why)
            tl_fail_at(why, f->path, "written, but its folder cannot be synced: %s", strerror(errno));
 }
 
-/* Whether a name is "<anything>.<digits>-<digits>.part". */
-static bool is_temporary(const char *name)
+/* The decimal number that ends at `*end`, which is moved to its first digit; -1 if there is none. */
+static long number_before(const char *name, const char **end)
+{
+    const char *last = *end;
+    while (*end > name && (*end)[-1] >= '0' && (*end)[-1] <= '9')
+        --*end;
+    return *end < last && last - *end < 10 ? strtol(*end, NULL, 10) : -1;
+}
+
+/* The process that made "<anything>.<process>-<number>.part"; -1 if a name is none of these. */
+static long maker_of(const char *name)
 {
     static const char end[] = ".part";
-    if (!tl_ends_with(name, end))
-        return false;
-    const char *at = name + strlen(name) - strlen(end), *last = at;
-    while (at > name && at[-1] >= '0' && at[-1] <= '9')
-        at--;
-    if (at == last || at == name || at[-1] != '-')
-        return false;
-    last = --at;
-    while (at > name && at[-1] >= '0' && at[-1] <= '9')
-        at--;
-    return at < last && at > name + 1 && at[-1] == '.';
+    const char       *at = name + strlen(name) - (tl_ends_with(name, end) ? strlen(end) : 0);
+    if (!*at || number_before(name, &at) < 0 || at == name || *--at != '-')
+        return -1;
+    const long process = number_before(name, &at);
+    return at > name + 1 && at[-1] == '.' ? process : -1;
+}
+
+/* Whether another process is there to rename what it made. One with this process's number ended before it began. */
+static bool is_running(long process)
+{
+    return process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno != ESRCH);
 }
 
 void tl_output_clean(const char *folder)
@@ -149,9 +157,11 @@ void tl_output_clean(const char *folder)
     char path[4096];
     DIR *d = folder ? opendir(folder) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
-        int         n = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        const int   n = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        const long  maker = maker_of(e->d_name);
         struct stat st;
-        if (is_temporary(e->d_name) && n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+        if (maker > 0 && n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+            !is_running(maker))
             unlink(path);
     }
     if (d)

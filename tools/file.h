@@ -19,14 +19,16 @@ typedef struct tl_output {
     char  path[4096], temporary[4096 + 40];
 } tl_output;
 
-/* Each returns false with the reason on failure; the file at `path` is then as it was before. A path that is there and
- * is not a regular file is refused. What open began ends with close, or with abandon, which leaves `path` alone. */
+/* Each returns false with the reason on failure; the file at `path` is then as it was before, except if only its folder
+ * could not be synced, which the reason says: then it is the new one, but may be lost if the machine stops. A path that
+ * is there and is not a regular file is refused. What open began ends with close, or with abandon, which leaves `path`
+ * alone. */
 bool tl_output_open(tl_output *f, const char *path, tl_error *why);
 bool tl_output_close(tl_output *f, tl_error *why);
 void tl_output_abandon(tl_output *f);
 
-/* Removes what writers that were killed have left in a folder: names that end in ".part" as tl_output_open makes them.
- */
+/* Removes what writers that were killed have left in a folder: names that end in ".part" as tl_output_open makes them,
+ * unless the process in the name still runs. */
 void tl_output_clean(const char *folder);
 
 /* The whole of a regular file, to be freed by the caller; or NULL with the reason. One more byte than *size is there, a

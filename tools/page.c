@@ -1,7 +1,6 @@
 #include "tools/page.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,7 +39,16 @@ static void put_base64(FILE *f, const uint8_t *bytes, size_t n)
 
 static FILE *stream(tl_page *p)
 {
-    return p && !p->failed ? p->file.stream : NULL;
+    return p && !p->failure ? p->file.stream : NULL;
+}
+
+/* The stream for a part of a page, if the part is all there. */
+static FILE *stream_for(tl_page *p, bool there)
+{
+    FILE *f = stream(p);
+    if (f && !there)
+        p->failure = "a part of the page has no values";
+    return f && there ? f : NULL;
 }
 
 /* ---- The page. ---- */
@@ -49,10 +57,9 @@ bool tl_page_open(tl_page *p, const char *path, const char *title, int patience,
 {
     if (!p)
         return tl_fail(why, "no page");
-    *p = (tl_page){.failed = true};
+    *p = (tl_page){0};
     if (!tl_output_open(&p->file, path, why))
         return false;
-    p->failed = false;
     FILE *f = p->file.stream;
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -79,9 +86,10 @@ bool tl_page_close(tl_page *p, tl_error *why)
 {
     if (!p || !p->file.stream)
         return tl_fail(why, "no page");
-    if (p->failed) {
+    if (p->failure) {
+        tl_fail_at(why, p->file.path, "not written: %s", p->failure);
         tl_page_abandon(p);
-        return tl_fail(why, "out of memory");
+        return false;
     }
     end_section(p);
     fputs("</main>\n<script>\n'use strict';\n", p->file.stream);
@@ -144,8 +152,8 @@ void tl_page_facts(tl_page *p, int n, const tl_fact *facts)
 
 void tl_page_chart(tl_page *p, const tl_chart *chart)
 {
-    FILE *f = stream(p);
-    if (!f || !chart)
+    FILE *f = stream_for(p, chart);
+    if (!f)
         return;
     tl_chart    c = *chart;
     const int   id = ++p->figures;
@@ -156,7 +164,8 @@ void tl_page_chart(tl_page *p, const tl_chart *chart)
     for (int i = 0; i < 2; i++) {
         c.logarithmic = i == 1;
         fprintf(f, "<div class=\"%s\">", i ? "log" : "linear");
-        tl_chart_svg(f, &c);
+        if (!tl_chart_svg(f, &c))
+            p->failure = "a chart has no values";
         fputs("</div>\n", f);
     }
     fputs("</figure>\n", f);
@@ -184,8 +193,8 @@ static void put_image(FILE *f, const tl_png *png, int scale, const char *more)
 
 void tl_page_picture(tl_page *p, const tl_png *picture, int scale)
 {
-    FILE *f = stream(p);
-    if (!f || !picture || !picture->bytes)
+    FILE *f = stream_for(p, picture && picture->bytes);
+    if (!f)
         return;
     fputs("<figure>", f);
     put_image(f, picture, scale, "");
@@ -194,8 +203,11 @@ void tl_page_picture(tl_page *p, const tl_png *picture, int scale)
 
 void tl_page_frames(tl_page *p, const char *title, int n, const tl_png *frames, int scale)
 {
-    FILE *f = stream(p);
-    if (!f || !frames || n < 1)
+    bool there = frames && n > 0;
+    for (int i = 0; there && i < n; i++)
+        there = frames[i].bytes != NULL;
+    FILE *f = stream_for(p, there);
+    if (!f)
         return;
     const int id = ++p->figures;
     fputs("<figure class=\"frames\">", f);
@@ -221,9 +233,8 @@ static void put_places(FILE *f, const tl_points *points)
     const tl_axes a = tl_points_axes(points);
     fprintf(f, "<script type=\"application/json\">[");
     for (int64_t i = 0; i < points->n; i++) {
-        const bool   there = isfinite(points->x[i]) && isfinite(points->y[i]);
-        const double x = there ? a.left + a.width * (points->x[i] - a.x_low) / (a.x_high - a.x_low) : -1;
-        const double y = there ? a.top + a.height * (a.y_high - points->y[i]) / (a.y_high - a.y_low) : -1;
+        double x = -1, y = -1;
+        tl_points_place(points, &a, i, &x, &y);
         fprintf(f, "%s[%d,%d,%d]", i ? "," : "", (int)x, (int)y, points->label ? points->label[i] : 0);
     }
     fputs("]</script>\n", f);
@@ -231,12 +242,12 @@ static void put_places(FILE *f, const tl_points *points)
 
 void tl_page_points(tl_page *p, const tl_points *points, const tl_png *images, int width, int height, int columns)
 {
-    FILE *f = stream(p);
-    if (!f || !points)
+    FILE *f = stream_for(p, points && (points->n <= 0 || (points->x && points->y)));
+    if (!f)
         return;
     fputs("<figure class=\"points\">", f);
     if (!tl_points_svg(f, points))
-        p->failed = true;
+        p->failure = "out of memory";
     for (int class = 0; points->label && class < 10; class ++)
         fprintf(f, "%s<label><input type=\"checkbox\" value=\"%d\" checked>%d</label>%s",
                 class ? "" : "<fieldset><legend>Classes</legend>", class, class, class < 9 ? "" : "</fieldset>\n");
@@ -274,7 +285,8 @@ static uint16_t to_half(float x)
 static void put_halves(tl_page *p, const char *name, const float *x, int64_t n)
 {
     uint8_t *bytes = malloc((size_t)n * 2 + 1);
-    p->failed = p->failed || !bytes;
+    if (!bytes)
+        p->failure = "out of memory";
     for (int64_t i = 0; bytes && i < n; i++) {
         const uint16_t half = to_half(x[i]);
         bytes[2 * i] = (uint8_t)half;
@@ -294,7 +306,8 @@ static void put_layers(tl_page *p, const tl_network *net)
             net->width, net->height, TL_NUMBER(net->black, 9), TL_NUMBER(net->white, 9));
     for (int i = 0; i < net->n_layers; i++) {
         const tl_layer *l = &net->layers[i];
-        fprintf(f, "%s{\"op\":\"%s\",\"in\":%d,\"out\":%d", i ? ",\n" : "", l->op, (int)l->in, (int)l->out);
+        fprintf(f, "%s{\"op\":\"%s\",\"in\":%d,\"out\":%d", i ? ",\n" : "", l->op ? l->op : "", (int)l->in,
+                (int)l->out);
         if (l->weight)
             put_halves(p, "weight", l->weight, l->in * l->out);
         if (l->bias)
@@ -306,8 +319,8 @@ static void put_layers(tl_page *p, const tl_network *net)
 
 void tl_page_explorer(tl_page *p, const char *title, const tl_network *net)
 {
-    FILE *f = stream(p);
-    if (!f || !net || net->n_layers < 1)
+    FILE *f = stream_for(p, net && net->n_layers > 0 && net->layers && net->least && net->most && net->start);
+    if (!f)
         return;
     const int id = ++p->figures;
     fprintf(f, "<figure class=\"explorer\"><canvas width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"", net->width,

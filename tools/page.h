@@ -21,9 +21,10 @@ extern "C" {
 #endif
 
 typedef struct tl_page {
-    tl_output file;
-    int       figures;
-    bool      in_section, failed;
+    tl_output   file;
+    int         figures;
+    bool        in_section;
+    const char *failure; /* why it will not be written; NULL while all is well */
 } tl_page;
 
 typedef struct tl_fact {
@@ -41,8 +42,8 @@ typedef struct tl_png {
  * changed for so many seconds, as whoever wrote it is gone then. */
 bool tl_page_open(tl_page *p, const char *path, const char *title, int patience, tl_error *why);
 
-/* Ends it, and puts it in its place; false with the reason when it could not be written, or memory ran out on the way.
- * tl_page_abandon leaves what was there before. */
+/* Ends it, and puts it in its place; false with the reason if a part of it was missing, memory ran out on the way, or
+ * on write failure. tl_page_abandon leaves what was there before. */
 bool tl_page_close(tl_page *p, tl_error *why);
 void tl_page_abandon(tl_page *p);
 

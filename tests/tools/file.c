@@ -254,8 +254,12 @@ Test(file, only_temporary_files_are_cleaned)
 {
     static const char *const stay[] = {"model.safetensors", "x.part",    "x.1.part",      "x.1-.part",
                                        "x.-1.part",         ".1-2.part", "x.1-2.part.txt"};
-    static const char *const go[] = {"model.safetensors.71-0.part", "x.1-99.part"};
+    char                     running[32], reused[32]; /* a process that runs; one that had this process's number */
+    snprintf(running, sizeof running, "x.%ld-0.part", (long)getppid());
+    snprintf(reused, sizeof reused, "x.%ld-0.part", (long)getpid());
+    const char *const go[] = {"model.safetensors.999999999-0.part", "x.999999999-99.part", reused};
     scratch = scratch_folder();
+    write_text(path_of(running), "mine");
     for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
         write_text(path_of(stay[i]), "mine");
     for (size_t i = 0; i < sizeof go / sizeof *go; i++)
@@ -267,6 +271,7 @@ Test(file, only_temporary_files_are_cleaned)
     for (size_t i = 0; i < sizeof go / sizeof *go; i++)
         cr_assert(access(path_of(go[i]), F_OK) != 0, "%s is left", go[i]);
     cr_assert(access(path_of("d.1-2.part"), F_OK) == 0);
+    cr_assert(access(path_of(running), F_OK) == 0, "a running process's file is gone");
 }
 
 /* ---- Locks. ---- */

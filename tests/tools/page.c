@@ -36,7 +36,7 @@ Test(chart, lines)
 /* Every magnitude has a few ticks, on both kinds of axis, and nothing that is no number is drawn. */
 Test(chart, of_any_magnitude)
 {
-    static const double scales[] = {1e-300, 1e-7, 1, 11.5, 12345, 1e12, 1e300};
+    static const double scales[] = {5e-324, 1e-310, 1e-300, 1e-7, 1, 11.5, 12345, 1e12, 1e297, 1e300, 1.5e308};
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
         for (int logarithmic = 0; logarithmic < 2; logarithmic++)
             for (int kind = 0; kind < 6; kind++) {
@@ -50,6 +50,25 @@ Test(chart, of_any_magnitude)
                 cr_expect(strlen(text) < 20000);
                 free(text);
             }
+}
+
+/* A curve that is all but flat: its ticks' numbers differ. */
+Test(chart, ticks_can_be_told_apart)
+{
+    for (double range = 1; range > 1e-12; range /= 10) {
+        const double   y[] = {1.2345678, 1.2345678 + range};
+        const tl_line  line = {"y", 2, xs, y};
+        const tl_chart chart = {"", "", "", false, 1, &line};
+        char          *text = svg_of(&chart, NULL), last[32] = "";
+        for (const char *at = text; (at = strstr(at, "text-anchor=\"end\">")); at++) {
+            char number[32];
+            cr_assert(sscanf(at, "text-anchor=\"end\">%31[^<]", number) == 1);
+            cr_expect(strcmp(number, last) != 0, "range %g: two ticks at %s", range, number);
+            memcpy(last, number, sizeof last);
+        }
+        cr_expect(*last, "range %g: no ticks", range);
+        free(text);
+    }
 }
 
 Test(chart, without_values)
@@ -78,6 +97,9 @@ Test(chart, bad_input)
     const tl_chart no_lines = {"", "", "", false, 1, NULL};
     cr_expect(!tl_chart_svg(NULL, NULL) && !tl_points_svg(NULL, NULL) && !tl_chart_svg(stdout, &no_lines));
     cr_expect(!tl_points_svg(stdout, &(tl_points){"", "", "", 1, NULL, NULL, NULL}));
+    const tl_line bad[] = {{NULL, 1, xs, ys}, {"", 1, NULL, ys}, {"", 1, xs, NULL}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect(!tl_chart_svg(stdout, &(tl_chart){"", "", "", false, 1, &bad[i]}), "line %zu", i);
     tl_print_markup(stdout, NULL);
 }
 
@@ -156,6 +178,30 @@ Test(page, takes_its_place_at_the_end)
     text = page_text(path);
     cr_expect(strstr(text, "first"));
     free(text);
+}
+
+Test(page, with_a_part_that_has_no_values)
+{
+    char            path[256];
+    tl_error        why;
+    tl_page         p;
+    const tl_line   no_values = {"", 1, NULL, NULL};
+    const tl_chart  chart = {"", "", "", false, 1, &no_values};
+    const tl_points points = {"", "", "", 1, NULL, NULL, NULL};
+    snprintf(path, sizeof path, "%s/page.html", scratch_folder());
+    for (int i = 0; i < 6; i++) {
+        cr_assert(tl_page_open(&p, path, "", 0, &why), "%s", why.text);
+        switch (i) {
+        case 0: tl_page_chart(&p, &chart); break;
+        case 1: tl_page_chart(&p, NULL); break;
+        case 2: tl_page_points(&p, &points, NULL, 1, 1, 1); break;
+        case 3: tl_page_picture(&p, &(tl_png){0}, 1); break;
+        case 4: tl_page_frames(&p, "", 1, &(tl_png){0}, 1); break;
+        default: tl_page_explorer(&p, "", &(tl_network){.n_layers = 1, .inputs = 1}); break;
+        }
+        fill(&p); /* the rest of such a page goes nowhere */
+        cr_expect(!tl_page_close(&p, &why) && strstr(why.text, "no values"), "%d: %s", i, why.text);
+    }
 }
 
 Test(page, bad_input)
