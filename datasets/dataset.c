@@ -1,9 +1,13 @@
+#define _POSIX_C_SOURCE 200809L
 #include "datasets/dataset.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "datasets/idx.h"
+#include "tools/file.h"
 
 void ds_dataset_free(ds_dataset *d)
 {
@@ -44,13 +48,33 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
     }
 }
 
+static bool is_there(const char *path)
+{
+    tl_error  why;
+    const int file = tl_file_open(path, NULL, &why);
+    tl_file_close(file);
+    return file >= 0;
+}
+
+/* What to do about a file that is not there; false. */
+static bool explain_missing(const char *path, tl_error *why)
+{
+    char packed[4096 + 4];
+    snprintf(packed, sizeof packed, "%s.gz", path);
+    if (is_there(packed))
+        return tl_fail_at(why, packed, "compressed by gzip; unpack it with gunzip");
+    return tl_fail_at(why, path, "No such file; the folder is expected to hold MNIST's four files, unpacked");
+}
+
 static bool read_file(const char *folder, const char *part, const char *kind, int rank, ds_idx *out, tl_error *why)
 {
     char      path[4096];
     const int n = snprintf(path, sizeof path, "%s/%s-%s-ubyte", folder, part, kind);
-    if (n >= 0 && (size_t)n < sizeof path)
-        return ds_idx_read(path, rank, out, why);
-    return tl_fail(why, "%.80s...: the path is too long", folder);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return tl_fail(why, "%.80s...: the path is too long", folder);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return explain_missing(path, why);
+    return ds_idx_read(path, rank, out, why);
 }
 
 bool ds_part_read(const char *folder, const char *part, ds_dataset *d, tl_error *why)

@@ -17,9 +17,12 @@ size_t ds__idx_header(const uint8_t *b, size_t size, const char *path, int rank,
         return tl_fail_at(why, path, "compressed by gzip; unpack it with gunzip");
     if (size < length)
         return tl_fail_at(why, path, "too short for an IDX header of %zu bytes", length);
-    if (b[0] || b[1] || b[2] != 8 || b[3] != rank)
-        return tl_fail_at(why, path, "begins with %02x %02x %02x %02x, expected 00 00 08 %02x", b[0], b[1], b[2], b[3],
-                          (unsigned)rank);
+    if (b[0] || b[1])
+        return tl_fail_at(why, path, "not an IDX file: begins with %02x %02x, expected 00 00", b[0], b[1]);
+    if (b[2] != 8)
+        return tl_fail_at(why, path, "its type is %02x, expected 08, unsigned bytes", b[2]);
+    if (b[3] != rank)
+        return tl_fail_at(why, path, "has %d dimensions, expected %d", b[3], rank);
     int64_t bytes = 1;
     out->rank = rank;
     for (int i = 0; i < rank; i++) {

@@ -71,7 +71,10 @@ static bool take_dtype(header *h)
     h->big_endian = dtype[0] == '>';
     h->size = !strcmp(dtype + !!*dtype, "f8") ? 8 : 4;
     return ((h->big_endian || dtype[0] == '<') && (h->size == 8 || !strcmp(dtype + 1, "f4"))) ||
-           tl_fail_at(h->why, h->path, "its numbers are %s, expected float32 or float64: <f4, >f4, <f8 or >f8", dtype);
+           tl_fail_at(
+               h->why, h->path,
+               "its numbers are %s, expected float32 or float64; x.astype(numpy.float32) before numpy.save makes it so",
+               dtype);
 }
 
 static bool take_order(header *h)

@@ -42,7 +42,8 @@ static bool take_number(pgm *p, uint32_t *value, const char *what)
 
 static bool read_header(pgm *p)
 {
-    int kind = p->at[1] - '0';
+    const int  kind = p->at[1] - '0';
+    const bool two_bytes = p->end - p->at > 3 && p->at[2] == '\r' && p->at[3] == '\n'; /* its lines end in CR LF */
     p->at += 2;
     p->text = kind <= 3;
     p->bits = kind % 3 == 1;
@@ -62,6 +63,8 @@ static bool read_header(pgm *p)
     if (p->at == p->end)
         return tl_fail_at(p->why, p->path, "ends after its header");
     p->at++;
+    if (two_bytes && p->at[-1] == '\r' && p->at < p->end && *p->at == '\n')
+        p->at++;
     return true;
 }
 

@@ -65,6 +65,8 @@ static bool refuse(const uint8_t *bytes, size_t size, const char *path, tl_error
         size_t      n;
     } others[] = {{"JPEG", "\xff\xd8\xff", 3}, {"GIF", "GIF8", 4},   {"BMP", "BM", 2}, {"WebP", "RIFF", 4},
                   {"TIFF", "II*\0", 4},        {"TIFF", "MM\0*", 4}, {"PAM", "P7", 2}};
+    if (size == 0)
+        return tl_fail_at(why, path, "the file is empty");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (begins(bytes, size, others[i].magic, others[i].n))
             return tl_fail_at(why, path, "a %s file; save the picture as PNG instead", others[i].name);

@@ -167,6 +167,18 @@ static bool parse_picture(const train_images *m, const void *bytes, size_t n, co
     return ok;
 }
 
+static bool parse_any(const train_images *m, const void *bytes, size_t n, const char *path, train_table *t,
+                      tl_error *why)
+{
+    if (n >= 6 && !memcmp(bytes, "\x93NUMPY", 6))
+        return parse_npy(m, bytes, n, path, t, why);
+    if (n >= 2 && !memcmp(bytes, "\0\0", 2))
+        return parse_idx(m, bytes, n, path, t, why);
+    if (n >= 4 && !memcmp(bytes, "PK\3\4", 4))
+        return tl_fail_at(why, path, "an archive, of numpy.savez perhaps; save one array with numpy.save instead");
+    return parse_picture(m, bytes, n, path, t, why);
+}
+
 /* Images from a file of any kind, told by its first bytes, in the program's range. */
 static bool read_images(const train_images *m, const char *path, train_table *t, tl_error *why)
 {
@@ -174,9 +186,7 @@ static bool read_images(const train_images *m, const char *path, train_table *t,
     uint8_t *bytes = tl_read_file(path, &n, why);
     if (!bytes)
         return false;
-    bool ok = n > 6 && !memcmp(bytes, "\x93NUMPY", 6) ? parse_npy(m, bytes, n, path, t, why)
-              : n > 2 && !bytes[0] && !bytes[1]       ? parse_idx(m, bytes, n, path, t, why)
-                                                      : parse_picture(m, bytes, n, path, t, why);
+    bool ok = parse_any(m, bytes, n, path, t, why);
     free(bytes);
     if (ok)
         train_to_range(m, t->rows, t->at);

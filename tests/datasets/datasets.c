@@ -46,9 +46,9 @@ Test(idx, reads_strictly)
     free(idx.data);
     for (size_t n = 0; n < sizeof good; n++)
         check_refused(good, n, 2, n < 12 ? "too short for an IDX header" : "its header says 6");
-    FILE_REFUSED(1, "begins with 00 00 09 01", 0, 0, 9, 1, 0, 0, 0, 1, 7);
-    FILE_REFUSED(1, "begins with 00 00 08 02", 0, 0, 8, 2, 0, 0, 0, 1, 7);
-    FILE_REFUSED(1, "begins with 01 00", 1, 0, 8, 1, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "its type is 09, expected 08, unsigned bytes", 0, 0, 9, 1, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "has 2 dimensions, expected 1", 0, 0, 8, 2, 0, 0, 0, 1, 7);
+    FILE_REFUSED(1, "not an IDX file: begins with 01 00", 1, 0, 8, 1, 0, 0, 0, 1, 7);
     FILE_REFUSED(1, "has 2 bytes of data, its header says 1", 0, 0, 8, 1, 0, 0, 0, 1, 7, 7);
     FILE_REFUSED(1, "dimension 0 is 0", 0, 0, 8, 1, 0, 0, 0, 0);
     FILE_REFUSED(1, "its header says 4294967295", 0, 0, 8, 1, 255, 255, 255, 255, 1);
@@ -65,6 +65,9 @@ Test(idx, mnist_must_fit_together)
     snprintf(folder, sizeof folder, "%s", scratch_folder());
     cr_assert(!ds_mnist_read(folder, true, &d, &e) && strstr(e.text, "train-images-idx3-ubyte: No such file"));
     cr_assert(!ds_part_read(folder, "valid", &d, &e) && strstr(e.text, "valid-images-idx3-ubyte: No such file"));
+    snprintf(name, sizeof name, "%s/t10k-images-idx3-ubyte.gz", folder);
+    write_file(name, (const uint8_t *)"\x1f\x8b", 2);
+    cr_assert(!ds_mnist_read(folder, false, &d, &e) && strstr(e.text, "idx3-ubyte.gz: compressed by gzip; unpack"));
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 255};
     static const uint8_t three[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3}, ten[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 10};
     static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 9};

@@ -65,7 +65,7 @@ Test(picture, the_first_bytes_tell_the_format)
                   {"BM....", "a BMP file"},
                   {"P8", "neither PNG nor PGM, PPM or PBM"},
                   {"P", "neither"},
-                  {"", "neither"}};
+                  {"", "the file is empty"}};
     ds_picture p;
     tl_error   why;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -80,6 +80,21 @@ Test(picture, the_first_bytes_tell_the_format)
     cr_assert(!ds_png_read(GOLDEN "text.pgm", &p, &why) && strstr(why.text, "not a PNG file"));
     cr_assert(!ds_pgm_read(GOLDEN "grey8.png", &p, &why) && strstr(why.text, "not a PGM, PPM or PBM file"));
     ds_picture_free(&p), ds_picture_free(&p), ds_picture_free(NULL);
+}
+
+/* A header with lines as Windows ends them, before a sample that is one of the two bytes, or both. */
+Test(picture, pgm_lines_that_end_in_two_bytes)
+{
+    static const char bytes[] = "P5\r\n2 1\r\n255\r\n\n\r";
+    ds_picture        p;
+    tl_error          why;
+    cr_assert(ds_pgm_parse((const uint8_t *)bytes, sizeof bytes - 1, "file", &p, &why), "%s", why.text);
+    cr_expect(p.grey[0] == '\n' && p.grey[1] == '\r');
+    ds_picture_free(&p);
+    static const char one[] = "P5\n2 1\n255\n\n\r";
+    cr_assert(ds_pgm_parse((const uint8_t *)one, sizeof one - 1, "file", &p, &why), "%s", why.text);
+    cr_expect(p.grey[0] == '\n' && p.grey[1] == '\r');
+    ds_picture_free(&p);
 }
 
 /* ---- PNG: damaged files. ---- */

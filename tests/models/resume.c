@@ -304,6 +304,8 @@ Test(use, pictures_and_what_is_refused)
     static const char *const refused[][2] = {
         {"--encode @/codes.npy --output @/x.npy", "codes.npy: images of 20 numbers, the model expects 28 x 28"},
         {"--encode @/run/loss.svg --output @/x.npy", "loss.svg: neither PNG nor PGM"},
+        {"--encode @/none.npy --output @/x.npy", "none.npy: the file is empty"},
+        {"--encode @/zip.npz --output @/x.npy", "save one array with numpy.save"},
         {"--encode @/photo.jpg --output @/x.npy", "a JPEG file; save the picture as PNG instead"},
         {"--encode @/digits.gz --output @/x.npy", "compressed by gzip; unpack it with gunzip"},
         {"--encode @/bytes.npy --output @/x.npy", "number 1 is 255, expected 0 to 1 (grey values of 0 to 255: divide"},
@@ -328,6 +330,7 @@ Test(use, pictures_and_what_is_refused)
     cr_assert(run_command(command, output, sizeof output) == 0, "%s", output);
     snprintf(command, sizeof command,
              "cd %s && head -c 300 run/samples.png > cut.png && printf '\\377\\330\\377\\340' > photo.jpg &&"
+             " : > none.npy && printf 'PK\\3\\4' > zip.npz &&"
              "echo | gzip > digits.gz",
              folder);
     cr_assert(run_command(command, output, sizeof output) == 0);
