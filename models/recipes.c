@@ -7,7 +7,7 @@
         __VA_ARGS__                                                                                                    \
     }
 #define RECIPE(id, program, variant, sizes, batch, epochs, steps, lr, pixels, order, last)                             \
-    {#id[0], #program, #variant, sizes, batch, epochs, steps, lr, {pixels, order, last}},
+    {#id[0], #program, #variant, sizes, batch, epochs, steps, lr, {pixels, order, last, 0}},
 static const recipe recipes[] = {
 #include "models/recipes.def"
 };

@@ -28,25 +28,7 @@ typedef struct stacked_program {
     mlp_ae         *autoencoder;
     train_optimizer optimizer[PHASES];
     train_phase     phase[PHASES];
-    train_source    training, validation;
 } stacked_program;
-
-/* ---- Data: a sixth of the training images validate; the test images are for the end. ---- */
-
-static int64_t validation_count(const train_images *m)
-{
-    return m->train.count / 6 > 0 ? m->train.count / 6 : 1;
-}
-
-static bool load_validation(void *self, ag_tape *tape, const int64_t *index, int64_t n, train_batch *out)
-{
-    const train_images *m = self;
-    const int64_t       first = m->train.count - validation_count(m);
-    int64_t            *at = ag_tape_alloc(tape, (size_t)n * sizeof *at);
-    for (int64_t i = 0; at && i < n; i++)
-        at[i] = first + index[i];
-    return at && m->phase.train->load(m->phase.train->self, tape, at, n, out);
-}
 
 /* ---- Steps. ---- */
 
@@ -198,7 +180,7 @@ static const char *variant(void *context)
 static void defaults(void *context, train_options *o, train_image_use *use)
 {
     stacked_program *p = context;
-    (void)use;
+    use->held_out = p->deep ? 0 : 6; /* the test images are for the end */
     o->batch = p->deep ? 128 : 50;
     o->epochs = p->deep ? 100 : 25;
     o->lr = p->deep ? 1e-3 : 1;
@@ -243,14 +225,9 @@ static void set_optimizers(stacked_program *p, const train_options *o)
 static void set_phases(stacked_program *p, train_images *m)
 {
     static const char *const names[] = {"layer 1", "layer 2", "layer 3", "fine-tuning", "without pre-training"};
-    p->training = *m->phase.train;
-    p->training.count = m->train.count > 1 ? m->train.count - validation_count(m) : 1;
-    p->validation = (train_source){validation_count(m), load_validation, NULL, m};
     for (int i = 0; i < PHASES; i++) {
         p->phase[i] = m->phase;
         p->phase[i].name = names[i];
-        p->phase[i].train = &p->training;
-        p->phase[i].test = &p->validation;
         p->phase[i].step = i < LAYERS ? pretrain : classify;
         if (i < LAYERS)
             p->phase[i].steps = 0;

@@ -222,6 +222,16 @@ static bool fits_model(const train_images *m, tl_error *why)
                       (long long)m->width, (long long)height, (long long)width);
 }
 
+/* What --keep-best or the recipe needs for validation, unless the data have images for that. */
+static bool hold_out(train_images *m, tl_error *why)
+{
+    const int64_t share = m->use.held_out > 0 ? m->use.held_out : m->job->options.keep_best ? 10 : 0;
+    const int64_t count = m->train.count, part = share > 0 && count >= share ? count / share : 1;
+    m->trained = count - (share > 0 && m->validation.count < 1 ? part : 0);
+    return m->trained > 0 || m->job->options.load ||
+           tl_fail_at(why, m->data, "one training image, which would be held out for validation");
+}
+
 static bool load_or_describe(train_images *m, tl_error *why)
 {
     char height[24], width[24];
@@ -240,11 +250,8 @@ static bool load_or_describe(train_images *m, tl_error *why)
     if (m->job->options.load && !fits_model(m, why))
         return false;
     keep_last(&m->train, m->use.last);
-    const bool    holds_out = m->job->options.keep_best && m->validation.count < 1;
-    const int64_t tenth = m->train.count < 20 ? 1 : m->train.count / 10;
-    m->trained = m->train.count - (holds_out ? tenth : 0);
-    if (m->trained < 1 && holds_out && !m->job->options.load)
-        return tl_fail_at(why, m->data, "one training image, of which --keep-best would hold out one");
+    if (!hold_out(m, why))
+        return false;
     if (!m->job->options.quiet && !m->job->options.load)
         print_counts(m);
     snprintf(height, sizeof height, "%lld", (long long)m->height);

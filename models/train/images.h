@@ -17,7 +17,8 @@ typedef enum train_pixels { TRAIN_UNIT, TRAIN_SIGNED, TRAIN_STANDARD } train_pix
 typedef struct train_image_use {
     train_pixels pixels;
     train_order  order;
-    int64_t      last; /* if above 0, only so many training images, the last */
+    int64_t      last;     /* if above 0, only so many training images, the last */
+    int64_t      held_out; /* if above 0, one of so many training images, of the last, validates in place of the test */
 } train_image_use;
 
 typedef struct train_image_program train_image_program;
@@ -29,13 +30,13 @@ typedef struct train_images {
     int64_t                    height, width;
     ds_dataset                 train, test; /* empty when a loaded model needs none */
     ds_dataset                 validation;  /* with --keep-best, if the data have such images */
-    int64_t         trained; /* training images in use; with --keep-best and no such images, a tenth is held out */
-    train_image_use use;
-    train_phase     phase;        /* one phase over all images, as the options say */
-    int64_t         code;         /* set by build: numbers of an image's code */
-    bool            encodes_only; /* set by build: this model of the program's has no decoder */
-    bool            symbols;      /* set by build: codes are numbers of a codebook's vectors, not quantities */
-    int64_t         columns;      /* of --generate's picture; 16 if build leaves it */
+    int64_t                    trained;     /* training images in use, without those that are held out */
+    train_image_use            use;
+    train_phase                phase;        /* one phase over all images, as the options say */
+    int64_t                    code;         /* set by build: numbers of an image's code */
+    bool                       encodes_only; /* set by build: this model of the program's has no decoder */
+    bool                       symbols; /* set by build: codes are numbers of a codebook's vectors, not quantities */
+    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
     const char          *data, *encode, *decode, *reconstruct, *denoise, *exported, *output, *classifier;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/train/ranks_internal.h"
 #include "tools/file.h"
@@ -199,12 +200,17 @@ static bool save_model(train_job *job, tl_error *why)
            nn_save_checkpoint(job->plan.model, 0, NULL, job->n_texts, job->texts, path, why);
 }
 
-/* The names in a list, which a resumed run has read from a file. */
-static void print_names(const char *list)
+/* Of the files in the folder's list, which a resumed run has read, those that are there: of no epochs there is no
+ * chart.
+ */
+static void print_names(const train_folder *f)
 {
-    char name[4200];
-    for (const char *at = list; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
+    char name[4200], path[sizeof f->path + 4200];
+    for (const char *at = f->files; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(at, "\n"), at);
+        snprintf(path, sizeof path, "%s/%s", f->path, name);
+        if (access(path, F_OK) != 0)
+            continue;
         putchar(' ');
         tl_print_escaped(stdout, name);
     }
@@ -218,7 +224,7 @@ static void print_results(const train_job *job)
     if (!job->options.quiet) {
         tl_print_escaped(stdout, job->folder.path);
         fputc(':', stdout);
-        print_names(job->folder.files);
+        print_names(&job->folder);
     }
     if (!job->options.quiet && job->best.epoch > 0)
         printf("the best epoch, whose weights these are: %" PRId64 "%s%s\n", job->best.epoch, several ? " of " : "",

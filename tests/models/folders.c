@@ -144,8 +144,25 @@ Test(folders, overwrite_removes_only_what_the_run_wrote)
         "$vae $small --quiet --epochs 1 --overwrite --out $d/run && ! [ -e $d/run/old.png ] && [ -e $d/run/notes ] &&"
         "[ -e $d/outside ] && echo kept");
     EXPECT(1, "holds a run already", "$vae $small --epochs 1 --out $d/run; s=$?; [ $s = 2 ] && exit 1");
-    EXPECT(0, "\\u202e", "printf 'x\\342\\200\\256y\\n' >> $d/run/.files; $resume");
+    EXPECT(0, "\\u202e",
+           "name=$(printf 'x\\342\\200\\256y'); echo mine > $d/run/$name; echo $name >> $d/run/.files; $resume");
     cr_assert(!strstr(output, "\xe2\x80\xae"), "what .files says reaches the terminal raw: %s", output);
+}
+
+/* The last lines of a run name what is there: without an epoch there is no checkpoint and no chart. The first line says
+ * how many images a recipe keeps for validation. */
+Test(folders, what_a_run_says_of_its_files_and_data)
+{
+    make_data();
+    EXPECT(0, "/run: metrics.csv", "$vae $small --epochs 0 --out $d/run");
+    cr_assert(!strstr(output, "checkpoint") && !strstr(output, "loss.svg"), "%s", output);
+    EXPECT(0, "(267 training, 53 validation, 100 test images)",
+           "${vae%/*}/stacked_ae_mnist --data $d/data --hidden 9 --plain --epochs 1 --out $d/stacked");
+    EXPECT(1, "one training image, which would be held out",
+           "printf '\\0\\0\\10\\3\\0\\0\\0\\1\\0\\0\\0\\1\\0\\0\\0\\1a' > $d/x; printf "
+           "'\\0\\0\\10\\1\\0\\0\\0\\1\\1' > $d/y; mkdir $d/one; for i in train t10k; do cp $d/x "
+           "$d/one/$i-images-idx3-ubyte; cp $d/y $d/one/$i-labels-idx1-ubyte; done;"
+           "$vae --data $d/one --keep-best --out $d/one/run");
 }
 
 /* ---- Checkpoints made to harm. ---- */
