@@ -60,18 +60,17 @@ static void some_rows(void *context, int64_t begin, int64_t end)
     const gather_job  *j = context;
     const gather_plan *p = j->node->attr;
     const ag_shape    *shape = &j->node->in[1]->shape;
-    const int64_t      n = shape->dim[shape->rank - 1], step = p->axis < shape->rank - 1, stride = p->stride[p->axis];
-    for (int64_t row = begin; row < end; row++) {
-        const ag_real *index = (const ag_real *)j->node->saved + row * n;
-        ag_real       *wide = j->wide + row_offset(p, shape, row), *picked = j->picked + row * n;
-        if (n > 1 && j->scatter)
+    const int64_t      stride = p->stride[p->axis], width = shape->dim[shape->rank - 1];
+    const bool         column = p->whole && width == 1; /* one place of each row of x: rows are a run of their own */
+    const int64_t      n = column ? end - begin : width;
+    const int64_t      step = column ? p->x.dim[p->axis] : p->axis < shape->rank - 1;
+    for (int64_t row = begin; row < end; row += column ? n : 1) {
+        const ag_real *index = (const ag_real *)j->node->saved + row * width;
+        ag_real       *wide = j->wide + row_offset(p, shape, row), *picked = j->picked + row * width;
+        if (j->scatter)
             agk()->scatter_add(n, picked, stride, index, step, wide);
-        else if (n > 1)
-            agk()->gather(n, wide, stride, index, step, j->add, picked);
-        else if (j->scatter)
-            wide[(int64_t)*index * stride] += *picked;
         else
-            *picked = j->add ? *picked + wide[(int64_t)*index * stride] : wide[(int64_t)*index * stride];
+            agk()->gather(n, wide, stride, index, step, j->add, picked);
     }
 }
 
