@@ -328,55 +328,64 @@ typedef struct few {
     int64_t        c_row, c_col;
 } few;
 
-/* Outputs j + skip .. j + blocks * VL - 1 of all rows. `rows` and `blocks` are compile-time constants at every call; more blocks
- * than one hide the latency of each other's sums. */
-INLINE void few_blocks(int rows, int blocks, const few *f, int64_t j, int64_t skip)
+/* The sums of VL outputs, whose columns of B begin at `b`, go VL steps on. */
+INLINE void few_steps(int rows, const few *f, const ag_real *b, int64_t p, vec *sum)
+{
+    vec row[VL];
+    load_transposed(b + p, f->b.col, row);
+    UNROLL for (int r = 0; r < rows; r++) {
+        const ag_real *a = f->a.data + r * f->a.row + p * f->a.col;
+        UNROLL for (int i = 0; i < VL; i++)
+            sum[r] = vec_fma(vec_splat(a[i * f->a.col]), row[i], sum[r]);
+    }
+}
+
+/* Of all rows VL outputs from each of `first` on. `rows` and `blocks` are compile-time constants at every call; more blocks than one
+ * hide the latency of each other's sums. Each line of B is used up before the next block's are read, as columns may share places in
+ * the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
+INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first, int64_t done)
 {
     _Alignas(VECTOR_BYTES) ag_real side[VL];
-    vec sum[FEW_BLOCKS][FEW];
+    vec     sum[FEW_BLOCKS][FEW];
     int64_t p = 0;
     UNROLL for (int b = 0; b < blocks; b++)
         UNROLL for (int r = 0; r < rows; r++) {
-            const ag_real *init = f->init ? f->init + r * f->init_row + (j + b * VL) * f->init_col : zeros;
+            const ag_real *init = f->init ? f->init + r * f->init_row + first[b] * f->init_col : zeros;
             for (int64_t i = 0; i < VL; i++)
                 side[i] = init[f->init ? i * f->init_col : 0];
             sum[b][r] = vec_load(side);
         }
+    for (; p + LINE <= f->k; p += LINE)
+        UNROLL for (int b = 0; b < blocks; b++)
+            UNROLL for (int q = 0; q < LINE; q += VL)
+                few_steps(rows, f, f->b.data + first[b] * f->b.col, p + q, sum[b]);
     for (; p + VL <= f->k; p += VL)
-        UNROLL for (int b = 0; b < blocks; b++) {
-            vec row[VL];
-            UNROLL for (int i = 0; i < VL; i++)
-                row[i] = vec_load(f->b.data + (j + b * VL + i) * f->b.col + p);
-            transpose_rows(row);
-            UNROLL for (int r = 0; r < rows; r++) {
-                const ag_real *a = f->a.data + r * f->a.row + p * f->a.col;
-                UNROLL for (int i = 0; i < VL; i++)
-                    sum[b][r] = vec_fma(vec_splat(a[i * f->a.col]), row[i], sum[b][r]);
-            }
-        }
+        UNROLL for (int b = 0; b < blocks; b++)
+            few_steps(rows, f, f->b.data + first[b] * f->b.col, p, sum[b]);
     UNROLL for (int b = 0; b < blocks; b++)
         UNROLL for (int r = 0; r < rows; r++) {
             vec_store(side, sum[b][r]);
-            for (int64_t i = skip, o = j + skip + b * VL; i < VL; i++, o++) {
-                ag_real x = side[i];
+            for (int64_t i = 0; i < VL; i++) {
+                const int64_t o = first[b] + i;
+                ag_real       x = side[i];
                 for (int64_t q = p; q < f->k; q++)
                     x = r_fma(f->a.data[r * f->a.row + q * f->a.col], f->b.data[o * f->b.col + q], x);
-                f->c[r * f->c_row + o * f->c_col] = x;
+                if (o >= done)
+                    f->c[r * f->c_row + o * f->c_col] = x;
             }
         }
 }
 
-/* `rows` rows, all outputs, at least VL: the last block begins within the one before. */
+/* `rows` rows, all outputs, at least VL: the last block may begin within the one before. */
 INLINE void few_outputs(int rows, const few *f)
 {
-    const bool evicting = f->b.col % (PAGE / 2) == 0; /* columns share places in the first cache, and more than eight do not fit */
     int64_t j = 0;
-    for (; !evicting && j + FEW_BLOCKS * VL <= f->n; j += FEW_BLOCKS * VL)
-        few_blocks(rows, FEW_BLOCKS, f, j, 0);
-    for (; j + VL <= f->n; j += VL)
-        few_blocks(rows, 1, f, j, 0);
+    for (; f->n - j > VL; j += FEW_BLOCKS * VL) {
+        const int64_t first[FEW_BLOCKS] = {j, least(j + VL, f->n - VL)};
+        few_blocks(rows, FEW_BLOCKS, f, first, j);
+    }
     if (j < f->n)
-        few_blocks(rows, 1, f, f->n - VL, j - (f->n - VL));
+        few_blocks(rows, 1, f, &(int64_t){f->n - VL}, j);
 }
 
 static void few_rows(const few *f)

@@ -51,25 +51,65 @@ INLINE void exchange(vec *row, int h)
     }
 }
 
-/* VL vectors as the rows of a square: rows and columns change places. */
-INLINE void transpose_rows(vec *row)
+#ifndef AG_DOUBLE
+/* Lanes of the first or second half of each quarter's four, by turns from two vectors. */
+#define LOW(l, h)  ((l) / 4 * 4 + (l) % 4 / 2 + ((l) % 2 ? VL : 0))
+#define HIGH(l, h) (LOW(l, h) + 2)
+
+/* Four rows' blocks of four: two stages of one instruction each, where exchanges by one lane would take two. */
+INLINE void transpose_fours(vec *row)
 {
+    UNROLL for (int i = 0; i < VL; i += 4) {
+        const vec low = EXCHANGE(LOW, row[i], row[i + 1], 0), high = EXCHANGE(HIGH, row[i], row[i + 1], 0);
+        const vec low2 = EXCHANGE(LOW, row[i + 2], row[i + 3], 0), high2 = EXCHANGE(HIGH, row[i + 2], row[i + 3], 0);
+        row[i] = EXCHANGE(FIRST, low, low2, 2);
+        row[i + 1] = EXCHANGE(SECOND, low, low2, 2);
+        row[i + 2] = EXCHANGE(FIRST, high, high2, 2);
+        row[i + 3] = EXCHANGE(SECOND, high, high2, 2);
+    }
+}
+#endif
+
+/* Rows and columns of each block of `size` change places. `size` is a compile-time constant at every call. */
+INLINE void transpose_blocks(int size, vec *row)
+{
+#ifdef AG_DOUBLE
     exchange(row, 1);
-    if (VL > 2)
+    if (size > 2)
         exchange(row, 2 % VL);
-    if (VL > 4)
+#else
+    transpose_fours(row);
+#endif
+    if (size > 4)
         exchange(row, 4 % VL);
-    if (VL > 8)
+    if (size > 8)
         exchange(row, 8 % VL);
+}
+
+/* VL rows of VL, as their columns. Where a vector has more than four lanes, or two pairs, loads of its halves are the last exchange. */
+INLINE void load_transposed(const ag_real *x, int64_t ldx, vec *row)
+{
+    const int half = VECTOR_BYTES > 16 ? VL / 2 : VL;
+    UNROLL for (int i = 0; i < half; i++) {
+        const ag_real *a = x + i * ldx, *b = a + half * ldx;
+        row[i] = half < VL ? vec_load_halves(a, b) : vec_load(a);
+        if (half < VL)
+            row[half + i] = vec_load_halves(a + half, b + half);
+    }
+    transpose_blocks(half, row);
 }
 
 /* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. */
 INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
     vec row[VL];
-    UNROLL for (int i = 0; i < VL; i++)
-        row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
-    transpose_rows(row);
+    if (rows >= VL) {
+        load_transposed(x, ldx, row);
+    } else {
+        UNROLL for (int i = 0; i < VL; i++)
+            row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
+        transpose_blocks(VL, row);
+    }
     UNROLL for (int i = 0; i < VL; i++)
         vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
 }
