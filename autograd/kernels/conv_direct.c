@@ -52,8 +52,7 @@ static bool has_small_borders(const agk_conv *c)
 static bool by_rows(const agk_conv *c)
 {
     const int64_t in = c->in_channels / c->groups, out = c->out_channels / c->groups;
-    return in * out <= 2 && c->groups > 1 && agk__area(c->kernel) * in * out <= AGK_MOST_TAPS - AGK_CONV_GRAD_ROWS &&
-           has_small_borders(c);
+    return in * out <= 2 && c->groups > 1 && agk__area(c->kernel) * in * out <= AGK_ROW_TAPS && has_small_borders(c);
 }
 
 /* Whether lanes that are pixels cost less than lanes that are images. Of the former some lie between rows, of the

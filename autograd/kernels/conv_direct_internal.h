@@ -33,7 +33,7 @@ typedef struct agk__conv_job {
 agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
 
 /* The largest stride, and kernel, of the direct ways. */
-enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400 };
+enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400, AGK_ROW_TAPS = 128 /* of a group, row by row */ };
 
 /* For groups of several channels. Reals of workspace, at least; the target, whose lanes are pixels; and the gradient of
  * the weight, by products. */

@@ -8,12 +8,14 @@
 
 enum { LINE = 1024 }; /* reals of rows that are computed as one */
 
+_Static_assert(AGK_ROW_TAPS % AGK_CONV_GRAD_ROWS == 0, "sums are totalled by so many");
+
 typedef struct row_job {
     const agk__conv_job *j;
     agk__border          b;
-    const agk__phase    *v, *h;                /* phases of the target: [stride], of which forward has one */
-    int64_t              place[AGK_MOST_TAPS]; /* of each tap of the kernel */
-    const ag_real       *dy;                   /* for the weight's gradient */
+    const agk__phase    *v, *h;               /* phases of the target: [stride], of which forward has one */
+    int64_t              place[AGK_ROW_TAPS]; /* of each tap of the kernel */
+    const ag_real       *dy;                  /* for the weight's gradient */
     ag_real             *dw;
     bool                 add;
 } row_job;
@@ -50,8 +52,8 @@ static void put_row(const ag_real *restrict line, int64_t n, int64_t step, bool 
 /* What a phase of a target's channel adds up: taps of the bordered planes of its group, and their weights. */
 typedef struct weighted_taps {
     int64_t        n;
-    const ag_real *from[AGK_MOST_TAPS];
-    ag_real        weight[AGK_MOST_TAPS];
+    const ag_real *from[AGK_ROW_TAPS];
+    ag_real        weight[AGK_ROW_TAPS];
 } weighted_taps;
 
 static void find_taps(const row_job *r, const agk__phase *v, const agk__phase *h, int64_t g, int64_t row,
@@ -188,12 +190,12 @@ static void weight_planes(void *context, int64_t begin, int64_t end)
     const agk__conv_job *j = r->j;
     const agk_conv      *c = j->c;
     const int64_t        taps = agk__area(c->kernel);
-    _Alignas(64) ag_real sums[AGK_MOST_TAPS * AGK_LANES], totals[AGK_MOST_TAPS + AGK_CONV_GRAD_ROWS], line[LINE] = {0};
+    _Alignas(64) ag_real sums[AGK_ROW_TAPS * AGK_LANES], totals[AGK_ROW_TAPS], line[LINE] = {0};
     ag_real             *source = NULL;
     for (int64_t item = begin; item < end; item++) {
         const int64_t  o = item / j->depth, k = item % j->depth, g = o / j->rows;
         const int64_t  padded = (taps + AGK_CONV_GRAD_ROWS - 1) / AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_ROWS;
-        const ag_real *from[AGK_MOST_TAPS];
+        const ag_real *from[AGK_ROW_TAPS];
         source = planes_at(r, 1, item, source);
         for (int64_t t = 0; t < taps; t++)
             from[t] = source + r->place[t];
