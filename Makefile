@@ -230,7 +230,8 @@ $(eval $(call variant,f64-asan,-DAG_DOUBLE $(ASAN),))
 $(eval $(call variant,f32-tsan,$(TSAN),))
 $(eval $(call variant,f32-one,,))
 $(eval $(call variant,f64-one,-DAG_DOUBLE,-f64))
-$(eval $(call variant,f32-cov,-O1 -g --coverage -fprofile-update=atomic,))
+# -std=gnu11: gcc then writes what was counted when a program becomes another (execv)
+$(eval $(call variant,f32-cov,-O1 -g -std=gnu11 --coverage -fprofile-update=atomic,))
 
 # What two underscores follow (ag__, nn__) is the library's own.
 $(BUILD)/exports.map: Makefile $(STAMP)

@@ -1,6 +1,7 @@
 /* Computations written as C: compiled by the system's compiler they give the library's bits. */
 #include "autograd/export.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,16 @@ Test(export, a_network)
     h = ag_tanh(ag_linear(ag_flatten(h, 1, -1), values(tape, AG_SHAPE(9, 144), 4), values(tape, AG_SHAPE(9), 5)));
     check_bits("a network", x, ag_add(ag_softplus(h), values(tape, AG_SHAPE(1, 9), 6)), "-O2");
     check_bits("a network", x, ag_reshape(h, AG_SHAPE(3, 3)), "-O3 -march=native");
+    ag_tape_free(tape);
+}
+
+/* Numbers that C has no digits for. */
+Test(export, what_is_not_finite)
+{
+    const ag_real numbers[] = {(ag_real)INFINITY, (ag_real)-INFINITY, (ag_real)NAN};
+    ag_tape      *tape = ag_tape_new(1);
+    ag_tensor    *x = values(tape, AG_SHAPE(3), 1);
+    check_bits("sums with them", x, ag_add(x, ag_input(tape, AG_SHAPE(3), numbers)), "-O2");
     ag_tape_free(tape);
 }
 

@@ -81,6 +81,7 @@ Test(hourglass, bad_input)
     cr_expect(hourglass("train") == 2 && strstr(output, "a program is missing"), "%s", output);
     cr_expect(hourglass("train no_such_program") == 2 && strstr(output, "no such program"), "%s", output);
     cr_expect(hourglass("train ../models/vae_mnist") == 2, "%s", output);
+    cr_expect(hourglass("resume data/none") == 1 && strstr(output, "data/none"), "%s", output);
     cr_expect(hourglass("generate") == 2 && strstr(output, "a model is missing"), "%s", output);
     cr_expect(hourglass("generate data/none") == 1 && strstr(output, "data/none"), "%s", output);
     cr_expect(hourglass("encode data/none") == 2 && strstr(output, "a file is missing"), "%s", output);

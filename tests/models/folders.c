@@ -163,6 +163,18 @@ Test(folders, what_a_run_says_of_its_files_and_data)
            "'\\0\\0\\10\\1\\0\\0\\0\\1\\1' > $d/y; mkdir $d/one; for i in train t10k; do cp $d/x "
            "$d/one/$i-images-idx3-ubyte; cp $d/y $d/one/$i-labels-idx1-ubyte; done;"
            "$vae --data $d/one --keep-best --out $d/one/run");
+    EXPECT(1, "training, validation and test images differ in size",
+           "cp $d/data/t10k-* $d/one; $vae --data $d/one --out $d/one/run");
+}
+
+/* What is printed to go on with can be typed as it is. */
+Test(folders, names_that_a_shell_would_take_apart)
+{
+    make_data();
+    EXPECT(0, "/run of mine'\\''s/checkpoint.safetensors'",
+           "$vae $small --steps 100000000 --out \"$d/run of mine's\" > $d/said 2>&1 & p=$!;"
+           "for i in $(seq 50); do [ -e \"$d/run of mine's/checkpoint.safetensors\" ] || sleep 0.2; done;"
+           "kill $p; wait $p; cat $d/said");
 }
 
 /* ---- Checkpoints made to harm. ---- */

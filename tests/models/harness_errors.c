@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/train/draw.h"
+#include "models/train/few.h"
+#include "models/train/kl_parts.h"
+#include "models/train/likelihood.h"
 #include "models/train/observers.h"
 #include "tests/support/malloc.h"
 #include "tests/support/runs.h"
@@ -266,4 +270,41 @@ Test(harness_errors, memory_that_runs_out)
         cr_assert(result.status == TRAIN_STOPPED);
         fail_in_turn((run_kind)kind, folder, begun);
     }
+}
+
+/* ---- Pictures and figures of images that are not there. ---- */
+
+static ag_tensor *no_weights(void *context, ag_tensor *x, int64_t k)
+{
+    (void)context, (void)k;
+    return x;
+}
+
+#define SAYS(part, call) cr_expect(!(call) && strstr(why.text, part), #call ": \"%s\"", why.text)
+
+Test(harness_errors, images_that_are_not_there)
+{
+    static const train_image_program program = {.name = "none"};
+    train_images                     m = {.program = &program};
+    train_few                        few;
+    tl_error                         why = {""};
+    ag_tape                         *tape = ag_tape_new(1);
+    ag_tensor *const                 kinds[] = {NULL};
+    const ag_real *const             arrays[] = {NULL};
+    SAYS("no images", train_draw_reconstructions(NULL, &why));
+    SAYS("no encode function", train_draw_reconstructions(&m, &why));
+    SAYS("no encode function", train_draw_interpolations(&m, &why));
+    SAYS("train_draw_rows: no images", train_draw_rows(NULL, NULL, NULL, 1, kinds, 1, &why));
+    SAYS("x: 9 kinds of images, expected 1 to 8", train_draw_rows(&m, "x", NULL, 9, kinds, 1, &why));
+    SAYS("train_draw_arrays: no images", train_draw_arrays(NULL, NULL, NULL, 1, arrays, 1, 1, &why));
+    SAYS("x: images of kind 0 are NULL", train_draw_arrays(&m, "x", NULL, 1, arrays, 1, 1, &why));
+    SAYS("few: NULL", train_few_choose(&few, NULL, 10, &why));
+    SAYS("few: NULL", train_few_choose(&few, &m, 9, &why));
+    few = (train_few){0};
+    SAYS("", train_few_draw(&few, tape, 1, &(train_batch){0}));
+    SAYS("no images", train_estimate_likelihood(NULL, 1, no_weights, NULL, &why));
+    SAYS("no samples", train_estimate_likelihood(&m, 0, no_weights, NULL, &why));
+    SAYS("", train_draw_kl_parts(NULL, NULL, NULL, &why));
+    train_few_free(&few), train_few_free(NULL);
+    ag_tape_free(tape);
 }

@@ -86,6 +86,17 @@ Test(report, of_more_epochs_than_frames)
               "%s", output);
 }
 
+/* Of more epochs than a chart has points, every second one's norms are kept, then every fourth. */
+Test(report, of_more_epochs_than_points)
+{
+    make_data();
+    cr_assert(run_there("mlp_classifier_mnist", "--steps 1100 --batch 320 --hidden 2 --quiet --out @/run") == 0, "%s",
+              output);
+    cr_expect(in_folder("tr '<' '\\n' < run/report.html | grep -o ' d=\"M[^\"]*' | awk '{ n = gsub(/L/, \"\"); "
+                        "if (n > most) most = n } END { print most; exit !(most > 250 && most < 550) }'") == 0,
+              "%s", output);
+}
+
 /* The page's script computes the program's images. */
 Test(report, explorer_equals_the_decoder)
 {
