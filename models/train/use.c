@@ -20,55 +20,38 @@
 
 enum { COLUMNS = 16, SHOWN = 64 };
 
-void train__use_options(train_images *m, tl_option *table)
+/* Appends an option of one text. */
+static tl_option *put(tl_option *to, const char *name, const char **value, const char *what, const char *help)
+{
+    *to = (tl_option){.name = name, .kind = TL_TEXT, .value = value, .what = what, .help = help};
+    return to + 1;
+}
+
+void train__use_options(train_images *m, tl_option *to)
 {
     const train_image_program *p = m->program;
     const bool                 both = p->encode && p->decode;
-    int                        n = 0;
     if (p->decode && p->sample)
-        table[n++] = (tl_option){"generate", TL_INT, &m->generate, 0, 1e6, "N", "  new images", false};
+        *to++ = (tl_option){"generate", TL_INT, &m->generate, 0, 1e6, "N", "  new images", false};
     if (p->encode)
-        table[n++] = (tl_option){
-            "encode", TL_TEXT, &m->encode, 0, 0, "FILE", "  codes of the images in a file: .npy (0..1), IDX, PNG, PGM",
-            false};
+        to = put(to, "encode", &m->encode, "FILE", "  codes of the images in a file: .npy (0..1), IDX, PNG, PGM");
     if (p->decode)
-        table[n++] = (tl_option){"decode", TL_TEXT, &m->decode, 0, 0, "FILE", "  images of the codes in a .npy file",
-                                 false};
+        to = put(to, "decode", &m->decode, "FILE", "  images of the codes in a .npy file");
     if (both)
-        table[n++] = (tl_option){"reconstruct",
-                                 TL_TEXT,
-                                 &m->reconstruct,
-                                 0,
-                                 0,
-                                 "FILE",
-                                 "  the images in a file, or those of \"test\", and what "
-                                 "the model makes of them",
-                                 false};
+        to = put(to, "reconstruct", &m->reconstruct, "FILE",
+                 "  the images in a file, or those of \"test\", and what the model makes of them");
     if (both && p->corrupt) {
-        table[n++] = (tl_option){
-            "denoise", TL_TEXT, &m->denoise, 0, 0, "FILE", "  the images in a file and their denoised versions", false};
-        table[n++] = (tl_option){
+        to = put(to, "denoise", &m->denoise, "FILE", "  the images in a file and their denoised versions");
+        *to++ = (tl_option){
             "add-noise", TL_FLAG, &m->add_noise, 0, 0, NULL, "  with --denoise: adds the model's noise first", false};
     }
     if (train__exports(m))
-        table[n++] = (tl_option){"export",
-                                 TL_TEXT,
-                                 &m->exported,
-                                 0,
-                                 0,
-                                 train__exports(m),
-                                 "  that part of the model as a C function that needs no library",
-                                 false};
+        to = put(to, "export", &m->exported, train__exports(m),
+                 "  that part of the model as a C function that needs no library");
     if (p->encode || p->decode)
-        table[n++] = (tl_option){"output",
-                                 TL_TEXT,
-                                 &m->output,
-                                 0,
-                                 0,
-                                 "FILE",
-                                 "  where that goes: .npy, .png for images, .c; else beside the model",
-                                 false};
-    table[n] = (tl_option)TL_OPTIONS_END;
+        to = put(to, "output", &m->output, "FILE",
+                 "  where that goes: .npy, .png for images, .c; else beside the model");
+    *to = (tl_option)TL_OPTIONS_END;
 }
 
 static bool check_export(const train_images *m, tl_error *why)

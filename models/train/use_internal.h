@@ -7,7 +7,7 @@
 enum { TRAIN_USES = 8 };
 
 /* The options that the program's model can serve, into a table of TRAIN_USES. */
-void train__use_options(train_images *images, tl_option *table);
+void train__use_options(train_images *images, tl_option *to);
 
 /* Whether exactly one use is asked for, and can be had. */
 bool train__check_uses(const train_images *images, tl_error *why);
