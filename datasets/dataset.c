@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "datasets/idx.h"
-#include "tools/file.h"
 
 void ds_dataset_free(ds_dataset *d)
 {
@@ -48,22 +47,14 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
     }
 }
 
-static bool is_there(const char *path)
-{
-    tl_error  why;
-    const int file = tl_file_open(path, NULL, &why);
-    tl_file_close(file);
-    return file >= 0;
-}
-
 /* What to do about a file that is not there; false. */
 static bool explain_missing(const char *path, tl_error *why)
 {
     char packed[4096 + 4];
     snprintf(packed, sizeof packed, "%s.gz", path);
-    if (is_there(packed))
+    if (access(packed, F_OK) == 0)
         return tl_fail_at(why, packed, "compressed by gzip; unpack it with gunzip");
-    return tl_fail_at(why, path, "No such file; the folder is expected to hold MNIST's four files, unpacked");
+    return tl_fail_at(why, path, "No such file; a folder of data has images and labels of MNIST's names, unpacked");
 }
 
 static bool read_file(const char *folder, const char *part, const char *kind, int rank, ds_idx *out, tl_error *why)

@@ -73,7 +73,7 @@ static bool take_dtype(header *h)
     return ((h->big_endian || dtype[0] == '<') && (h->size == 8 || !strcmp(dtype + 1, "f4"))) ||
            tl_fail_at(
                h->why, h->path,
-               "its numbers are %s, expected float32 or float64; x.astype(numpy.float32) before numpy.save makes it so",
+               "its numbers are %s, expected float32 or float64; convert with x.astype(numpy.float32) before numpy.save",
                dtype);
 }
 

@@ -44,7 +44,7 @@ double tl_tick_step(double range)
 
 enum { DIGITS = 6 }; /* of a tick's number: those that the margin has room for */
 
-/* What a chart can show: beyond this a range would not be a number. */
+/* What a chart can show: larger values might overflow when an axis is computed. */
 static bool is_drawable(double x)
 {
     return fabs(x) <= 1e300;
@@ -59,8 +59,8 @@ static void widen(double *low, double *high, bool logarithmic)
         *high = 1;
     }
     const double range = *high - *low, size = fmax(fmax(fabs(*low), fabs(*high)), logarithmic ? 1 : 0);
-    const double told_apart = pow(10, 2 - DIGITS) * size;
-    const double more = size < 1e-300 ? 1 : range > told_apart ? 0.04 * range : logarithmic ? 1 : 0.1 * size;
+    const double last_digit = pow(10, floor(log10(size)) + 1 - DIGITS); /* of a tick's number; of logarithms, a few */
+    const double more = size < 1e-300 ? 1 : range > 4 * last_digit ? 0.04 * range : logarithmic ? 1 : 0.1 * size;
     *low -= more;
     *high += more;
 }

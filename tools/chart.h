@@ -16,7 +16,7 @@ extern "C" {
 typedef struct tl_line {
     const char   *name;
     int64_t       n;
-    const double *x, *y; /* a y that is NaN or beyond 1e300 makes a gap */
+    const double *x, *y; /* a value that is NaN or beyond 1e300 makes a gap */
 } tl_line;
 
 typedef struct tl_chart {

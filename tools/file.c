@@ -146,7 +146,7 @@ static long maker_of(const char *name)
     return at > name + 1 && at[-1] == '.' ? process : -1;
 }
 
-/* Whether another process is there to rename what it made. One with this process's number ended before it began. */
+/* Whether the process that made a file is still running. A file with this process's own number is of an earlier one. */
 static bool is_running(long process)
 {
     return process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno != ESRCH);

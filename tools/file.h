@@ -28,7 +28,7 @@ bool tl_output_close(tl_output *f, tl_error *why);
 void tl_output_abandon(tl_output *f);
 
 /* Removes what writers that were killed have left in a folder: names that end in ".part" as tl_output_open makes them,
- * unless the process in the name still runs. */
+ * unless another process of the number in the name is running. To be called before the folder's outputs are opened. */
 void tl_output_clean(const char *folder);
 
 /* The whole of a regular file, to be freed by the caller; or NULL with the reason. One more byte than *size is there, a

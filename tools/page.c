@@ -164,7 +164,7 @@ void tl_page_chart(tl_page *p, const tl_chart *chart)
     for (int i = 0; i < 2; i++) {
         c.logarithmic = i == 1;
         fprintf(f, "<div class=\"%s\">", i ? "log" : "linear");
-        if (!tl_chart_svg(f, &c))
+        if (!tl_chart_svg(f, &c) && !ferror(f)) /* errors of the file are told when it is closed */
             p->failure = "a chart has no values";
         fputs("</div>\n", f);
     }
@@ -242,11 +242,11 @@ static void put_places(FILE *f, const tl_points *points)
 
 void tl_page_points(tl_page *p, const tl_points *points, const tl_png *images, int width, int height, int columns)
 {
-    FILE *f = stream_for(p, points && (points->n <= 0 || (points->x && points->y)));
+    FILE *f = stream_for(p, points && points->n >= 0 && (points->n == 0 || (points->x && points->y)));
     if (!f)
         return;
     fputs("<figure class=\"points\">", f);
-    if (!tl_points_svg(f, points))
+    if (!tl_points_svg(f, points) && !ferror(f))
         p->failure = "out of memory";
     for (int class = 0; points->label && class < 10; class ++)
         fprintf(f, "%s<label><input type=\"checkbox\" value=\"%d\" checked>%d</label>%s",

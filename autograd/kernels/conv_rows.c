@@ -8,7 +8,7 @@
 
 enum { LINE = 1024 }; /* reals of rows that are computed as one */
 
-_Static_assert(AGK_ROW_TAPS % AGK_CONV_GRAD_ROWS == 0, "sums are totalled by so many");
+_Static_assert(AGK_ROW_TAPS % AGK_CONV_GRAD_ROWS == 0, "conv_totals works in groups of AGK_CONV_GRAD_ROWS");
 
 typedef struct row_job {
     const agk__conv_job *j;

@@ -17,8 +17,8 @@ typedef enum train_pixels { TRAIN_UNIT, TRAIN_SIGNED, TRAIN_STANDARD } train_pix
 typedef struct train_image_use {
     train_pixels pixels;
     train_order  order;
-    int64_t      last;     /* if above 0, only so many training images, the last */
-    int64_t      held_out; /* if above 0, one of so many training images, of the last, validates in place of the test */
+    int64_t      last; /* if above 0, only so many training images, the last */
+    int64_t held_out;  /* if above 0, the last 1 / held_out of the training images validate, in place of the test's */
 } train_image_use;
 
 typedef struct train_image_program train_image_program;

@@ -200,8 +200,7 @@ static bool save_model(train_job *job, tl_error *why)
            nn_save_checkpoint(job->plan.model, 0, NULL, job->n_texts, job->texts, path, why);
 }
 
-/* Of the files in the folder's list, which a resumed run has read, those that are there: of no epochs there is no
- * chart.
+/* Prints those files of the folder's list, which a resumed run has read, that exist: a run of no epochs has no chart.
  */
 static void print_names(const train_folder *f)
 {

@@ -20,8 +20,8 @@
 
 enum { COLUMNS = 16, SHOWN = 64 };
 
-/* Appends an option of one text. */
-static tl_option *put(tl_option *to, const char *name, const char **value, const char *what, const char *help)
+/* Appends an option that takes a text. */
+static tl_option *put_text(tl_option *to, const char *name, const char **value, const char *what, const char *help)
 {
     *to = (tl_option){.name = name, .kind = TL_TEXT, .value = value, .what = what, .help = help};
     return to + 1;
@@ -34,23 +34,23 @@ void train__use_options(train_images *m, tl_option *to)
     if (p->decode && p->sample)
         *to++ = (tl_option){"generate", TL_INT, &m->generate, 0, 1e6, "N", "  new images", false};
     if (p->encode)
-        to = put(to, "encode", &m->encode, "FILE", "  codes of the images in a file: .npy (0..1), IDX, PNG, PGM");
+        to = put_text(to, "encode", &m->encode, "FILE", "  codes of the images in a file: .npy (0..1), IDX, PNG, PGM");
     if (p->decode)
-        to = put(to, "decode", &m->decode, "FILE", "  images of the codes in a .npy file");
+        to = put_text(to, "decode", &m->decode, "FILE", "  images of the codes in a .npy file");
     if (both)
-        to = put(to, "reconstruct", &m->reconstruct, "FILE",
-                 "  the images in a file, or those of \"test\", and what the model makes of them");
+        to = put_text(to, "reconstruct", &m->reconstruct, "FILE",
+                      "  the images in a file, or those of \"test\", and what the model makes of them");
     if (both && p->corrupt) {
-        to = put(to, "denoise", &m->denoise, "FILE", "  the images in a file and their denoised versions");
+        to = put_text(to, "denoise", &m->denoise, "FILE", "  the images in a file and their denoised versions");
         *to++ = (tl_option){
             "add-noise", TL_FLAG, &m->add_noise, 0, 0, NULL, "  with --denoise: adds the model's noise first", false};
     }
     if (train__exports(m))
-        to = put(to, "export", &m->exported, train__exports(m),
-                 "  that part of the model as a C function that needs no library");
+        to = put_text(to, "export", &m->exported, train__exports(m),
+                      "  that part of the model as a C function that needs no library");
     if (p->encode || p->decode)
-        to = put(to, "output", &m->output, "FILE",
-                 "  where that goes: .npy, .png for images, .c; else beside the model");
+        to = put_text(to, "output", &m->output, "FILE",
+                      "  where that goes: .npy, .png for images, .c; else beside the model");
     *to = (tl_option)TL_OPTIONS_END;
 }
 

@@ -159,3 +159,36 @@ Test(selecting, parameters_go_with_any_tape)
               ag_error(tape));
     ag_parameter_free(p), ag_tape_free(tape);
 }
+
+/* ---- One element of each row. ---- */
+
+/* Of `rows` rows of x, all of them or not, by one thread or three: forward, and gradients of gather and scatter_add. */
+static void check_column(int64_t rows, int threads)
+{
+    enum { N = 5000, WIDTH = 10 };
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *x = random_input(tape, AG_SHAPE(N, WIDTH), 1), *index = ag_zeros(tape, AG_SHAPE(rows, 1));
+    ag_set_threads(threads);
+    for (int64_t i = 0; i < rows; i++)
+        index->data[i] = (ag_real)(i * 7 % WIDTH);
+    x = ag_requires_grad(x);
+    ag_tensor *y = ag_gather(x, 1, index), *wide = ag_scatter_add(ag_zeros(tape, AG_SHAPE(N, WIDTH)), 1, index, y);
+    cr_assert(ag_backward(ag_sum(ag_mul(y, y), AG_ALL, false)), "%s", ag_error(tape));
+    for (int64_t i = 0; i < N * WIDTH; i++) {
+        const bool    taken = i / WIDTH < rows && i % WIDTH == i / WIDTH * 7 % WIDTH;
+        const ag_real value = x->data[i];
+        cr_assert(!taken || y->data[i / WIDTH] == value, "element %lld is not gathered", (long long)i);
+        cr_assert(wide->data[i] == (taken ? value : 0), "element %lld is not scattered", (long long)i);
+        cr_assert(x->grad[i] == (taken ? 2 * value : 0), "element %lld has another gradient", (long long)i);
+    }
+    ag_tape_free(tape);
+}
+
+Test(selecting, one_element_of_each_row)
+{
+    for (int threads = 1; threads <= 3; threads += 2) {
+        check_column(5000, threads);
+        check_column(4999, threads);
+        check_column(1, threads);
+    }
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/io.h"
 #include "tests/test.h"
 #include "tools/png.h"
 
@@ -66,6 +67,8 @@ Test(chart, ticks_can_be_told_apart)
             cr_expect(strcmp(number, last) != 0, "range %g: two ticks at %s", range, number);
             memcpy(last, number, sizeof last);
         }
+        cr_expect(range < 1e-4 || strtod(last, NULL) < 1.2345678 + 2 * range, "range %g: an axis up to %s", range,
+                  last);
         cr_expect(*last, "range %g: no ticks", range);
         free(text);
     }
@@ -202,6 +205,18 @@ Test(page, with_a_part_that_has_no_values)
         fill(&p); /* the rest of such a page goes nowhere */
         cr_expect(!tl_page_close(&p, &why) && strstr(why.text, "no values"), "%d: %s", i, why.text);
     }
+}
+
+/* What the system says is told, and not that values are missing. */
+Test(page, on_a_full_disk)
+{
+    char     path[256];
+    tl_error why;
+    tl_page  p;
+    snprintf(path, sizeof path, "%s/page.html", scratch_folder());
+    cr_assert(io_limit_files(2000) && tl_page_open(&p, path, "", 0, &why));
+    fill(&p);
+    cr_expect(!tl_page_close(&p, &why) && strstr(why.text, "File too large"), "%s", why.text);
 }
 
 Test(page, bad_input)

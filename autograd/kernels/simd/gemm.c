@@ -376,6 +376,8 @@ INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first,
         }
 }
 
+_Static_assert(FEW_BLOCKS == 2, "few_outputs names two blocks");
+
 /* `rows` rows, all outputs, at least VL: the last block may begin within the one before. */
 INLINE void few_outputs(int rows, const few *f)
 {

@@ -52,7 +52,7 @@ INLINE void exchange(vec *row, int h)
 }
 
 #ifndef AG_DOUBLE
-/* Lanes of the first or second half of each quarter's four, by turns from two vectors. */
+/* The first, or last, two lanes of each group of four, taken alternately from two vectors. */
 #define LOW(l, h)  ((l) / 4 * 4 + (l) % 4 / 2 + ((l) % 2 ? VL : 0))
 #define HIGH(l, h) (LOW(l, h) + 2)
 
@@ -86,7 +86,7 @@ INLINE void transpose_blocks(int size, vec *row)
         exchange(row, 8 % VL);
 }
 
-/* VL rows of VL, as their columns. Where a vector has more than four lanes, or two pairs, loads of its halves are the last exchange. */
+/* VL rows of VL, as their columns. Vectors of more than 16 bytes are loaded by halves, which takes the place of the last exchange. */
 INLINE void load_transposed(const ag_real *x, int64_t ldx, vec *row)
 {
     const int half = VECTOR_BYTES > 16 ? VL / 2 : VL;
