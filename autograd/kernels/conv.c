@@ -1,6 +1,7 @@
 /* Convolutions on interleaved images: which pixels and weights meet, forward and for the gradient of the input.
  * simd/conv.c multiplies them. */
 #include "autograd/kernels/conv_order_internal.h"
+#include "autograd/kernels/conv_weight_internal.h"
 
 #include <stddef.h>
 
@@ -200,6 +201,13 @@ static int64_t ordered_weights(const agk_conv *c)
     return c->groups * (forward > backward ? forward : backward);
 }
 
+/* Reals for sums of the weight's gradient that are apart at first. */
+static int64_t weight_sums(const agk_conv *c)
+{
+    const int64_t segments = agk__weight_segments(c);
+    return segments > 1 ? segments * (c->in_channels / c->groups * c->out_channels * agk__area(c->kernel)) : 0;
+}
+
 int64_t agk_conv_images_size(const agk_conv *c)
 {
     const double most = 1e15;
@@ -209,12 +217,13 @@ int64_t agk_conv_images_size(const agk_conv *c)
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
     return agk_interleaved(c->batch, c->in_channels * agk__area(c->in) + c->out_channels * agk__area(c->out)) +
-           ordered_weights(c);
+           round_up(ordered_weights(c), AGK_LANES) + weight_sums(c);
 }
 
 agk_conv_images agk_conv_images_in(const agk_conv *c, ag_real *memory)
 {
     int64_t  batch = round_up(c->batch, AGK_LANES);
     ag_real *y = memory + batch * c->in_channels * agk__area(c->in);
-    return (agk_conv_images){memory, y, y + batch * c->out_channels * agk__area(c->out)};
+    ag_real *w = y + batch * c->out_channels * agk__area(c->out);
+    return (agk_conv_images){memory, y, w, w + round_up(ordered_weights(c), AGK_LANES)};
 }

@@ -22,9 +22,10 @@ static inline int64_t agk__area(const int64_t *size)
     return size[0] * size[1];
 }
 
-/* Where a convolution works: the interleaved input and output, and the weight in the order of the kernels. */
+/* Where a convolution works: the interleaved input and output, the weight in the order of the kernels, and sums of its
+ * gradient. */
 typedef struct agk_conv_images {
-    ag_real *x, *y, *w;
+    ag_real *x, *y, *w, *sums;
 } agk_conv_images;
 
 /* How many reals of memory it needs, or -1 where that is out of all reason; and its parts. */

@@ -8,7 +8,7 @@
 
 enum { LINE = 1024 }; /* reals of rows that are computed as one */
 
-_Static_assert(AGK_ROW_TAPS % AGK_CONV_GRAD_ROWS == 0, "conv_totals works in groups of AGK_CONV_GRAD_ROWS");
+_Static_assert(AGK_ROW_TAPS % AGK_TOTALS == 0, "conv_totals works in groups of AGK_TOTALS");
 
 typedef struct row_job {
     const agk__conv_job *j;
@@ -194,7 +194,7 @@ static void weight_planes(void *context, int64_t begin, int64_t end)
     ag_real             *source = NULL;
     for (int64_t item = begin; item < end; item++) {
         const int64_t  o = item / j->depth, k = item % j->depth, g = o / j->rows;
-        const int64_t  padded = (taps + AGK_CONV_GRAD_ROWS - 1) / AGK_CONV_GRAD_ROWS * AGK_CONV_GRAD_ROWS;
+        const int64_t  padded = (taps + AGK_TOTALS - 1) / AGK_TOTALS * AGK_TOTALS;
         const ag_real *from[AGK_ROW_TAPS];
         source = planes_at(r, 1, item, source);
         for (int64_t t = 0; t < taps; t++)

@@ -46,11 +46,11 @@ typedef struct agk_norm {
 /* Images are interleaved by this many, or twice as many (see interleave.h). */
 #define AGK_LANES 16
 
-/* Convolutions work on this many channels of an output pixel; their weight gradients on so many output channels by so
- * many input channels. */
-#define AGK_CONV_ROWS         12
-#define AGK_CONV_GRAD_ROWS    8
-#define AGK_CONV_GRAD_COLUMNS 3
+/* Convolutions work on this many channels of an output pixel. */
+#define AGK_CONV_ROWS 12
+
+/* Totals of lanes are made by so many at a time. */
+#define AGK_TOTALS 8
 
 /* An operand of an elementwise op: element i of row r is at data[r * row + i * step], `step` being 0 or 1. */
 typedef struct agk_operand {
@@ -74,11 +74,10 @@ typedef struct agk_line {
     const int64_t *weight, *source;
 } agk_line;
 
-/* height x width pixels of g and x. Channel r, pixel (i, j) of g is at r * g_channel + i * g_row + j * g_column. */
+/* height x width pixels of `depth` images each, of a and of b: pixel (i, j) of a begins at i * a_row + j * a_column. */
 typedef struct agk_window {
-    int64_t height, width;
-    int64_t g_channel, g_row, g_column;
-    int64_t x_channel, x_row, x_column;
+    int64_t height, width, depth;
+    int64_t a_row, a_column, b_row, b_column;
 } agk_window;
 
 /* A pooling of planes, height before width. With a kernel of 0 windows share the input: uneven ones, which may overlap.

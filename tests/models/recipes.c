@@ -20,11 +20,11 @@ static const struct {
     {'b', "", "d4cc227382812b98"},
     {'c', "--variant chunked", "74ba771b7c658935"},
     {'d', "--variant tanh3", "ecb965b860be3a41"},
-    {'e', "", "38b23e5cc3293cfd"},
+    {'e', "", "73f42e82894c352c"},
     {'f', "--tutorial", "70b7cac8b8e5a922"},
     {'g', "", "c10aea7ecfbda121"},
     {'h', "--variant relu2", "121e8cab954850b8"},
-    {'i', "--variant conv", "48e4a1b71a548ce2"},
+    {'i', "--variant conv", "d7a843e4d7d77d3c"},
     {'o', "", "ad1e42569b09d17a"},
 };
 

@@ -45,11 +45,12 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
 
 /* ---- Forward, and the gradient of the input. ---- */
 
-/* Adds the products of `depth` steps to the sums, whose vectors lie `next` apart in b. `rows` and `vectors`, here and below, are compile-time
- * constants at every call. */
-INLINE void add_depth(int rows, int vectors, int64_t depth, int64_t step, const ag_real *a, const ag_real *b, int64_t next, vec sum[MR][NV])
+/* Adds the products of `depth` steps to the sums, whose vectors lie `next` apart in b. `rows`, `vectors` and `a_step`, here and below, are
+ * compile-time constants at every call. */
+INLINE void add_depth(int rows, int vectors, int64_t depth, int a_step, int64_t b_step, const ag_real *a, const ag_real *b, int64_t next,
+                      vec sum[MR][NV])
 {
-    for (int64_t k = 0; k < depth; k++, a += AGK_CONV_ROWS, b += step) {
+    for (int64_t k = 0; k < depth; k++, a += a_step, b += b_step) {
         vec column[NV];
         UNROLL for (int j = 0; j < vectors; j++)
             column[j] = vec_load(b + j * next);
@@ -87,7 +88,7 @@ INLINE void pixel_tile(int rows, int vectors, const agk_taps *taps, int64_t dept
     const agk_taps t = *taps;
     for (int64_t v = 0; v < t.rows; v++)
         for (int64_t h = 0; h < t.columns; h++)
-            add_depth(rows, vectors, depth, AGK_LANES, weight + t.weight + v * t.weight_row + h * t.weight_column,
+            add_depth(rows, vectors, depth, AGK_CONV_ROWS, AGK_LANES, weight + t.weight + v * t.weight_row + h * t.weight_column,
                       source + t.source + v * t.source_row + h * t.source_column, BETWEEN(source_block), sum);
     end_sums(rows, vectors, sum, y, AGK_LANES, BETWEEN(y_block));
 }
@@ -130,7 +131,7 @@ INLINE void line_tile(int rows, int vectors, const agk_line *t, const ag_real *w
     vec sum[MR][NV];
     begin_sums(rows, vectors, init, sum);
     for (int64_t i = 0; i < t->taps; i++)
-        add_depth(rows, vectors, t->depth, t->step, weight + t->weight[i], source + t->source[i], VL, sum);
+        add_depth(rows, vectors, t->depth, AGK_CONV_ROWS, t->step, weight + t->weight[i], source + t->source[i], VL, sum);
     end_sums(rows, vectors, sum, y, ldy, VL);
 }
 
@@ -162,79 +163,90 @@ void AGK(conv_line)(int64_t rows, int64_t n, const agk_line *t, const ag_real *w
 
 /* ---- The gradient of the weight. ---- */
 
-#if MR == 12
-#define TALL 8 /* rows of a tile */
-#else
-#define TALL 4
-#endif
-
-INLINE void window_tile(int rows, int columns, const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)
+/* Channels of a pixel's images to images of channels, in blocks of vectors. Channels beyond `channels` count as zero. `all` is a
+ * compile-time constant at every call. */
+INLINE void panel_pixel(bool all, int64_t channels, const ag_real *const *from, int64_t at, ag_real *to)
 {
-    vec sum[TALL][AGK_CONV_GRAD_COLUMNS];
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int c = 0; c < columns; c++)
-            sum[r][c] = vec_load(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_LANES);
-    for (int64_t i = 0; i < w->height; i++) {
-        const ag_real *gi = g + i * w->g_row, *xi = x + i * w->x_row;
-        for (int64_t j = 0; j < w->width; j++, gi += w->g_column, xi += w->x_column) {
-            vec column[AGK_CONV_GRAD_COLUMNS];
-            UNROLL for (int c = 0; c < columns; c++)
-                column[c] = vec_load(xi + c * w->x_channel);
-            UNROLL for (int r = 0; r < rows; r++) {
-                vec y = vec_once(vec_load(gi + r * w->g_channel));
-                UNROLL for (int c = 0; c < columns; c++)
-                    sum[r][c] = vec_fma(y, column[c], sum[r][c]);
-            }
+    for (int r = 0; r < AGK_LANES; r += VL)
+        for (int l = 0; l < AGK_LANES; l += VL) {
+            vec row[VL];
+            UNROLL for (int i = 0; i < VL; i++)
+                row[i] = all || r + i < channels ? vec_load(from[r + i] + at + l) : (vec){0};
+            transpose_blocks(VL, row);
+            UNROLL for (int i = 0; i < VL; i++)
+                vec_store(to + (l + i) * AGK_LANES + r, row[i]);
         }
-    }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int c = 0; c < columns; c++)
-            vec_store(sums + (r * AGK_CONV_GRAD_COLUMNS + c) * AGK_LANES, sum[r][c]);
 }
 
-typedef void window_fn(const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums);
+void AGK(conv_panel)(int64_t pixels, int64_t channels, int64_t images, const ag_real *const *from, int64_t pixel, ag_real *to)
+{
+    _Alignas(VECTOR_BYTES) ag_real side[AGK_LANES * AGK_LANES];
+    for (int64_t i = 0; i < pixels; i++, to += images * AGK_LANES) {
+        ag_real *all = images == AGK_LANES ? to : side;
+        if (channels == AGK_LANES)
+            panel_pixel(true, channels, from, i * pixel, all);
+        else
+            panel_pixel(false, channels, from, i * pixel, all);
+        if (images < AGK_LANES)
+            memcpy(to, side, (size_t)(images * AGK_LANES) * sizeof *to);
+    }
+}
 
-#define WINDOW(rows, columns)                                                                                        \
-    static void window_##rows##_##columns(const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)    \
+/* Rows by columns of pairs of channels: a has LANES rows to a step, b as many columns. */
+INLINE void product_tile(int rows, int vectors, const agk_window *w, const ag_real *a, const ag_real *b, int64_t b_panel, ag_real *sums)
+{
+    const int64_t next = BETWEEN(AGK_LANES * AGK_LANES);
+    vec           sum[MR][NV];
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+            sum[i][j] = vec_load(sums + i * AGK_LANES + j * next);
+    for (int64_t i = 0; i < w->height; i++)
+        for (int64_t j = 0; j < w->width; j++)
+            add_depth(rows, vectors, w->depth, AGK_LANES, AGK_LANES, a + i * w->a_row + j * w->a_column,
+                      b + i * w->b_row + j * w->b_column, BETWEEN(b_panel), sum);
+    end_sums(rows, vectors, sum, sums, AGK_LANES, next);
+}
+
+typedef void product_fn(const agk_window *w, const ag_real *a, const ag_real *b, int64_t b_panel, ag_real *sums);
+
+#define PRODUCT(rows, vectors)                                                                                       \
+    static void product_##rows##_##vectors(const agk_window *w, const ag_real *a, const ag_real *b, int64_t b_panel, \
+                                           ag_real *sums)                                                            \
     {                                                                                                                \
-        window_tile(rows, columns, w, g, x, sums);                                                                   \
+        product_tile(rows, vectors, w, a, b, b_panel, sums);                                                         \
     }
-#define WINDOWS(rows)      WINDOW(rows, 1) WINDOW(rows, 2) WINDOW(rows, 3)
-#define WINDOW_NAMES(rows) {window_##rows##_1, window_##rows##_2, window_##rows##_3},
-#if TALL == 8
-#define EACH_TALL(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-#else
-#define EACH_TALL(X) X(1) X(2) X(3) X(4)
-#endif
-EACH_TALL(WINDOWS)
+#define PRODUCTS(rows)      PRODUCT(rows, 1) PRODUCT(rows, 2)
+#define PRODUCT_NAMES(rows) {product_##rows##_1, product_##rows##_2},
+EACH_HEIGHT(PRODUCTS)
 
-static window_fn *const window_tiles[TALL][AGK_CONV_GRAD_COLUMNS] = {EACH_TALL(WINDOW_NAMES)};
+static product_fn *const product_tiles[MR][NV] = {EACH_HEIGHT(PRODUCT_NAMES)};
 
-void AGK(conv_correlate)(int64_t rows, int64_t columns, const agk_window *w, const ag_real *g, const ag_real *x, ag_real *sums)
+void AGK(conv_products)(int64_t rows, int64_t panels, const agk_window *w, const ag_real *a, const ag_real *b, int64_t b_panel,
+                        ag_real *sums)
 {
-    for (int64_t l = 0; l < AGK_LANES; l += VL)
-        for (int64_t r = 0; r < rows; r += TALL)
-            window_tiles[(rows - r < TALL ? rows - r : TALL) - 1][columns - 1](
-                w, g + r * w->g_channel + l, x + l, sums + r * AGK_CONV_GRAD_COLUMNS * AGK_LANES + l);
-}
-
-void AGK(conv_copy)(int64_t pixels, int64_t channels, const ag_real *from, int64_t pixel, ag_real *to, int64_t ld)
-{
-    for (int64_t i = 0; i < pixels; i++, from += pixel, to += AGK_LANES)
-        for (int64_t c = 0; c < channels; c++)
-            UNROLL for (int l = 0; l < AGK_LANES; l += VL)
-                vec_store(to + c * ld + l, vec_load(from + c * AGK_LANES + l));
+    const int     width = NR / TILE_BLOCKS;
+    const int64_t tiles = (rows + MR - 1) / MR; /* of about the same height */
+    for (int64_t p = 0, some; p < panels; p += some) {
+        some = panels - p < TILE_BLOCKS ? 1 : TILE_BLOCKS;
+        const int vectors = some < TILE_BLOCKS ? 1 : NV;
+        for (int64_t l = 0; l < AGK_LANES; l += width)
+            for (int64_t t = 0, r = 0, height; t < tiles; t++, r += height) {
+                height = (rows - r + tiles - t - 1) / (tiles - t);
+                product_tiles[height - 1][vectors - 1](w, a + r, b + p * b_panel + l, b_panel,
+                                                       sums + p * AGK_LANES * AGK_LANES + r * AGK_LANES + l);
+            }
+    }
 }
 
 void AGK(conv_totals)(int64_t n, const ag_real *sums, ag_real *totals)
 {
-    ag_real lane[AGK_LANES][AGK_CONV_GRAD_ROWS];
-    for (int64_t i = 0; i < n; i += AGK_CONV_GRAD_ROWS) {
-        transpose(AGK_CONV_GRAD_ROWS, AGK_LANES, sums + i * AGK_LANES, AGK_LANES, false, lane[0],
-                  AGK_CONV_GRAD_ROWS);
+    ag_real lane[AGK_LANES][AGK_TOTALS];
+    for (int64_t i = 0; i < n; i += AGK_TOTALS) {
+        transpose(AGK_TOTALS, AGK_LANES, sums + i * AGK_LANES, AGK_LANES, false, lane[0],
+                  AGK_TOTALS);
         for (int half = AGK_LANES / 2; half > 0; half /= 2)
             for (int l = 0; l < half; l++)
-                for (int k = 0; k < AGK_CONV_GRAD_ROWS; k++)
+                for (int k = 0; k < AGK_TOTALS; k++)
                     lane[l][k] += lane[l + half][k];
         memcpy(totals + i, lane[0], sizeof lane[0]);
     }

@@ -1,0 +1,45 @@
+/* The gradient of a convolution's weight: how it is cut, into patches of the weights and segments of the batch, and the
+ * work on one of them. Internal. */
+#ifndef AG_CONV_WEIGHT_INTERNAL_H
+#define AG_CONV_WEIGHT_INTERNAL_H
+
+#include "autograd/kernels/conv.h"
+
+/* Reals of a pixel of a panel, and of the sums of two panels. */
+enum { AGK_PANEL_PIXEL = AGK_LANES * AGK_LANES };
+
+/* How the whole is cut. Where there are few input channels, the pairs (channel, tap), in the order of the weights,
+ * count as channels, and there is one tap. */
+typedef struct agk__weight_plan {
+    const agk_conv *c;
+    agk_conv_images images;
+    bool            gathered;
+    bool            rows_are_in; /* of the products: channels of the input, those of the output being columns */
+    bool            add;
+    ag_real        *dw;                           /* (segments, weights) */
+    int64_t         out, in, taps;                /* channels of a group, and taps */
+    int64_t         some_out, some_in, some_taps; /* of a patch, at most */
+    int64_t         segments;                     /* of the batch, whose sums are apart */
+    int64_t         band[2];                      /* pixels of the output that are done together */
+} agk__weight_plan;
+
+/* A part of a group's weights: output channels out .. out + n_out - 1, and so on; and the segment. */
+typedef struct agk__weight_patch {
+    int64_t group, out, n_out, in, n_in, tap, n_taps, segment;
+} agk__weight_patch;
+
+/* Reals of memory that the work on a patch takes, at most. */
+int64_t agk__weight_patch_size(const agk__weight_plan *p);
+
+/* Puts a patch's gradient where it belongs, or adds it. */
+void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_patch *at, ag_real *memory);
+
+/* Segments whose sums are kept apart, for one gradient of the weight. */
+int64_t agk__weight_segments(const agk_conv *c);
+
+static inline int64_t agk__parts(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
+#endif
