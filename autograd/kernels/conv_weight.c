@@ -24,17 +24,10 @@ enum {
 
 /* ---- Patches. ---- */
 
-/* Taps of a patch lie in one row of the kernel, or are all. */
-static int64_t tap_parts(const agk__weight_plan *p)
-{
-    if (p->some_taps == p->taps)
-        return 1;
-    return p->c->kernel[0] * agk__parts(p->c->kernel[1], p->some_taps);
-}
-
 static int64_t patches(const agk__weight_plan *p)
 {
-    return p->c->groups * agk__parts(p->out, p->some_out) * agk__parts(p->in, p->some_in) * tap_parts(p) * p->segments;
+    return p->c->groups * agk__parts(p->out, p->some_out) * agk__parts(p->in, p->some_in) * p->taps / p->some_taps *
+           p->segments;
 }
 
 /* Without workspace: pixel by pixel, tap by tap. */
@@ -57,19 +50,18 @@ static void weight_patch_sparingly(const agk__weight_plan *p, const agk__weight_
 /* Patch i of a plan. */
 static agk__weight_patch patch_at(const agk__weight_plan *p, int64_t i)
 {
-    const int64_t     taps = tap_parts(p), wide = agk__parts(p->in, p->some_in), tall = agk__parts(p->out, p->some_out);
+    const int64_t taps = p->taps / p->some_taps, wide = agk__parts(p->in, p->some_in),
+                  tall = agk__parts(p->out, p->some_out);
     const int64_t     tap = i % taps, in = i / taps % wide * p->some_in, out = i / taps / wide % tall * p->some_out;
     const int64_t     rest = i / taps / wide / tall, groups = p->c->groups;
-    agk__weight_patch at = {
-        .group = rest % groups, .segment = rest / groups, .out = out, .in = in, .n_taps = p->some_taps};
+    agk__weight_patch at = {.group = rest % groups,
+                            .segment = rest / groups,
+                            .out = out,
+                            .in = in,
+                            .tap = tap * p->some_taps,
+                            .n_taps = p->some_taps};
     at.n_out = agk__least(p->out - out, p->some_out);
     at.n_in = agk__least(p->in - in, p->some_in);
-    if (taps > 1) {
-        const int64_t columns = p->c->kernel[1], in_row = agk__parts(columns, p->some_taps),
-                      column = tap % in_row * p->some_taps;
-        at.tap = tap / in_row * columns + column;
-        at.n_taps = agk__least(columns - column, p->some_taps);
-    }
     return at;
 }
 

@@ -18,7 +18,7 @@ typedef struct agk__weight_plan {
     bool            add;
     ag_real        *dw;                           /* (segments, weights) */
     int64_t         out, in, taps;                /* channels of a group, and taps */
-    int64_t         some_out, some_in, some_taps; /* of a patch, at most */
+    int64_t         some_out, some_in, some_taps; /* of a patch, at most; taps: all, a row of the kernel, or one */
     int64_t         segments;                     /* of the batch, whose sums are apart */
     int64_t         band[2];                      /* pixels of the output that are done together */
 } agk__weight_plan;
