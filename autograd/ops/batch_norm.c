@@ -143,12 +143,12 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* ---- Inputs of (N, C): channels side by side, COLUMNS of them at a time. Many rows are summed in PARTS, whatever the
- * number of threads. ---- */
+/* ---- Inputs of (N, C), or of few pixels: channels side by side, with their pixels COLUMNS at a time. Many rows are
+ * summed in PARTS, whatever the number of threads. ---- */
 
-enum { COLUMNS = 64, PARTS = 8, MANY_ROWS = 8192 };
+enum { COLUMNS = 64, FEW_PIXELS = 16, PARTS = 8, MANY_ROWS = 8192 };
 
-/* Some channels: x, g, y and dx begin at the first of n columns, the other arrays have n elements. */
+/* Some channels: x, g, y and dx begin at the first pixel of the first one, and have n columns, as the other arrays. */
 typedef struct columns {
     int64_t        rows, n, stride;
     const ag_real *x, *g, *centre, *mean, *slope, *scale, *shift;
@@ -205,89 +205,134 @@ static void apply(columns *c)
     agk_parallel(c->rows, THREAD_ELEMENTS / c->n + 1, apply_some, c);
 }
 
+/* Channels c .. c + n - 1. */
+static columns columns_of(const ag_node *node, int64_t c, int64_t n)
+{
+    const batch_norm_plan *p = node->attr;
+    const int64_t          at = c * p->pixels;
+    return (columns){.rows = p->batch, .n = n * p->pixels, .stride = image_size(p), .x = node->in[X]->data + at};
+}
+
+/* The same number for all pixels of a channel. */
+static void put(ag_real *column, int64_t channel, int64_t pixels, ag_real value)
+{
+    for (int64_t k = 0; k < pixels; k++)
+        column[channel * pixels + k] = value;
+}
+
+/* The sums of the columns to those of their channels. */
+static void sum_channels(columns c, int64_t pixels, double sums[2][COLUMNS])
+{
+    sum_columns(c, sums);
+    for (int64_t s = 0; pixels > 1 && s < 2; s++)
+        for (int64_t i = 0; i * pixels < c.n; i++) {
+            double sum = 0;
+            for (int64_t k = 0; k < pixels; k++)
+                sum += sums[s][i * pixels + k];
+            sums[s][i] = sum;
+        }
+}
+
 static void forward_columns(ag_node *node, int64_t c, int64_t n)
 {
     const batch_norm_plan *p = node->attr;
+    const double           count = (double)(p->batch * p->pixels);
     double                 sums[2][COLUMNS];
     ag_real                centre[COLUMNS], scale[COLUMNS], shift[COLUMNS];
-    columns                j = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
-    j.y = node->out->data + c;
+    columns                j = columns_of(node, c, n);
+    j.y = node->out->data + c * p->pixels;
     j.centre = centre;
     j.scale = scale;
     j.shift = shift;
-    memcpy(centre, j.x, (size_t)n * sizeof *centre); /* the first row is an estimate of the mean */
+    for (int64_t i = 0; i < n; i++)
+        put(centre, i, p->pixels, j.x[i * p->pixels]); /* an estimate of the mean */
     if (p->training)
-        sum_columns(j, sums);
+        sum_channels(j, p->pixels, sums);
     for (int64_t i = 0; i < n; i++) {
         double mean = (double)node->in[RUNNING_MEAN]->data[c + i],
                variance = (double)node->in[RUNNING_VAR]->data[c + i];
         if (p->training) {
-            const double off = sums[0][i] / (double)p->batch;
-            mean = (double)centre[i] + off;
-            variance = at_least_zero(sums[1][i] / (double)p->batch - off * off);
+            const double off = sums[0][i] / count;
+            mean = (double)centre[i * p->pixels] + off;
+            variance = at_least_zero(sums[1][i] / count - off * off);
             update_running(node, c + i, mean, variance);
         }
-        centre[i] = (ag_real)mean;
-        scale[i] = save_channel(node, c + i, mean, variance);
-        shift[i] = node->n_in > WEIGHT ? node->in[BIAS]->data[c + i] : 0;
+        put(centre, i, p->pixels, (ag_real)mean);
+        put(scale, i, p->pixels, save_channel(node, c + i, mean, variance));
+        put(shift, i, p->pixels, node->n_in > WEIGHT ? node->in[BIAS]->data[c + i] : 0);
     }
     apply(&j);
 }
 
 static void backward_columns(const gradients *j, int64_t c, int64_t n)
 {
-    const ag_node         *node = j->node;
-    const batch_norm_plan *p = node->attr;
-    const ag_real         *saved = node->saved;
+    const batch_norm_plan *p = j->node->attr;
+    const ag_real         *saved = j->node->saved;
     double                 sums[2][COLUMNS];
     ag_real                centre[COLUMNS], mean[COLUMNS], slope[COLUMNS], scale[COLUMNS];
-    columns                k = {.rows = p->batch, .n = n, .stride = p->channels, .x = node->in[X]->data + c};
-    k.g = node->out->grad + c;
+    columns                k = columns_of(j->node, c, n);
+    k.g = j->node->out->grad + c * p->pixels;
     k.centre = centre;
     k.mean = mean;
     k.slope = slope;
     k.scale = scale;
     for (int64_t i = 0; i < n; i++)
-        centre[i] = saved[2 * (c + i)];
-    sum_columns(k, sums);
+        put(centre, i, p->pixels, saved[2 * (c + i)]);
+    sum_channels(k, p->pixels, sums);
     for (int64_t i = 0; i < n; i++) {
         const agk_norm o = channel_gradient(j, c + i, sums[0][i], sums[1][i]);
-        mean[i] = o.mean;
-        slope[i] = o.slope;
-        scale[i] = o.scale;
+        put(mean, i, p->pixels, o.mean);
+        put(slope, i, p->pixels, o.slope);
+        put(scale, i, p->pixels, o.scale);
     }
     if (!j->dx.data)
         return;
-    k.dx = j->dx.data + c;
+    k.dx = j->dx.data + c * p->pixels;
     k.add = j->dx.add;
     apply(&k);
 }
 
+/* Channels of a block. */
+static int64_t block_size(const batch_norm_plan *p)
+{
+    return COLUMNS / p->pixels;
+}
+
+static int64_t channels_in(const batch_norm_plan *p, int64_t block)
+{
+    const int64_t size = block_size(p), left = p->channels - block * size;
+    return left < size ? left : size;
+}
+
 static void forward_blocks(void *context, int64_t begin, int64_t end)
 {
-    const int64_t channels = ((batch_norm_plan *)((ag_node *)context)->attr)->channels;
+    ag_node               *node = context;
+    const batch_norm_plan *p = node->attr;
     for (int64_t b = begin; b < end; b++)
-        forward_columns(context, b * COLUMNS, channels - b * COLUMNS < COLUMNS ? channels - b * COLUMNS : COLUMNS);
+        forward_columns(node, b * block_size(p), channels_in(p, b));
 }
 
 static void backward_blocks(void *context, int64_t begin, int64_t end)
 {
-    const int64_t channels = ((batch_norm_plan *)((gradients *)context)->node->attr)->channels;
+    const gradients       *j = context;
+    const batch_norm_plan *p = j->node->attr;
     for (int64_t b = begin; b < end; b++)
-        backward_columns(context, b * COLUMNS, channels - b * COLUMNS < COLUMNS ? channels - b * COLUMNS : COLUMNS);
+        backward_columns(j, b * block_size(p), channels_in(p, b));
 }
 
 /* ---- Both. ---- */
 
 static void for_channels(const batch_norm_plan *p, agk_body *channels, agk_body *blocks, void *context)
 {
-    const int64_t n = (p->channels + COLUMNS - 1) / COLUMNS;
-    if (p->pixels == 1 && p->batch >= MANY_ROWS) /* one after the other, each shared by rows */
-        blocks(context, 0, n);
-    else if (p->pixels == 1)
-        agk_parallel(n, THREAD_ELEMENTS / (p->batch * COLUMNS) + 1, blocks, context);
-    else
+    if (p->pixels >= FEW_PIXELS) {
         agk_parallel(p->channels, THREAD_ELEMENTS / (p->batch * p->pixels) + 1, channels, context);
+        return;
+    }
+    const int64_t n = (p->channels + block_size(p) - 1) / block_size(p);
+    if (p->batch >= MANY_ROWS) /* one after the other, each shared by rows */
+        blocks(context, 0, n);
+    else
+        agk_parallel(n, THREAD_ELEMENTS / (p->batch * COLUMNS) + 1, blocks, context);
 }
 
 static void batch_norm_forward(ag_node *node)

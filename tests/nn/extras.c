@@ -105,20 +105,22 @@ Test(norm, layer_norm_of_two_axes)
     nn_module_free(m[0]), nn_module_free(m[1]), ag_tape_free(tape);
 }
 
-/* A NaN shows in the running variance of its channel, by columns and by rows. */
+/* A NaN shows in the running variance of its channel, by columns, also those of several pixels, and by rows. */
 Test(norm, batch_norm_of_nan)
 {
-    nn_module *m[] = {nn_batch_norm1d(2), nn_batch_norm2d(2)};
+    nn_module *m[] = {nn_batch_norm1d(2), nn_batch_norm2d(2), nn_batch_norm2d(2)};
     ag_tape   *tape = ag_tape_new(1);
-    for (int i = 0; i < 2; i++) {
-        ag_tensor *x = ag_ones(tape, i ? AG_SHAPE(3, 2, 2, 2) : AG_SHAPE(3, 2));
-        x->data[i ? 5 : 1] = (ag_real)NAN;
+    for (int i = 0; i < 3; i++) {
+        ag_tensor *x = ag_ones(tape, i == 0 ? AG_SHAPE(3, 2) : i == 1 ? AG_SHAPE(3, 2, 2, 2) : AG_SHAPE(3, 2, 4, 4));
+        x->data[i == 0 ? 1 : i == 1 ? 5 : 20] = (ag_real)NAN;
         nn_reset_parameters(m[i], 1);
         cr_assert(!ag_tensor_error(nn_forward(m[i], x)), "%s", ag_error(tape));
         const ag_real *v = nn_parameter_named(m[i], "running_var")->data;
         cr_expect(isnan((double)v[1]) && !isnan((double)v[0]), "%g %g", (double)v[0], (double)v[1]);
     }
-    nn_module_free(m[0]), nn_module_free(m[1]), ag_tape_free(tape);
+    for (int i = 0; i < 3; i++)
+        nn_module_free(m[i]);
+    ag_tape_free(tape);
 }
 
 /* The output of batch norm and the gradients of its input and parameters, in one array; x is (N, C) or (N, C, L). */
@@ -140,30 +142,40 @@ static ag_real *normed(ag_tensor *x, ag_tensor *c)
     return all;
 }
 
-/* So many rows that they are summed in parts: as the same numbers with the channels one after the other, whose sums are
- * made otherwise; and the same bits on several threads. */
-Test(norm, batch_norm_of_many_rows)
+/* So many rows that they are summed in parts, each of one pixel or of several: as the same numbers with the channels
+ * one after the other, whose sums are made otherwise; and the same bits on several threads. */
+static void check_many_rows(int64_t pixels)
 {
-    enum { N = 8201, C = 5, ALL = N * C };
-    ag_tape *tape = ag_tape_new(1);
-    ag_real *parts[2], *rows;
+    enum { N = 8201, C = 5 };
+    const int64_t  all = N * C * pixels;
+    const ag_shape shape = AG_SHAPE(N, C, pixels);
+    ag_tape       *tape = ag_tape_new(1);
+    ag_real       *parts[2];
     for (int i = 0; i < 2; i++) {
         ag_set_threads(1 + 2 * i);
-        parts[i] = normed(random_input(tape, AG_SHAPE(N, C), 1), random_input(tape, AG_SHAPE(N, C), 2));
+        parts[i] = normed(random_input(tape, shape, 1), random_input(tape, shape, 2));
     }
     ag_set_threads(1);
-    cr_expect(!memcmp(parts[0], parts[1], (2 * ALL + 2 * C) * sizeof(ag_real)));
-    ag_tensor *x = ag_reshape(ag_permute(random_input(tape, AG_SHAPE(N, C), 1), AG_AXES(1, 0)), AG_SHAPE(1, C, N));
-    ag_tensor *c = ag_reshape(ag_permute(random_input(tape, AG_SHAPE(N, C), 2), AG_AXES(1, 0)), AG_SHAPE(1, C, N));
-    rows = normed(ag_detach(x), c);
-    for (int64_t i = 0; i < N; i++)
-        for (int64_t k = 0; k < C; k++)
-            for (int g = 0; g < 2; g++)
-                cr_assert(fabs((double)(parts[0][g * ALL + i * C + k] - rows[g * ALL + k * N + i])) < 1e-4, "row %d",
-                          (int)i);
-    for (int i = 0; i < 2 * C; i++)
-        cr_expect(fabs((double)(parts[0][2 * ALL + i] - rows[2 * ALL + i])) < 1e-4 * N, "parameter %d", i);
+    cr_expect(!memcmp(parts[0], parts[1], (size_t)(2 * all + 2 * C) * sizeof(ag_real)));
+    const ag_shape rows_shape = AG_SHAPE(1, C, N * pixels);
+    ag_tensor     *x = ag_reshape(ag_permute(random_input(tape, shape, 1), AG_AXES(1, 0, 2)), rows_shape);
+    ag_tensor     *c = ag_reshape(ag_permute(random_input(tape, shape, 2), AG_AXES(1, 0, 2)), rows_shape);
+    ag_real       *rows = normed(ag_detach(x), c);
+    for (int64_t i = 0; i < 2 * all; i++) {
+        const int64_t at = i % all, n = at / pixels / C, k = at / pixels % C,
+                      there = (k * N + n) * pixels + at % pixels;
+        cr_assert(fabs((double)(parts[0][i] - rows[i / all * all + there])) < 1e-4, "row %lld", (long long)n);
+    }
+    for (int64_t i = 2 * all; i < 2 * all + 2 * C; i++)
+        cr_expect(fabs((double)(parts[0][i] - rows[i])) < 1e-4 * (double)(N * pixels), "parameter %lld",
+                  (long long)(i - 2 * all));
     free(parts[0]), free(parts[1]), free(rows), ag_tape_free(tape);
+}
+
+Test(norm, batch_norm_of_many_rows)
+{
+    check_many_rows(1);
+    check_many_rows(3);
 }
 
 /* ---- Parameter groups. ---- */
