@@ -43,10 +43,10 @@ static const ag_real *saved_target(const ag_node *node)
     return (const ag_real *)node->saved + ag_numel(&node->in[0]->shape);
 }
 
-/* The logit of example i's target. */
-static int64_t place_of(const cross_entropy_plan *p, const ag_real *target, int64_t i)
+/* The logit of the target at pixel i of example n. */
+static int64_t place_of(const cross_entropy_plan *p, const ag_real *target, int64_t n, int64_t i)
 {
-    return (i / p->inner * p->classes + (int64_t)target[i]) * p->inner + i % p->inner;
+    return (n * p->classes + (int64_t)target[n * p->inner + i]) * p->inner + i;
 }
 
 static void log_softmax_some(void *context, int64_t begin, int64_t end)
@@ -69,12 +69,13 @@ static void cross_entropy_forward(ag_node *node)
     const int64_t             count = p->outer * p->inner;
     agk_parallel(p->outer, 2048 / (p->classes * p->inner) + 1, log_softmax_some, node);
     double total = 0;
-    for (int64_t i = 0; i < count; i++) {
-        ag_real loss = -log_p[place_of(p, target, i)];
-        if (p->reduction == AG_NONE)
-            node->out->data[i] = loss;
-        total += (double)loss;
-    }
+    for (int64_t n = 0; n < p->outer; n++)
+        for (int64_t i = 0; i < p->inner; i++) {
+            const ag_real loss = -log_p[place_of(p, target, n, i)];
+            if (p->reduction == AG_NONE)
+                node->out->data[n * p->inner + i] = loss;
+            total += (double)loss;
+        }
     if (p->reduction != AG_NONE)
         node->out->data[0] = (ag_real)(p->reduction == AG_MEAN ? total / (double)count : total);
 }
@@ -100,8 +101,9 @@ static void examples_backward(const gradient *j, int64_t begin, int64_t end)
     for (int64_t n = begin; !alike && n < end; n++)
         for (int64_t at = n * size; at < (n + 1) * size; at += p->inner)
             agk()->add_exp_product(p->inner, g + n * p->inner, log_p + at, j->dx.data + at);
-    for (int64_t i = begin * p->inner; i < end * p->inner; i++)
-        j->dx.data[place_of(p, target, i)] -= alike ? j->weight : g[i];
+    for (int64_t n = begin; n < end; n++)
+        for (int64_t i = 0; i < p->inner; i++)
+            j->dx.data[place_of(p, target, n, i)] -= alike ? j->weight : g[n * p->inner + i];
 }
 
 /* By as many examples as the first cache has room for. */
