@@ -9,7 +9,7 @@
 
 enum {
     THREAD_WORK = 200000,        /* multiply-adds that are worth a thread */
-    TOGETHER = 2,                /* blocks of images that share the reading of weights, */
+    TOGETHER = 2,                /* blocks of images that share the reading of weights, or pixels of one block, */
     SUMS = TOGETHER * AGK_LANES, /* and whose numbers add up side by side to the gradient of a bias, */
     SOME_CHANNELS = 32           /* so many channels at a time */
 };
@@ -88,33 +88,65 @@ static meeting meeting_of(const direction *d, int axis, int64_t at)
     return m;
 }
 
-/* One pixel of the target, of all channels, for the images of some blocks from `first` on. */
-static void target_pixel(const direction *d, int64_t first, const meeting *v, int64_t y, int64_t x)
+/* Two blocks of images of one pixel of the target; or one block, of one pixel or of two, between whose sources the
+ * distance is the same as that of others from theirs. */
+typedef struct pair {
+    int64_t count, source, target; /* distances */
+} pair;
+
+/* One pixel of the target, of all channels, for the images of a block from `first` on; and what is paired with it. */
+static void target_pixel(const direction *d, int64_t first, const meeting *v, const meeting *h, int64_t y, int64_t x,
+                         const pair *p)
 {
     const agk_conv *c = d->c;
-    const meeting   h = meeting_of(d, 1, x);
-    const int64_t   blocks = agk__least(agk_interleaved_blocks(c->batch) - first, TOGETHER);
     const int64_t   from = c->groups * d->depth * AGK_LANES, to = c->groups * d->rows * AGK_LANES; /* of a pixel */
     const int64_t   from_block = agk__area(d->from) * from, to_block = agk__area(d->to) * to;
     const int64_t   per_tap = d->depth * AGK_CONV_ROWS, per_group = agk__group_weights(c, d->forward);
     const agk_taps  taps = {v->count,
-                            h.count,
-                            (v->tap * c->kernel[1] + h.tap) * per_tap,
+                            h->count,
+                            (v->tap * c->kernel[1] + h->tap) * per_tap,
                             d->tap_step[0] * c->kernel[1] * per_tap,
                             d->tap_step[1] * per_tap,
-                            (v->partner * d->from[1] + h.partner) * from,
+                            (v->partner * d->from[1] + h->partner) * from,
                             d->partner_step[0] * d->from[1] * from,
                             d->partner_step[1] * from};
     for (int64_t g = 0; g < c->groups; g++) {
         const ag_real *source = d->source + first * from_block + g * d->depth * AGK_LANES;
         for (int64_t r = 0; r < d->rows; r += AGK_CONV_ROWS) {
             const int64_t channel = g * d->rows + r;
-            agk()->conv_pixel(agk__least(d->rows - r, AGK_CONV_ROWS), blocks, &taps, d->depth,
-                              d->weight + g * per_group + r * agk__area(c->kernel) * d->depth, source, from_block,
+            agk()->conv_pixel(agk__least(d->rows - r, AGK_CONV_ROWS), p->count, &taps, d->depth,
+                              d->weight + g * per_group + r * agk__area(c->kernel) * d->depth, source, p->source,
                               d->bias ? d->bias + channel : NULL,
-                              d->target + first * to_block + (y * d->to[1] + x) * to + channel * AGK_LANES, to_block);
+                              d->target + first * to_block + (y * d->to[1] + x) * to + channel * AGK_LANES, p->target);
         }
     }
+}
+
+/* What is paired with a pixel: the next block, or if there is none the pixel `step` to the right of it, if it meets the
+ * same taps. */
+static pair pair_of(const direction *d, int64_t blocks, const meeting *h, int64_t x, int64_t step, int64_t right)
+{
+    const agk_conv *c = d->c;
+    const int64_t   from = c->groups * d->depth * AGK_LANES, to = c->groups * d->rows * AGK_LANES;
+    if (blocks > 1)
+        return (pair){blocks, agk__area(d->from) * from, agk__area(d->to) * to};
+    const meeting next = meeting_of(d, 1, x + step);
+    const bool    alike = x + step < right && next.tap == h->tap && next.count == h->count;
+    return (pair){alike ? 2 : 1, (next.partner - h->partner) * from, step * to};
+}
+
+/* Pixels left .. right - 1 of a row, for one block of images or two. Those `step` apart meet the same taps. */
+static void target_row(const direction *d, int64_t first, const meeting *v, int64_t y, int64_t left, int64_t right)
+{
+    const int64_t blocks = agk__least(agk_interleaved_blocks(d->c->batch) - first, TOGETHER);
+    const int64_t step = d->forward ? 1 : d->c->stride[1];
+    for (int64_t phase = left; phase < agk__least(left + step, right); phase++)
+        for (int64_t x = phase, pixels; x < right; x += pixels * step) {
+            const meeting h = meeting_of(d, 1, x);
+            const pair    p = pair_of(d, blocks, &h, x, step, right);
+            pixels = blocks > 1 ? 1 : p.count;
+            target_pixel(d, first, v, &h, y, x, &p);
+        }
 }
 
 static int64_t block_groups(int64_t batch)
@@ -128,11 +160,10 @@ static void target_pixels(void *context, int64_t begin, int64_t end)
     const direction *d = context;
     const int64_t    width = d->to[1];
     for (int64_t i = begin, next; i < end; i = next) {
-        const int64_t row = i / width, y = row % d->to[0];
+        const int64_t row = i / width, y = row % d->to[0], left = i % width;
         const meeting v = meeting_of(d, 0, y);
         next = agk__least((row + 1) * width, end);
-        for (int64_t x = i % width; i < next; i++, x++)
-            target_pixel(d, row / d->to[0] * TOGETHER, &v, y, x);
+        target_row(d, row / d->to[0] * TOGETHER, &v, y, left, left + next - i);
     }
 }
 
