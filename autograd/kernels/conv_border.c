@@ -46,14 +46,20 @@ agk__border agk__border_of_band(const agk__conv_job *j, int64_t band)
     return b;
 }
 
-/* Where row y, column x of the bordered source lies. */
+/* Where row y, column x of the bordered source lies: the sum of what the two add. */
+static int64_t row_place(const agk__border *b, int64_t y)
+{
+    return (y % b->phases[0] * b->phases[1] * b->part[0] + y / b->phases[0]) * b->part[1];
+}
+
+static int64_t column_place(const agk__border *b, int64_t x)
+{
+    return x % b->phases[1] * b->part[0] * b->part[1] + x / b->phases[1];
+}
+
 static int64_t place_of(const agk__border *b, int64_t y, int64_t x)
 {
-    if (b->phases[0] == 1 &&
-        b->phases[1] == 1) /* without divisions, which would take longer than what there is to do */
-        return y * b->part[1] + x;
-    const int64_t part = y % b->phases[0] * b->phases[1] + x % b->phases[1];
-    return (part * b->part[0] + y / b->phases[0]) * b->part[1] + x / b->phases[1];
+    return row_place(b, y) + column_place(b, x);
 }
 
 /* Where tap (tv, th) of the phases finds what meets the target's first position. */
@@ -84,18 +90,16 @@ static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restric
     }
 }
 
-static void copy_columns(const agk__border *b, int64_t width, const ag_real *from, int64_t y, ag_real *to)
+/* A row of a plane, to where its first column would lie if `x` were 0. */
+static void copy_columns(const agk__border *b, int64_t width, const ag_real *from, ag_real *to)
 {
-    const int64_t phases = b->phases[1];
+    const int64_t phases = b->phases[1], x = b->before[1];
     int64_t       done = 0;
-    if (phases == 1)
-        memcpy(to + place_of(b, y, b->before[1]), from, (size_t)(done = width) * sizeof *to);
-    else if (phases == 2)
-        copy_pairs((done = width / 2 * 2) / 2, from, to + place_of(b, y, b->before[1]),
-                   to + place_of(b, y, b->before[1] + 1));
-    for (int64_t x = done; x < width && x < done + phases; x++) {
-        ag_real *row = to + place_of(b, y, x + b->before[1]);
-        for (int64_t i = x; i < width; i += phases)
+    if (phases == 2)
+        copy_pairs((done = width / 2 * 2) / 2, from, to + column_place(b, x), to + column_place(b, x + 1));
+    for (int64_t k = done; k < width && k < done + phases; k++) {
+        ag_real *row = to + column_place(b, k + x);
+        for (int64_t i = k; i < width; i += phases)
             *row++ = from[i];
     }
 }
@@ -110,5 +114,5 @@ void agk__border_fill(const agk__border *b, const int64_t *size, int64_t first, 
                          b->part[1]);
     else
         for (int64_t y = begin; y < end; y++, plane += size[1])
-            copy_columns(b, size[1], plane, y, to);
+            copy_columns(b, size[1], plane, to + row_place(b, y));
 }

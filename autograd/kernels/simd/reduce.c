@@ -106,7 +106,14 @@ void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, ag
     }
 }
 
-/* Short rows by whole vectors, the last over a part of the one before: a call of memcpy takes longer. */
+/* `size` to 2 `size` reals, by two copies that may overlap. `size` is a compile-time constant at every call. */
+INLINE void copy_twice(int size, int64_t n, const ag_real *x, ag_real *y)
+{
+    memcpy(y, x, (size_t)size * sizeof *y);
+    memcpy(y + n - size, x + n - size, (size_t)size * sizeof *y);
+}
+
+/* Short rows by whole vectors or parts of one, the last over a part of the one before: a call of memcpy takes longer. */
 INLINE void copy_short(int64_t n, const ag_real *x, ag_real *y)
 {
     int64_t i = 0;
@@ -114,8 +121,13 @@ INLINE void copy_short(int64_t n, const ag_real *x, ag_real *y)
         vec_store(y + i, vec_load(x + i));
     if (i < n && n >= VL)
         vec_store(y + n - VL, vec_load(x + n - VL));
-    for (; n < VL && i < n; i++)
-        y[i] = x[i];
+    else if (n < VL && n >= 8)
+        copy_twice(8, n, x, y);
+    else if (n < VL && n >= 4)
+        copy_twice(4, n, x, y);
+    else
+        for (; i < n; i++)
+            y[i] = x[i];
 }
 
 void AGK(copy_rows)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
