@@ -80,18 +80,13 @@ static void weight_patches(void *context, int64_t begin, int64_t end)
 
 /* ---- The plan. ---- */
 
-static int64_t half(int64_t channels)
-{
-    return agk__parts(channels / LANES, 2) * LANES;
-}
-
 /* Halves the channels of a patch. Whether there was something to halve. */
 static bool halve_channels(agk__weight_plan *p)
 {
     int64_t *most = p->some_in >= p->some_out ? &p->some_in : &p->some_out;
     if (*most <= LANES)
         return false;
-    *most = half(*most);
+    *most = agk__parts(*most / LANES, 2) * LANES;
     return true;
 }
 
