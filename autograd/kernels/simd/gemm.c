@@ -316,7 +316,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
 /* ---- Few rows of A by columns of B that lie contiguous, as a few images have through a linear layer: B is read once, by blocks that are
  * transposed in registers. Each element adds up in the order of the tiles. Also few columns of B, with the roles exchanged. ---- */
 
-enum { FEW = VL / 2 > 2 ? VL / 2 : 2, FEW_BLOCKS = 2 };
+enum { FEW = VL / 2 > 2 ? VL / 2 : 2, HALF_FEW = FEW / 2, FEW_BLOCKS = 2 };
 
 /* Element (r, j) of C is at c + r * row + j * col; of init likewise. */
 typedef struct few {
@@ -425,7 +425,7 @@ static void few_rows(const few *f, ag_real *workspace)
 {
     ag_real       small[FEW * KC_SMALL];
     ag_real      *packed = workspace ? workspace : small;
-    const int     rows = f->rows <= 2 ? (int)f->rows : f->rows <= 4 && FEW > 4 ? 4 : FEW;
+    const int     rows = f->rows <= 2 ? (int)f->rows : f->rows <= HALF_FEW ? HALF_FEW : FEW;
     const int64_t most = (workspace ? AGK_WORKSPACE : FEW * KC_SMALL) / rows;
     few           some = *f;
     for (int64_t p = 0; p < f->k; p += some.k) {
@@ -447,7 +447,7 @@ static void few_rows(const few *f, ag_real *workspace)
         else if (rows == FEW)
             few_outputs(FEW, &some, packed);
         else
-            few_outputs(4, &some, packed);
+            few_outputs(HALF_FEW, &some, packed);
     }
 }
 
