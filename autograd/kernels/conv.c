@@ -88,10 +88,10 @@ static meeting meeting_of(const direction *d, int axis, int64_t at)
     return m;
 }
 
-/* Two blocks of images of one pixel of the target; or one block, of one pixel or of two, between whose sources the
- * distance is the same as that of others from theirs. */
+/* What a tile works on: two blocks of images of one pixel of the target; or one block, of one pixel or of two that meet
+ * the same taps. */
 typedef struct pair {
-    int64_t count, source, target; /* distances */
+    int64_t count, source, target; /* from the one to the other: of what they read, and of what they write */
 } pair;
 
 /* One pixel of the target, of all channels, for the images of a block from `first` on; and what is paired with it. */
@@ -131,11 +131,12 @@ static pair pair_of(const direction *d, int64_t blocks, const meeting *h, int64_
     if (blocks > 1)
         return (pair){blocks, agk__area(d->from) * from, agk__area(d->to) * to};
     const meeting next = meeting_of(d, 1, x + step);
-    const bool    alike = x + step < right && next.tap == h->tap && next.count == h->count;
+    const bool    alike = x + step < right && next.tap == h->tap && next.count == h->count && h->count > 0;
     return (pair){alike ? 2 : 1, (next.partner - h->partner) * from, step * to};
 }
 
-/* Pixels left .. right - 1 of a row, for one block of images or two. Those `step` apart meet the same taps. */
+/* Pixels left .. right - 1 of a row, for one block of images or two. Those `step` apart meet the same taps, but at
+ * the borders. */
 static void target_row(const direction *d, int64_t first, const meeting *v, int64_t y, int64_t left, int64_t right)
 {
     const int64_t blocks = agk__least(agk_interleaved_blocks(d->c->batch) - first, TOGETHER);

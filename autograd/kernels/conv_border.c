@@ -1,8 +1,6 @@
 /* Images with a border of zeros. */
 #include "autograd/kernels/conv_border_internal.h"
 
-#include <string.h>
-
 /* Reals of a plane, rounded up. */
 static int64_t size_of(const agk__border *b)
 {
@@ -90,7 +88,7 @@ static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restric
     }
 }
 
-/* A row of a plane, to where its first column would lie if `x` were 0. */
+/* A row of a plane, behind the border of the row that begins at `to`. */
 static void copy_columns(const agk__border *b, int64_t width, const ag_real *from, ag_real *to)
 {
     const int64_t phases = b->phases[1], x = b->before[1];

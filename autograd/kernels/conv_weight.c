@@ -5,8 +5,6 @@
  * Every element is one chain of multiply-adds, by blocks of images, then pixels row by row, then images; or, where
  * there are few weights, the sum of several chains, each of a part of the batch. Patches, bands and threads do not
  * change it. */
-#include <string.h>
-
 #include "autograd/kernels/conv_weight_internal.h"
 #include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
@@ -18,8 +16,8 @@ enum {
     LANES = AGK_LANES,
     MOST = 4 * LANES, /* channels of either side of a patch, at most */
     GATHERED = 3,     /* input channels, at most, whose taps count as channels */
-    FEW = 8192,       /* weights, at most, which are too few patches for many threads: then there are */
-    SEGMENTS = 4
+    SEGMENTS = 4,     /* of the batch, summed apart where there are too few weights to share out: */
+    FEW = 8192        /* of them, at most */
 };
 
 /* ---- Patches. ---- */
@@ -160,12 +158,12 @@ static void add_segments(int64_t n, int64_t segments, ag_real *sums)
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_images images, bool add, ag_real *dw)
 {
     agk__weight_plan p = plan_of(c);
-    const int64_t    n = c->out_channels * p.in * p.taps,
-                  work = n * agk__area(c->out) * c->batch / patches(&p); /* of each */
+    const int64_t    n = c->out_channels * p.in * p.taps;
+    const double work = (double)n * (double)agk__area(c->out) * (double)c->batch / (double)patches(&p); /* of each */
     p.images = images;
     p.dw = p.segments > 1 ? images.sums : dw;
     p.add = p.segments > 1 ? false : add;
-    agk_parallel(patches(&p), THREAD_WORK / (work + 1) + 1, weight_patches, &p);
+    agk_parallel(patches(&p), (int64_t)(THREAD_WORK / (work + 1)) + 1, weight_patches, &p);
     if (p.segments > 1) {
         add_segments(n, p.segments, images.sums);
         agk()->copy_rows(1, n, images.sums, n, add, dw, n);

@@ -40,7 +40,8 @@ typedef struct agk_norm {
     ag_real centre, mean, slope, scale;
 } agk_norm;
 
-/* Reals of workspace that a matrix product can use: a panel of B and a block of A (simd/gemm.c). */
+/* Reals of workspace: a matrix product keeps a panel of B and a block of A there (simd/gemm.c), the gradient of a
+ * convolution's weight sums and panels of a patch (conv_weight.c). */
 #define AGK_WORKSPACE 106496
 
 /* Images are interleaved by this many, or twice as many (see interleave.h). */

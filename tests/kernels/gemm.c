@@ -52,7 +52,8 @@ static void check_products(const agk_table *t)
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int kind = 0; kind < 12; kind++)
             check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
-    check_product(t, 5, 9, 14000, 2); /* more steps than fit the workspace */
+    check_product(t, 5, 9, 14000, 2); /* more steps than fit the workspace, with vectors of 16 numbers, */
+    check_product(t, 4, 9, 27000, 2); /* and of 8 */
 }
 
 Test(kernels, products)
