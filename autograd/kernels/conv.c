@@ -233,13 +233,6 @@ static int64_t ordered_weights(const agk_conv *c)
     return c->groups * (forward > backward ? forward : backward);
 }
 
-/* Reals for sums of the weight's gradient that are apart at first. */
-static int64_t weight_sums(const agk_conv *c)
-{
-    const int64_t segments = agk__weight_segments(c);
-    return segments > 1 ? segments * (c->in_channels / c->groups * c->out_channels * agk__area(c->kernel)) : 0;
-}
-
 int64_t agk_conv_images_size(const agk_conv *c)
 {
     const double most = 1e15;
@@ -249,7 +242,7 @@ int64_t agk_conv_images_size(const agk_conv *c)
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
     return agk_interleaved(c->batch, c->in_channels * agk__area(c->in) + c->out_channels * agk__area(c->out)) +
-           round_up(ordered_weights(c), AGK_LANES) + weight_sums(c);
+           round_up(ordered_weights(c), AGK_LANES) + agk__weight_sums(c);
 }
 
 agk_conv_images agk_conv_images_in(const agk_conv *c, ag_real *memory)

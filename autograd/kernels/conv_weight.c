@@ -120,10 +120,25 @@ static bool rows_are_in(int64_t out, int64_t in)
     return agk__parts(out, LANES) * (in < few ? few : in) <= agk__parts(in, LANES) * (out < few ? few : out);
 }
 
+static int64_t weights_of(const agk_conv *c)
+{
+    return c->in_channels / c->groups * c->out_channels * agk__area(c->kernel);
+}
+
+static int64_t segments_of(const agk_conv *c)
+{
+    return weights_of(c) <= FEW && agk_interleaved_blocks(c->batch) * c->out[0] >= SEGMENTS ? SEGMENTS : 1;
+}
+
+int64_t agk__weight_sums(const agk_conv *c)
+{
+    return segments_of(c) > 1 ? segments_of(c) * weights_of(c) : 0;
+}
+
 static agk__weight_plan plan_of(const agk_conv *c)
 {
     const int64_t    out = c->out_channels / c->groups, in = c->in_channels / c->groups, taps = agk__area(c->kernel);
-    agk__weight_plan p = {.c = c, .out = out, .in = in, .taps = taps, .segments = agk__weight_segments(c)};
+    agk__weight_plan p = {.c = c, .out = out, .in = in, .taps = taps, .segments = segments_of(c)};
     p.gathered = in <= GATHERED && taps > 1;
     if (p.gathered) {
         p.in *= taps;
@@ -141,12 +156,6 @@ static agk__weight_plan plan_of(const agk_conv *c)
     return p;
 }
 
-int64_t agk__weight_segments(const agk_conv *c)
-{
-    const int64_t weights = c->in_channels / c->groups * c->out_channels * agk__area(c->kernel);
-    return weights <= FEW && agk_interleaved_blocks(c->batch) * c->out[0] >= SEGMENTS ? SEGMENTS : 1;
-}
-
 /* sums (segments, n): the first, and then all, pair by pair. */
 static void add_segments(int64_t n, int64_t segments, ag_real *sums)
 {
@@ -158,11 +167,11 @@ static void add_segments(int64_t n, int64_t segments, ag_real *sums)
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_images images, bool add, ag_real *dw)
 {
     agk__weight_plan p = plan_of(c);
-    const int64_t    n = c->out_channels * p.in * p.taps;
+    const int64_t    n = weights_of(c);
     const double work = (double)n * (double)agk__area(c->out) * (double)c->batch / (double)patches(&p); /* of each */
     p.images = images;
     p.dw = p.segments > 1 ? images.sums : dw;
-    p.add = p.segments > 1 ? false : add;
+    p.add = p.segments == 1 && add;
     agk_parallel(patches(&p), (int64_t)(THREAD_WORK / (work + 1)) + 1, weight_patches, &p);
     if (p.segments > 1) {
         add_segments(n, p.segments, images.sums);

@@ -34,8 +34,8 @@ int64_t agk__weight_patch_size(const agk__weight_plan *p);
 /* Puts a patch's gradient where it belongs, or adds it. */
 void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_patch *at, ag_real *memory);
 
-/* Segments whose sums are kept apart, for one gradient of the weight. */
-int64_t agk__weight_segments(const agk_conv *c);
+/* Reals that the sums of the segments take, or 0 if there is one segment. */
+int64_t agk__weight_sums(const agk_conv *c);
 
 static inline int64_t agk__parts(int64_t n, int64_t size)
 {

@@ -427,9 +427,9 @@ static void few_rows(const few *f, ag_real *workspace)
     ag_real      *packed = workspace ? workspace : small;
     const int     rows = f->rows <= 2 ? (int)f->rows : f->rows <= HALF_FEW ? HALF_FEW : FEW;
     const int64_t most = (workspace ? AGK_WORKSPACE : FEW * KC_SMALL) / rows;
+    const bool    as_it_lies = rows == 1 && f->a.col == 1;
     few           some = *f;
     for (int64_t p = 0; p < f->k; p += some.k) {
-        const bool as_it_lies = rows == 1 && f->a.col == 1;
         some.k = as_it_lies ? f->k : depth_of(f->k - p, most);
         some.a = part_of(f->a, 0, p);
         some.b = part_of(f->b, p, 0);
