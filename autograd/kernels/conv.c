@@ -242,7 +242,7 @@ int64_t agk_conv_images_size(const agk_conv *c)
     if (images * (in + out) > most || (double)ordered_weights(c) > most)
         return -1;
     return agk_interleaved(c->batch, c->in_channels * agk__area(c->in) + c->out_channels * agk__area(c->out)) +
-           round_up(ordered_weights(c), AGK_LANES) + agk__weight_sums(c);
+           round_up(ordered_weights(c), AGK_LANES) + agk__weight_sums(c, AGK_LANES);
 }
 
 agk_conv_images agk_conv_images_in(const agk_conv *c, ag_real *memory)

@@ -55,17 +55,17 @@ static bool by_rows(const agk_conv *c)
     return in * out <= 2 && c->groups > 1 && agk__area(c->kernel) * in * out <= AGK_ROW_TAPS && has_small_borders(c);
 }
 
-/* Whether lanes that are pixels cost less than lanes that are images. Of the former some lie between rows, of the
- * latter some are beyond the batch; the former reach about four fifths of the speed, as measured. */
+/* Whether lanes that are pixels cost less than lanes that are images, of fewer images than a block has. Of the former
+ * some lie between rows, of the latter some are beyond the batch; the former reach about four fifths of the speed, as
+ * measured. */
 static bool by_planes(const agk_conv *c)
 {
-    if (agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
+    if (c->batch >= AGK_LANES || agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
         return false;
     const int64_t pitch = c->out[1] + c->dilation[1] * (c->kernel[1] - 1) / c->stride[1];
     const int64_t line = (c->out[0] - 1) * pitch + c->out[1];
     const int64_t pixels = (line + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
-    const int64_t lanes = (c->batch + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
-    return 5 * (double)c->batch * (double)pixels <= 4 * (double)lanes * (double)agk__area(c->out);
+    return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
 }
 
 bool agk_conv_is_direct(const agk_conv *c)
@@ -83,10 +83,18 @@ typedef struct way {
     void (*weight)(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 } way;
 
+static bool weight_by_products(const agk_conv *c)
+{
+    const int64_t few_channels = 3, few_pixels = 128;
+    return c->in_channels / c->groups <= few_channels || agk__area(c->out) < few_pixels;
+}
+
 static double planes_workspace_size(const agk_conv *c)
 {
-    const double planes = agk__conv_planes_workspace_size(c), panel = agk__conv_products_workspace_size(c);
-    return planes > panel ? planes : panel;
+    const double planes = agk__conv_planes_workspace_size(c);
+    const double weight = weight_by_products(c) ? agk__conv_products_workspace_size(c)
+                                                : agk__conv_planes_weight_workspace_size(c);
+    return planes > weight ? planes : weight;
 }
 
 static way way_of(const agk_conv *c)
@@ -97,7 +105,8 @@ static way way_of(const agk_conv *c)
         return (way){agk__conv_rows_workspace_size, agk__conv_rows, agk__conv_rows_weight};
     if (agk__conv_is_pointwise(c))
         return (way){agk__conv_pointwise_workspace_size, agk__conv_pointwise, agk__conv_pointwise_weight};
-    return (way){planes_workspace_size, agk__conv_planes, agk__conv_products_weight};
+    return (way){planes_workspace_size, agk__conv_planes,
+                 weight_by_products(c) ? agk__conv_products_weight : agk__conv_planes_weight};
 }
 
 int64_t agk_conv_direct_workspace_size(const agk_conv *c)

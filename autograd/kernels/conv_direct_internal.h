@@ -35,10 +35,14 @@ agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward);
 /* The largest stride, and kernel, of the direct ways. */
 enum { AGK_MOST_STRIDE = 8, AGK_MOST_AREA = 400, AGK_ROW_TAPS = 128 /* of a group, row by row */ };
 
-/* For groups of several channels. Reals of workspace, at least; the target, whose lanes are pixels; and the gradient of
- * the weight, by products. */
+/* For groups of several channels: the target, whose lanes are pixels, and reals of workspace. */
 double agk__conv_planes_workspace_size(const agk_conv *c);
 void   agk__conv_planes(const agk__conv_job *j);
+
+/* And the gradient of the weight: as that of interleaved images (conv_weight.c); or by a matrix of what the taps meet,
+ * where there are few input channels or pixels. */
+double agk__conv_planes_weight_workspace_size(const agk_conv *c);
+void   agk__conv_planes_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 double agk__conv_products_workspace_size(const agk_conv *c);
 void   agk__conv_products_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw);
 

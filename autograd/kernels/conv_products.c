@@ -1,5 +1,5 @@
-/* The gradient of a convolution's weight, for few images, by matrix products. The pixels that each tap of the kernel
- * meets are copied into a panel, whose rows are in the order of the weights,
+/* The gradient of a convolution's weight, for few images of few channels or pixels, by matrix products. The pixels that
+ * each tap of the kernel meets are copied into a panel, whose rows are in the order of the weights,
  *
  *        gradient (channels x (depth, taps))  =  output's (channels x pixels)  *  panel^T (pixels x (depth, taps))
  *

@@ -1,4 +1,5 @@
-/* The gradient of a convolution's weight, on interleaved images, by products: for each tap of the kernel
+/* The gradient of a convolution's weight, on interleaved images or on images as they lie, by products: for each tap of
+ * the kernel
  *
  *        gradient (output channels x input channels)  =  sum over pixels and images of  output's gradient  x  input
  *
@@ -6,13 +7,15 @@
  * there are few weights, the sum of several chains, each of a part of the batch. Patches, bands and threads do not
  * change it. */
 #include "autograd/kernels/conv_weight_internal.h"
+
+#include "autograd/kernels/conv_direct_internal.h"
 #include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 #include "autograd/runtime.h"
 
 enum {
     THREAD_WORK = 200000, /* multiply-adds that are worth a thread */
-    BAND = 16, /* pixels of the output that are done together, about: a panel of them fits the first cache level */
+    BAND = 256, /* pixels of images that are done together, about: a panel of them fits the first cache level */
     LANES = AGK_LANES,
     MOST = 4 * LANES, /* channels of either side of a patch, at most */
     GATHERED = 3,     /* input channels, at most, whose taps count as channels */
@@ -125,21 +128,24 @@ static int64_t weights_of(const agk_conv *c)
     return c->in_channels / c->groups * c->out_channels * agk__area(c->kernel);
 }
 
-static int64_t segments_of(const agk_conv *c)
+static int64_t segments_of(const agk_conv *c, int64_t block)
 {
-    return weights_of(c) <= FEW && agk_interleaved_blocks(c->batch) * c->out[0] >= SEGMENTS ? SEGMENTS : 1;
+    return weights_of(c) <= FEW && agk__parts(c->batch, block) * c->out[0] >= SEGMENTS ? SEGMENTS : 1;
 }
 
-int64_t agk__weight_sums(const agk_conv *c)
+int64_t agk__weight_sums(const agk_conv *c, int64_t block)
 {
-    return segments_of(c) > 1 ? segments_of(c) * weights_of(c) : 0;
+    const int64_t segments = segments_of(c, block);
+    return segments > 1 ? segments * weights_of(c) : 0;
 }
 
-static agk__weight_plan plan_of(const agk_conv *c)
+static agk__weight_plan plan_of(const agk_conv *c, int64_t block)
 {
-    const int64_t    out = c->out_channels / c->groups, in = c->in_channels / c->groups, taps = agk__area(c->kernel);
-    agk__weight_plan p = {.c = c, .out = out, .in = in, .taps = taps, .segments = segments_of(c)};
-    p.gathered = in <= GATHERED && taps > 1;
+    const int64_t out = c->out_channels / c->groups, in = c->in_channels / c->groups, taps = agk__area(c->kernel),
+                  band = BAND / block;
+    agk__weight_plan p = {
+        .c = c, .block = block, .out = out, .in = in, .taps = taps, .segments = segments_of(c, block)};
+    p.gathered = block > 1 && in <= GATHERED && taps > 1;
     if (p.gathered) {
         p.in *= taps;
         p.taps = 1;
@@ -148,9 +154,9 @@ static agk__weight_plan plan_of(const agk_conv *c)
     p.some_out = agk__least(agk__parts(p.out, LANES) * LANES, MOST);
     p.some_in = agk__least(agk__parts(p.in, LANES) * LANES, MOST);
     p.some_taps = p.taps;
-    p.band[1] = agk__parts(c->out[1], agk__parts(c->out[1], BAND));
+    p.band[1] = agk__parts(c->out[1], agk__parts(c->out[1], band));
     p.band[0] = p.band[1] < c->out[1] ? 1
-                                      : agk__least(BAND / p.band[1], c->out[0]); /* several rows, if they are whole */
+                                      : agk__least(band / p.band[1], c->out[0]); /* several rows, if they are whole */
     fit(&p);
     share(&p, ag_threads());
     return p;
@@ -164,17 +170,37 @@ static void add_segments(int64_t n, int64_t segments, ag_real *sums)
             agk()->add(n, sums + (s + step) * n, sums + s * n);
 }
 
+static void gradient(agk__weight_plan *p, bool add, ag_real *dw, ag_real *sums)
+{
+    const int64_t n = weights_of(p->c);
+    const double  work = (double)n * (double)agk__area(p->c->out) * (double)p->c->batch /
+                        (double)patches(p); /* of each */
+    p->dw = p->segments > 1 ? sums : dw;
+    p->add = p->segments == 1 && add;
+    agk_parallel(patches(p), (int64_t)(THREAD_WORK / (work + 1)) + 1, weight_patches, p);
+    if (p->segments > 1) {
+        add_segments(n, p->segments, sums);
+        agk()->copy_rows(1, n, sums, n, add, dw, n);
+    }
+}
+
 void agk_conv_weight_gradient(const agk_conv *c, agk_conv_images images, bool add, ag_real *dw)
 {
-    agk__weight_plan p = plan_of(c);
-    const int64_t    n = weights_of(c);
-    const double work = (double)n * (double)agk__area(c->out) * (double)c->batch / (double)patches(&p); /* of each */
-    p.images = images;
-    p.dw = p.segments > 1 ? images.sums : dw;
-    p.add = p.segments == 1 && add;
-    agk_parallel(patches(&p), (int64_t)(THREAD_WORK / (work + 1)) + 1, weight_patches, &p);
-    if (p.segments > 1) {
-        add_segments(n, p.segments, images.sums);
-        agk()->copy_rows(1, n, images.sums, n, add, dw, n);
-    }
+    agk__weight_plan p = plan_of(c, AGK_LANES);
+    p.x = images.x;
+    p.g = images.y;
+    gradient(&p, add, dw, images.sums);
+}
+
+void agk__conv_planes_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw)
+{
+    agk__weight_plan p = plan_of(j->c, 1);
+    p.x = j->source;
+    p.g = dy;
+    gradient(&p, add, dw, j->workspace);
+}
+
+double agk__conv_planes_weight_workspace_size(const agk_conv *c)
+{
+    return (double)agk__weight_sums(c, 1);
 }

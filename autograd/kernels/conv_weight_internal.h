@@ -12,7 +12,8 @@ enum { AGK_PANEL_PIXEL = AGK_LANES * AGK_LANES };
  * count as channels, and there is one tap. */
 typedef struct agk__weight_plan {
     const agk_conv *c;
-    agk_conv_images images;
+    const ag_real  *x, *g; /* the input, and the gradient of the output */
+    int64_t         block; /* images that are multiplied together: AGK_LANES interleaved ones; or one, as it lies */
     bool            gathered;
     bool            rows_are_in; /* of the products: channels of the input, those of the output being columns */
     bool            add;
@@ -35,7 +36,7 @@ int64_t agk__weight_patch_size(const agk__weight_plan *p);
 void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_patch *at, ag_real *memory);
 
 /* Reals that the sums of the segments take, or 0 if there is one segment. */
-int64_t agk__weight_sums(const agk_conv *c);
+int64_t agk__weight_sums(const agk_conv *c, int64_t block);
 
 static inline int64_t agk__parts(int64_t n, int64_t size)
 {

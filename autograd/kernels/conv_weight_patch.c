@@ -21,6 +21,19 @@ static int64_t width(const area *a)
     return a->end[1] - a->begin[1];
 }
 
+/* The channels of a group of a block of images. Interleaved, the numbers of a pixel lie together; else, planes. */
+typedef struct view {
+    const ag_real *data;
+    int64_t        height, width;  /* of an image */
+    int64_t        pixel, channel; /* from one to the next */
+} view;
+
+static view view_of(int64_t block, int64_t index, const int64_t *size, int64_t all, int64_t first, const ag_real *data)
+{
+    const int64_t channel = block > 1 ? LANES : agk__area(size), pixel = block > 1 ? all * LANES : 1;
+    return (view){data + index * block * all * agk__area(size) + first * channel, size[0], size[1], pixel, channel};
+}
+
 /* The work on a patch. */
 typedef struct job {
     const agk__weight_plan *p;
@@ -33,42 +46,63 @@ typedef struct job {
 
 /* ---- Panels. ---- */
 
-/* n channels of a block (pixels of rows `across` wide, `all` channels, LANES) from the first one in `x` on. */
-static void fill_panels(const ag_real *x, int64_t across, int64_t all, int64_t n, const area *a, int64_t images,
-                        ag_real *to)
+/* Of up to LANES channels of a block, from the first one of a view on. */
+static void interleaved_panel(const view *v, int64_t channels, const area *a, int64_t images, ag_real *to)
 {
-    for (int64_t k = 0; k < n; k += LANES)
-        for (int64_t y = a->begin[0]; y < a->end[0]; y++, to += width(a) * images * LANES) {
-            const int64_t  channels = agk__least(n - k, LANES);
-            const ag_real *from[LANES];
-            for (int64_t i = 0; i < channels; i++)
-                from[i] = x + ((y * across + a->begin[1]) * all + k + i) * LANES;
-            agk()->conv_panel(width(a), channels, images, from, all * LANES, to);
-        }
+    const ag_real *from[LANES];
+    for (int64_t y = a->begin[0]; y < a->end[0]; y++, to += width(a) * images * LANES) {
+        for (int64_t i = 0; i < channels; i++)
+            from[i] = v->data + (y * v->width + a->begin[1]) * v->pixel + i * v->channel;
+        agk()->conv_panel(width(a), channels, images, from, v->pixel, to);
+    }
+}
+
+/* Of an image as it lies. Rows that are whole are one. */
+static void planes_panel(const view *v, int64_t channels, const area *a, ag_real *to)
+{
+    const bool     whole = width(a) == v->width;
+    const int64_t  rows = whole ? 1 : height(a), columns = whole ? height(a) * v->width : width(a);
+    const ag_real *from = v->data + a->begin[0] * v->width + a->begin[1];
+    for (int64_t y = 0; y < rows; y++, from += v->width, to += columns * LANES)
+        agk()->transpose(channels, columns, from, v->channel, false, to, LANES);
+}
+
+/* n channels of a view. */
+static void fill_panels(const job *j, view v, int64_t n, const area *a, ag_real *to)
+{
+    for (int64_t k = 0; k < n; k += LANES) {
+        const int64_t channels = agk__least(n - k, LANES);
+        if (j->p->block > 1)
+            interleaved_panel(&v, channels, a, j->images, to);
+        else
+            planes_panel(&v, channels, a, to);
+        v.data += LANES * v.channel;
+        to += height(a) * width(a) * j->images * LANES;
+    }
 }
 
 /* The pixels that up to LANES pairs (channel, tap) from `pair` on meet at pixels x .. x + n - 1 of row y of the output.
  * If there are several, all are inside the image. */
-static void gather_pairs(const job *j, const ag_real *block, int64_t pair, int64_t pairs, int64_t y, int64_t x,
-                         int64_t n, ag_real *to)
+static void gather_pairs(const job *j, const view *from, int64_t pair, int64_t pairs, int64_t y, int64_t x, int64_t n,
+                         ag_real *to)
 {
     static const ag_real border[LANES];
     const agk_conv      *c = j->p->c;
-    const int64_t        tap = pair % agk__area(c->kernel), all = c->in_channels * LANES;
+    const int64_t        tap = pair % agk__area(c->kernel);
     int64_t              channel = pair / agk__area(c->kernel), tv = tap / c->kernel[1], th = tap % c->kernel[1];
-    const ag_real       *from[LANES];
+    const ag_real       *place[LANES];
     for (int64_t i = 0; i < pairs; i++) {
         const int64_t v = y * c->stride[0] - c->padding[0] + tv * c->dilation[0];
         const int64_t h = x * c->stride[1] - c->padding[1] + th * c->dilation[1];
-        const bool    inside = v >= 0 && v < c->in[0] && h >= 0 && h < c->in[1];
-        from[i] = inside ? block + (v * c->in[1] + h) * all + channel * LANES : border;
+        const bool    inside = v >= 0 && v < from->height && h >= 0 && h < from->width;
+        place[i] = inside ? from->data + (v * from->width + h) * from->pixel + channel * from->channel : border;
         if (++th == c->kernel[1]) {
             th = 0;
             tv = tv + 1 < c->kernel[0] ? tv + 1 : 0;
             channel += tv == 0;
         }
     }
-    agk()->conv_panel(n, pairs, j->images, from, c->stride[1] * all, to);
+    agk()->conv_panel(n, pairs, j->images, place, c->stride[1] * from->pixel, to);
 }
 
 /* Along one axis: positions begin <= i < end of the output all of whose taps are inside the input. */
@@ -79,7 +113,7 @@ static void inner(const agk_conv *c, int axis, int64_t *begin, int64_t *end)
     *end = last > 0 ? agk__parts(last, c->stride[axis]) : 0;
 }
 
-static void gather_panels(const job *j, const ag_real *block, ag_real *to)
+static void gather_panels(const job *j, const view *from, ag_real *to)
 {
     int64_t top, bottom, left, right;
     inner(j->p->c, 0, &top, &bottom);
@@ -89,7 +123,7 @@ static void gather_panels(const job *j, const ag_real *block, ag_real *to)
             for (int64_t x = j->band.begin[1], n; x < j->band.end[1]; x += n, to += n * j->images * LANES) {
                 const bool inside = y >= top && y < bottom && x >= left && x < right;
                 n = inside ? agk__least(right, j->band.end[1]) - x : 1;
-                gather_pairs(j, block, j->at.in + k, agk__least(j->at.n_in - k, LANES), y, x, n, to);
+                gather_pairs(j, from, j->at.in + k, agk__least(j->at.n_in - k, LANES), y, x, n, to);
             }
 }
 
@@ -120,7 +154,7 @@ static void multiply(const job *j, agk_window w, const ag_real *g, int64_t g_pan
                   panels = agk__parts(columns, LANES);
     const ag_real *a = swapped ? x : g, *b = swapped ? g : x;
     if (swapped)
-        w = (agk_window){w.height, w.width, w.depth, w.b_row, w.b_column, w.a_row, w.a_column};
+        w = (agk_window){w.height, w.width, w.depth, w.b_row, w.b_column, w.b_step, w.a_row, w.a_column, w.a_step};
     for (int64_t k = 0; k < panels; k += 2)
         for (int64_t r = 0; r < rows; r += LANES)
             agk()->conv_products(agk__least(rows - r, LANES), agk__least(panels - k, 2), &w, a + r / LANES * a_panel,
@@ -140,9 +174,10 @@ static void multiply_tap(const job *j, int64_t i)
     const overlap v = overlap_of(j, 0, tap / c->kernel[1]), h = overlap_of(j, 1, tap % c->kernel[1]);
     if (v.begin >= v.end || h.begin >= h.end)
         return;
-    agk_window w = {v.end - v.begin, h.end - h.begin,      j->images,           g_row,
-                    pixel,           x_row * c->stride[0], pixel * c->stride[1]};
-    if (c->stride[1] == 1) { /* neighbours, one after the other */
+    agk_window w = {v.end - v.begin,      h.end - h.begin,      j->images, g_row, pixel, LANES,
+                    x_row * c->stride[0], pixel * c->stride[1], LANES};
+    if (c->stride[1] == 1 || j->images == 1) { /* neighbours, one after the other */
+        w.b_step *= c->stride[1];
         w.depth *= w.width;
         w.width = 1;
     }
@@ -156,7 +191,7 @@ static void multiply_tap(const job *j, int64_t i)
 static void multiply_gathered(const job *j)
 {
     const int64_t n = height(&j->band) * width(&j->band) * j->images;
-    multiply(j, (agk_window){1, 1, n, 0, 0, 0, 0}, j->g, n * LANES, j->x, n * LANES, j->sums);
+    multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, LANES}, j->g, n * LANES, j->x, n * LANES, j->sums);
 }
 
 /* ---- Bands. ---- */
@@ -183,21 +218,21 @@ static void add_band(job *j, int64_t block)
 {
     const agk__weight_plan *p = j->p;
     const agk_conv         *c = p->c;
-    const ag_real          *g = p->images.y +
-                       (block * agk__area(c->out) * c->out_channels + j->at.group * p->out + j->at.out) * LANES;
-    const ag_real *x = p->images.x +
-                       (block * agk__area(c->in) * c->in_channels + j->at.group * (c->in_channels / c->groups)) * LANES;
+    const int64_t           in = c->in_channels / c->groups;
+    const view g = view_of(p->block, block, c->out, c->out_channels, j->at.group * p->out + j->at.out, p->g);
+    const view x = view_of(p->block, block, c->in, c->in_channels, j->at.group * in + (p->gathered ? 0 : j->at.in),
+                           p->x);
     if (p->gathered) {
-        fill_panels(g, c->out[1], c->out_channels, j->at.n_out, &j->band, j->images, j->g);
-        gather_panels(j, x, j->x);
+        fill_panels(j, g, j->at.n_out, &j->band, j->g);
+        gather_panels(j, &x, j->x);
         multiply_gathered(j);
         return;
     }
     j->read = input_area(c, &j->at, &j->band);
     if (height(&j->read) <= 0 || width(&j->read) <= 0)
         return;
-    fill_panels(g, c->out[1], c->out_channels, j->at.n_out, &j->band, j->images, j->g);
-    fill_panels(x + j->at.in * LANES, c->in[1], c->in_channels, j->at.n_in, &j->read, j->images, j->x);
+    fill_panels(j, g, j->at.n_out, &j->band, j->g);
+    fill_panels(j, x, j->at.n_in, &j->read, j->x);
     for (int64_t i = 0; i < j->at.n_taps; i++)
         multiply_tap(j, i);
 }
@@ -207,11 +242,11 @@ static void add_segment(job *j)
 {
     const agk__weight_plan *p = j->p;
     const agk_conv         *c = p->c;
-    const int64_t rows = agk_interleaved_blocks(c->batch) * c->out[0], end = (j->at.segment + 1) * rows / p->segments;
+    const int64_t rows = agk__parts(c->batch, p->block) * c->out[0], end = (j->at.segment + 1) * rows / p->segments;
     for (int64_t row = j->at.segment * rows / p->segments, n; row < end; row += n) {
         const int64_t block = row / c->out[0], top = row % c->out[0];
         n = agk__least(agk__least(p->band[0], c->out[0] - top), end - row);
-        j->images = agk__least(c->batch - block * LANES, LANES);
+        j->images = agk__least(c->batch - block * p->block, p->block);
         for (int64_t left = 0; left < c->out[1]; left += p->band[1]) {
             j->band = (area){{top, left}, {top + n, agk__least(left + p->band[1], c->out[1])}};
             add_band(j, block);
@@ -242,7 +277,7 @@ static void put_sums(const job *j)
 /* Reals of a patch's panels: of the output's gradient, and of the input. */
 static int64_t g_size(const agk__weight_plan *p, int64_t n_out)
 {
-    return p->band[0] * p->band[1] * agk__parts(n_out, LANES) * AGK_PANEL_PIXEL;
+    return p->band[0] * p->band[1] * p->block * agk__parts(n_out, LANES) * LANES;
 }
 
 static int64_t x_size(const agk__weight_plan *p, int64_t n_in, int64_t n_taps)
@@ -254,7 +289,7 @@ static int64_t x_size(const agk__weight_plan *p, int64_t n_in, int64_t n_taps)
         const int64_t read = (p->band[i] - 1) * c->stride[i] + (taps - 1) * c->dilation[i] + 1;
         pixels *= p->gathered ? p->band[i] : agk__least(read, c->in[i]);
     }
-    return pixels * agk__parts(n_in, LANES) * AGK_PANEL_PIXEL;
+    return pixels * p->block * agk__parts(n_in, LANES) * LANES;
 }
 
 int64_t agk__weight_patch_size(const agk__weight_plan *p)
@@ -268,7 +303,9 @@ void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_pat
     job j = {.p = p, .at = *at, .sums = memory};
     j.g = memory + at->n_taps * sums_of_tap(&j);
     j.x = j.g + g_size(p, p->some_out);
-    memset(j.sums, 0, (size_t)(j.g - j.sums) * sizeof *j.sums);
+    /* Of panels of planes, those channels that fill up the last one are never written. */
+    const int64_t zeros = p->block > 1 ? j.g - memory : agk__weight_patch_size(p);
+    memset(memory, 0, (size_t)zeros * sizeof *memory);
     add_segment(&j);
     put_sums(&j);
 }

@@ -75,10 +75,12 @@ typedef struct agk_line {
     const int64_t *weight, *source;
 } agk_line;
 
-/* height x width pixels of `depth` images each, of a and of b: pixel (i, j) of a begins at i * a_row + j * a_column. */
+/* height x width pixels of `depth` images each, of a and of b: image k of pixel (i, j) of a lies at i * a_row + j *
+ * a_column + k * a_step. Or, where a row's pixels lie as images would, width is 1 and depth counts pixels. */
 typedef struct agk_window {
     int64_t height, width, depth;
-    int64_t a_row, a_column, b_row, b_column;
+    int64_t a_row, a_column, a_step;
+    int64_t b_row, b_column, b_step;
 } agk_window;
 
 /* A pooling of planes, height before width. With a kernel of 0 windows share the input: uneven ones, which may overlap.

@@ -2,7 +2,7 @@
 #ifndef AG_CONV_INTERNAL_H
 #define AG_CONV_INTERNAL_H
 
-#include "autograd/kernels/conv_direct.h"
+#include "autograd/kernels/conv_batch.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
@@ -10,7 +10,7 @@
 typedef struct ag_conv_plan {
     ag_conv_options options;
     agk_conv        conv;
-    bool            direct;     /* conv_direct.h, not interleaved images */
+    agk_conv_batch  batch;      /* the same, in parts */
     bool            input_lost; /* its interleaved copy: backward has put the gradient there */
 } ag_conv_plan;
 

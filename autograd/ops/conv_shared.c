@@ -40,8 +40,8 @@ bool ag__conv_take_workspace(ag_node *node)
     ag_conv_plan *p = node->attr;
     if (ag_numel(&node->out->shape) < 0)
         return true; /* refused by whoever called the rule */
-    p->direct = agk_conv_is_direct(&p->conv);
-    int64_t size = p->direct ? agk_conv_direct_workspace_size(&p->conv) : agk_conv_images_size(&p->conv);
+    p->batch = agk_conv_batch_of(&p->conv);
+    const int64_t size = agk_conv_batch_size(&p->batch);
     if (size < 0)
         return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));
     return ag_op_save(node, size) != NULL;

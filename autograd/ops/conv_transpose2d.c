@@ -46,58 +46,30 @@ static bool conv_transpose2d_shape(ag_node *node)
 
 static void conv_transpose2d_forward(ag_node *node)
 {
-    const ag_conv_plan *p = node->attr;
-    const agk_conv     *c = &p->conv;
-    if (p->direct) {
-        agk_conv_direct_input_gradient(c, node->in[0]->data, node->in[1]->data,
-                                       node->n_in > 2 ? node->in[2]->data : NULL, false, node->out->data, node->saved);
-        return;
-    }
-    agk_conv_images images = agk_conv_images_in(c, node->saved);
-    const int64_t   in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, images.y);
-    agk_conv_input_gradient(c, images, node->in[1]->data, node->n_in > 2 ? node->in[2]->data : NULL);
-    agk_deinterleave(c->batch, c->in_channels, in, images.x, false, node->out->data);
+    const agk_conv_batch *b = &((ag_conv_plan *)node->attr)->batch;
+    const ag_real        *x = node->in[0]->data, *bias = node->n_in > 2 ? node->in[2]->data : NULL;
+    agk_conv_batch_take_output(b, x, node->saved);
+    agk_conv_batch_input_gradient(b, x, node->in[1]->data, bias, false, node->out->data, node->saved);
 }
 
-static void direct_backward(const ag_node *node)
-{
-    const agk_conv *c = &((ag_conv_plan *)node->attr)->conv;
-    const ag_real  *g = node->out->grad;
-    ag_grad_target  dw = ag_grad_open(node->in[1]), dx = ag_grad_open(node->in[0]);
-    if (dw.data)
-        agk_conv_direct_weight_gradient(c, g, node->in[0]->data, dw.add, dw.data, node->saved);
-    if (dx.data)
-        agk_conv_direct_forward(c, g, node->in[1]->data, NULL, dx.add, dx.data, node->saved);
-    if (node->n_in > 2 && ag_grad(node->in[2]))
-        agk_conv_direct_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], g, node->in[2]->grad);
-}
-
-/* images.y still holds the input; its gradient takes its place. A second backward interleaves the input again. */
+/* The input has been taken; its gradient takes its place. A second backward takes the input again. */
 static void conv_transpose2d_backward(const ag_node *node)
 {
-    ag_conv_plan   *p = node->attr;
-    const agk_conv *c = &p->conv;
-    if (p->direct) {
-        direct_backward(node);
-        return;
-    }
-    agk_conv_images images = agk_conv_images_in(c, node->saved);
-    const int64_t   in = agk__area(c->in), out = agk__area(c->out);
-    agk_interleave(c->batch, c->in_channels, in, node->out->grad, images.x);
+    ag_conv_plan         *p = node->attr;
+    const agk_conv_batch *b = &p->batch;
+    const ag_real        *g = node->out->grad, *x = node->in[0]->data;
+    agk_conv_batch_take_input(b, g, node->saved);
     if (p->input_lost)
-        agk_interleave(c->batch, c->out_channels, out, node->in[0]->data, images.y);
+        agk_conv_batch_take_output(b, x, node->saved);
     ag_grad_target dw = ag_grad_open(node->in[1]);
     if (dw.data)
-        agk_conv_weight_gradient(c, images, dw.add, dw.data);
+        agk_conv_batch_weight_gradient(b, g, x, dw.add, dw.data, node->saved);
     ag_grad_target dx = ag_grad_open(node->in[0]);
-    if (dx.data) {
-        agk_conv_forward(c, images, node->in[1]->data, NULL);
-        p->input_lost = true;
-        agk_deinterleave(c->batch, c->out_channels, out, images.y, dx.add, dx.data);
-    }
+    if (dx.data)
+        agk_conv_batch_forward(b, g, node->in[1]->data, NULL, dx.add, dx.data, node->saved);
+    p->input_lost |= dx.data != NULL;
     if (node->n_in > 2 && ag_grad(node->in[2]))
-        agk_conv_bias_gradient(c->batch, c->in_channels, c->in[0] * c->in[1], images.x, node->in[2]->grad);
+        agk_conv_batch_input_sum(b, g, node->in[2]->grad, node->saved);
 }
 
 static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,

@@ -1,6 +1,6 @@
 /* Interleaving, convolutions and max pooling of each instruction set against plain loops, and against each other bit
  * for bit. */
-#include "autograd/kernels/conv_direct.h"
+#include "autograd/kernels/conv_batch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -196,6 +196,12 @@ static void check_direct_way(const agk_conv *c, const ag_real *x, const ag_real 
                           (long long)k);
         }
     check_input_bias(c, w, g, gx);
+    ag_set_threads(1);
+    agk_workspace_free();
+    malloc_watch(1);
+    compute_directly(c, x, w, g, bias, false, all);
+    malloc_unwatch();
+    cr_assert(!memcmp(all, first, (size_t)total * sizeof *all), "direct, without workspace");
     check_close("direct dx", nx, first + ny, gx, TOLERANCE);
     check_close("direct dw", weights, first + nx + ny, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
     free(all), free(first);
@@ -210,6 +216,43 @@ static void check_without_workspace(const agk_conv *c, const ag_real *x, const a
     compute(c, x, w, g, bias, all);
     malloc_unwatch();
     cr_assert(!memcmp(all, expected, (size_t)total * sizeof *all), "without workspace");
+}
+
+/* The whole batch, part of it interleaved and the rest not: y and dx with the bits of the interleaved way, the
+ * gradients of weight and bias with those of any table and number of threads; the gradients are added twice. */
+static void check_parts(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g, const ag_real *bias,
+                        const ag_real *expected, const double *gw, const double *gb)
+{
+    const int64_t nx = c->batch * c->in_channels * area(c->in), ny = c->batch * c->out_channels * area(c->out);
+    const int64_t weights = c->out_channels * c->in_channels / c->groups * area(c->kernel), total = nx + ny + weights;
+    const agk_conv_batch b = agk_conv_batch_of(c);
+    ag_real     *all = malloc((size_t)(total + c->out_channels) * sizeof *all), *dw = all + ny + nx, *db = dw + weights;
+    ag_real     *memory = malloc((size_t)agk_conv_batch_size(&b) * sizeof *memory);
+    const size_t gradients = (size_t)(weights + c->out_channels) * sizeof *dw;
+    ag_real     *first = malloc(gradients);
+    int          compared = 0;
+    for (int i = 0; agk_name(i) && !(ONE_TABLE && compared); i++)
+        for (int threads = compared ? 3 : 1; agk_find(agk_name(i)) && threads < 4; threads += 2) {
+            agk_use(agk_find(agk_name(i)));
+            ag_set_threads(threads);
+            memset(db, 0, (size_t)c->out_channels * sizeof *db);
+            agk_conv_batch_take_input(&b, x, memory);
+            agk_conv_batch_forward(&b, x, w, bias, false, all, memory);
+            agk_conv_batch_take_output(&b, g, memory);
+            for (int twice = 0; twice < 2; twice++) {
+                agk_conv_batch_weight_gradient(&b, x, g, twice > 0, dw, memory);
+                agk_conv_batch_output_sum(&b, g, db, memory);
+            }
+            agk_conv_batch_input_gradient(&b, g, w, NULL, false, all + ny, memory);
+            cr_assert(!memcmp(all, expected, (size_t)(adds_up_by_patches(c) ? ny : ny + nx) * sizeof *all), "%s: parts",
+                      agk_name(i));
+            if (!compared++)
+                memcpy(first, dw, gradients);
+            cr_assert(!memcmp(first, dw, gradients), "%s, %d threads: parts", agk_name(i), threads);
+        }
+    check_close("dw of parts", weights, dw, gw, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    check_close("db of parts", c->out_channels, db, gb, TOLERANCE * sqrt((double)(c->batch * area(c->out))));
+    free(all), free(memory), free(first);
 }
 
 static void check_convolution(const agk_conv *c)
@@ -246,6 +289,7 @@ static void check_convolution(const agk_conv *c)
         cr_assert((double)agk_conv_direct_workspace_size(c) <= 20 * images + 4 * (double)weights + some);
     if (agk_conv_is_direct(c))
         check_direct_way(c, x, w, g, bias, first, gx, gw);
+    check_parts(c, x, w, g, bias, first, gw, gb);
     agk_use(before);
     ag_set_threads(1);
     check_without_workspace(c, x, w, g, bias, first, again, total);
@@ -286,7 +330,7 @@ Test(conv, every_table_as_plain_loops)
         {2, 3, 3, 3, 19, 20, 8, 16, 2, 1, 4, 7, 1},      {2, 3, 6, 3, 14, 15, 8, 8, 1, 2, 3, 4, 1},
         {17, 70, 3, 1, 3, 4, 3, 3, 1, 1, 1, 1, 1},       {3, 17, 4, 1, 5, 6, 9, 9, 1, 1, 4, 4, 1},
         {2, 4, 3, 1, 24, 25, 21, 20, 1, 1, 0, 0, 1},     {1, 4, 3, 1, 2, 230, 1, 210, 1, 1, 0, 0, 1},
-        {1, 4, 3, 1, 2, 420, 1, 1, 1, 28, 0, 0, 1},
+        {1, 4, 3, 1, 2, 420, 1, 1, 1, 28, 0, 0, 1},      {18, 2, 3, 1, 1, 262, 1, 130, 1, 1, 0, 0, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];

@@ -45,9 +45,9 @@ void AGK(transpose)(int64_t rows, int64_t columns, const ag_real *x, int64_t ldx
 
 /* ---- Forward, and the gradient of the input. ---- */
 
-/* Adds the products of `depth` steps to the sums, whose vectors lie `next` apart in b. `rows`, `vectors` and `a_step`, here and below, are
- * compile-time constants at every call. */
-INLINE void add_depth(int rows, int vectors, int64_t depth, int a_step, int64_t b_step, const ag_real *a, const ag_real *b, int64_t next,
+/* Adds the products of `depth` steps to the sums, whose vectors lie `next` apart in b. `rows` and `vectors`, here and below, are compile-time
+ * constants at every call. */
+INLINE void add_depth(int rows, int vectors, int64_t depth, int64_t a_step, int64_t b_step, const ag_real *a, const ag_real *b, int64_t next,
                       vec sum[MR][NV])
 {
     for (int64_t k = 0; k < depth; k++, a += a_step, b += b_step) {
@@ -202,7 +202,7 @@ INLINE void product_tile(int rows, int vectors, const agk_window *w, const ag_re
             sum[i][j] = vec_load(sums + i * AGK_LANES + j * next);
     for (int64_t i = 0; i < w->height; i++)
         for (int64_t j = 0; j < w->width; j++)
-            add_depth(rows, vectors, w->depth, AGK_LANES, AGK_LANES, a + i * w->a_row + j * w->a_column,
+            add_depth(rows, vectors, w->depth, w->a_step, w->b_step, a + i * w->a_row + j * w->a_column,
                       b + i * w->b_row + j * w->b_column, BETWEEN(b_panel), sum);
     end_sums(rows, vectors, sum, sums, AGK_LANES, next);
 }
