@@ -146,7 +146,7 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
 /* ---- Inputs of (N, C), or of few pixels: channels side by side, with their pixels COLUMNS at a time. Many rows are
  * summed in PARTS, whatever the number of threads. ---- */
 
-enum { COLUMNS = 64, FEW_PIXELS = 16, PARTS = 8, MANY_ROWS = 8192 };
+enum { COLUMNS = 64, FEW_PIXELS = 16, PARTS = 8, MANY_ROWS = 1024 };
 
 /* Some channels: x, g, y and dx begin at the first pixel of the first one, and have n columns, as the other arrays. */
 typedef struct columns {

@@ -1,5 +1,7 @@
 /* layer_norm: each row to mean 0 and deviation 1, then scaled and shifted. Saved: per row the mean and one over the
- * deviation. */
+ * deviation; behind them, room for the weights' gradients of each part of the rows. */
+#include <string.h>
+
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
@@ -7,10 +9,24 @@
 
 enum { X, WEIGHT, BIAS };
 
+/* Where there are many rows, the gradients of weight and bias are summed by parts of them, which threads share. */
+enum { PARTS = 8, PART_ROWS = 64 /* at least */ };
+
 typedef struct layer_norm_plan {
     double  eps;
     int64_t rows, width;
 } layer_norm_plan;
+
+static int64_t parts_of(const layer_norm_plan *p)
+{
+    return p->rows >= PARTS * PART_ROWS ? PARTS : 1;
+}
+
+/* Reals of the gradients of one part: whole cache lines. */
+static int64_t part_size(const layer_norm_plan *p)
+{
+    return (2 * p->width + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+}
 
 static bool layer_norm_shape(ag_node *node)
 {
@@ -29,7 +45,7 @@ static bool layer_norm_shape(ag_node *node)
     }
     p->rows = ag_numel(x) / p->width;
     node->out->shape = *x;
-    return ag_op_save(node, 2 * p->rows);
+    return ag_op_save(node, 2 * p->rows + (node->n_in > WEIGHT && parts_of(p) > 1 ? PARTS * part_size(p) : 0));
 }
 
 static void forward_rows(void *context, int64_t begin, int64_t end)
@@ -65,13 +81,51 @@ static void input_rows(void *context, int64_t begin, int64_t end)
                                (const ag_real *)j->node->saved + 2 * begin, j->dx.add, j->dx.data + at);
 }
 
+/* Items are columns, a cache line of them each. */
 static void weight_columns(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
     const layer_norm_plan *p = j->node->attr;
-    agk()->layer_norm_weight_gradient(p->rows, end - begin, p->width, j->node->in[X]->data + begin,
-                                      j->node->out->grad + begin, j->node->saved, j->dw ? j->dw + begin : NULL,
-                                      j->db ? j->db + begin : NULL);
+    const int64_t          at = begin * AGK_LANES, last = end * AGK_LANES < p->width ? end * AGK_LANES : p->width;
+    agk()->layer_norm_weight_gradient(p->rows, last - at, p->width, j->node->in[X]->data + at, j->node->out->grad + at,
+                                      j->node->saved, j->dw ? j->dw + at : NULL, j->db ? j->db + at : NULL);
+}
+
+static ag_real *part_sums(const ag_node *node, int64_t part)
+{
+    const layer_norm_plan *p = node->attr;
+    return (ag_real *)node->saved + 2 * p->rows + part * part_size(p);
+}
+
+static void weight_parts(void *context, int64_t begin, int64_t end)
+{
+    const gradients       *j = context;
+    const layer_norm_plan *p = j->node->attr;
+    for (int64_t part = begin; part < end; part++) {
+        const int64_t first = part * p->rows / PARTS, last = (part + 1) * p->rows / PARTS, at = first * p->width;
+        ag_real      *sums = memset(part_sums(j->node, part), 0, (size_t)part_size(p) * sizeof *sums);
+        agk()->layer_norm_weight_gradient(last - first, p->width, p->width, j->node->in[X]->data + at,
+                                          j->node->out->grad + at, (const ag_real *)j->node->saved + 2 * first, sums,
+                                          sums + p->width);
+    }
+}
+
+static void add_weights(gradients *j)
+{
+    const layer_norm_plan *p = j->node->attr;
+    const int64_t          lines = (p->width + AGK_LANES - 1) / AGK_LANES;
+    if (parts_of(p) == 1) {
+        agk_parallel(lines, 8192 / (p->rows * AGK_LANES) + 1, weight_columns, j);
+        return;
+    }
+    agk_parallel(PARTS, PARTS * 8192 / (p->rows * p->width) + 1, weight_parts, j);
+    for (int64_t part = 0; part < PARTS; part++) {
+        const ag_real *sums = part_sums(j->node, part);
+        if (j->dw)
+            agk()->add(p->width, sums, j->dw);
+        if (j->db)
+            agk()->add(p->width, sums + p->width, j->db);
+    }
 }
 
 static void layer_norm_backward(const ag_node *node)
@@ -83,7 +137,7 @@ static void layer_norm_backward(const ag_node *node)
     if (j.dx.data)
         agk_parallel(p->rows, 4096 / p->width + 1, input_rows, &j);
     if (j.dw || j.db)
-        agk_parallel(p->width, 8192 / p->rows + 1, weight_columns, &j);
+        add_weights(&j);
 }
 
 static const ag_op layer_norm_op = {"layer_norm", layer_norm_shape, layer_norm_forward, layer_norm_backward};

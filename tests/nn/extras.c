@@ -146,7 +146,7 @@ static ag_real *normed(ag_tensor *x, ag_tensor *c)
  * one after the other, whose sums are made otherwise; and the same bits on several threads. */
 static void check_many_rows(int64_t pixels)
 {
-    enum { N = 8201, C = 5 };
+    enum { N = 1033, C = 5 };
     const int64_t  all = N * C * pixels;
     const ag_shape shape = AG_SHAPE(N, C, pixels);
     ag_tape       *tape = ag_tape_new(1);
@@ -176,6 +176,52 @@ Test(norm, batch_norm_of_many_rows)
 {
     check_many_rows(1);
     check_many_rows(3);
+}
+
+/* The gradients of layer norm's weight and bias, of rows begin .. end - 1 of x. They are added to what is there. */
+static void normed_rows(nn_module *m, ag_tape *tape, ag_shape all, int64_t begin, int64_t end)
+{
+    ag_tensor *x = ag_slice(random_input(tape, all, 1), 0, begin, end),
+              *c = ag_slice(random_input(tape, all, 2), 0, begin, end);
+    cr_assert(ag_backward(ag_sum(ag_mul(ag_square(nn_forward(m, x)), c), AG_ALL, false)), "%s", ag_error(tape));
+    ag_tape_reset(tape);
+}
+
+/* So many rows that the gradients are summed in parts: the same bits on several threads, and as those of few rows. */
+static void check_layer_norm(int64_t width)
+{
+    enum { N = 521, MOST = 40 };
+    const ag_shape shape = AG_SHAPE(N, width);
+    ag_tape       *tape = ag_tape_new(1);
+    nn_module     *m = nn_layer_norm(AG_SHAPE(width));
+    ag_tensor     *of[] = {nn_parameter_named(m, "weight"), nn_parameter_named(m, "bias")};
+    ag_real        got[2][2][MOST];
+    nn_reset_parameters(m, 1);
+    for (int i = 0; i < 2; i++) {
+        ag_set_threads(1 + 2 * i);
+        nn_zero_grad(m);
+        normed_rows(m, tape, shape, 0, N);
+        for (int k = 0; k < 2; k++)
+            memcpy(got[i][k], of[k]->grad, (size_t)width * sizeof(ag_real));
+    }
+    ag_set_threads(1);
+    nn_zero_grad(m);
+    normed_rows(m, tape, shape, 0, N / 2);
+    normed_rows(m, tape, shape, N / 2, N);
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < width; i++) {
+            cr_expect(got[0][k][i] == got[1][k][i], "%s, %d of %d", k ? "bias" : "weight", (int)i, (int)width);
+            cr_expect(fabs((double)(got[0][k][i] - of[k]->grad[i])) < 1e-3, "%s, %d of %d: %g, not %g",
+                      k ? "bias" : "weight", (int)i, (int)width, (double)got[0][k][i], (double)of[k]->grad[i]);
+        }
+    nn_module_free(m), ag_tape_free(tape);
+}
+
+Test(norm, layer_norm_of_many_rows)
+{
+    check_layer_norm(1);
+    check_layer_norm(16);
+    check_layer_norm(37);
 }
 
 /* ---- Parameter groups. ---- */
