@@ -4,11 +4,11 @@
 
 /* Images beyond whole blocks would leave lanes of a block empty. They are left out of it where the direct way is faster
  * for so few. */
-agk_conv_batch agk_conv_batch_of(const agk_conv *c)
+agk_conv_batch agk_conv_batch_of(const agk_conv *c, bool needs_input_gradient)
 {
     agk_conv_batch b = {*c, *c};
-    b.rest.batch = agk_conv_is_direct(c) ? c->batch : c->batch % AGK_LANES;
-    if (b.rest.batch > 0 && !agk_conv_is_direct(&b.rest))
+    b.rest.batch = agk_conv_is_direct(c, needs_input_gradient) ? c->batch : c->batch % AGK_LANES;
+    if (b.rest.batch > 0 && !agk_conv_is_direct(&b.rest, needs_input_gradient))
         b.rest.batch = 0;
     b.blocks.batch -= b.rest.batch;
     return b;

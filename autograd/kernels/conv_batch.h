@@ -10,7 +10,7 @@ typedef struct agk_conv_batch {
     agk_conv blocks, rest;
 } agk_conv_batch;
 
-agk_conv_batch agk_conv_batch_of(const agk_conv *c);
+agk_conv_batch agk_conv_batch_of(const agk_conv *c, bool needs_input_gradient);
 
 /* Reals of memory that the following work in, or -1 where that is beyond all reason. */
 int64_t agk_conv_batch_size(const agk_conv_batch *b);

@@ -1,5 +1,6 @@
 /* The direct ways of a convolution: the choice, and the entries. */
 #include "autograd/kernels/conv_border_internal.h"
+#include "autograd/kernels/conv_weight_internal.h"
 #include "autograd/kernels/threadpool.h"
 
 /* ---- Which pixels meet. ---- */
@@ -68,13 +69,21 @@ static bool by_planes(const agk_conv *c)
     return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
 }
 
-bool agk_conv_is_direct(const agk_conv *c)
+/* Images of few channels, such as colours: there is less to do than to move, if the input needs no gradient. */
+static bool of_images(const agk_conv *c)
+{
+    const int64_t many_channels = 16, many_pixels = 196;
+    return agk__conv_has_pairs(c) && c->out_channels / c->groups >= many_channels && agk__area(c->out) >= many_pixels &&
+           agk__area(c->kernel) <= AGK_MOST_AREA && has_small_borders(c);
+}
+
+bool agk_conv_is_direct(const agk_conv *c, bool needs_input_gradient)
 {
     if (agk__conv_is_patches(c))
         return true;
     if (c->kernel[0] > AGK_MOST_TAPS || c->kernel[1] > AGK_MOST_TAPS)
         return false;
-    return by_rows(c) || agk__conv_is_pointwise(c) || by_planes(c);
+    return by_rows(c) || agk__conv_is_pointwise(c) || by_planes(c) || (!needs_input_gradient && of_images(c));
 }
 
 typedef struct way {
@@ -85,8 +94,8 @@ typedef struct way {
 
 static bool weight_by_products(const agk_conv *c)
 {
-    const int64_t few_channels = 3, few_pixels = 128;
-    return c->in_channels / c->groups <= few_channels || agk__area(c->out) < few_pixels;
+    const int64_t few_pixels = 128, pixel[2] = {1, 1};
+    return agk__conv_has_pairs(c) ? agk__conv_pairs_size(c, pixel) > AGK_PAIRS_PIXEL : agk__area(c->out) < few_pixels;
 }
 
 static double planes_workspace_size(const agk_conv *c)

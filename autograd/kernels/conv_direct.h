@@ -8,7 +8,7 @@
 #include "autograd/kernels/conv.h"
 
 /* Whether this is the faster way. */
-bool agk_conv_is_direct(const agk_conv *c);
+bool agk_conv_is_direct(const agk_conv *c, bool needs_input_gradient);
 
 /* Reals of memory that each of the following needs to work in, or -1 where that is beyond all reason. */
 int64_t agk_conv_direct_workspace_size(const agk_conv *c);

@@ -34,7 +34,7 @@ static int64_t patches(const agk__weight_plan *p)
 /* Without workspace: pixel by pixel, tap by tap. */
 static void weight_patch_sparingly(const agk__weight_plan *p, const agk__weight_patch *at)
 {
-    _Alignas(64) ag_real memory[3 * AGK_PANEL_PIXEL];
+    _Alignas(64) ag_real memory[2 * AGK_PANEL_PIXEL + AGK_PAIRS_PIXEL];
     agk__weight_plan     least = *p;
     least.some_out = least.some_in = LANES;
     least.some_taps = least.band[0] = least.band[1] = 1;
@@ -139,20 +139,25 @@ int64_t agk__weight_sums(const agk_conv *c, int64_t block)
     return segments > 1 ? segments * weights_of(c) : 0;
 }
 
+bool agk__conv_has_pairs(const agk_conv *c)
+{
+    return c->in_channels / c->groups <= GATHERED && agk__area(c->kernel) > 1;
+}
+
 static agk__weight_plan plan_of(const agk_conv *c, int64_t block)
 {
     const int64_t out = c->out_channels / c->groups, in = c->in_channels / c->groups, taps = agk__area(c->kernel),
                   band = BAND / block;
     agk__weight_plan p = {
         .c = c, .block = block, .out = out, .in = in, .taps = taps, .segments = segments_of(c, block)};
-    p.gathered = block > 1 && in <= GATHERED && taps > 1;
+    p.gathered = agk__conv_has_pairs(c);
     if (p.gathered) {
         p.in *= taps;
         p.taps = 1;
     }
     p.rows_are_in = rows_are_in(p.out, p.in);
     p.some_out = agk__least(agk__parts(p.out, LANES) * LANES, MOST);
-    p.some_in = agk__least(agk__parts(p.in, LANES) * LANES, MOST);
+    p.some_in = agk__least(agk__parts(p.in, LANES) * LANES, p.gathered && block == 1 ? AGK_MOST_PAIRS : MOST);
     p.some_taps = p.taps;
     p.band[1] = agk__parts(c->out[1], agk__parts(c->out[1], band));
     p.band[0] = p.band[1] < c->out[1] ? 1

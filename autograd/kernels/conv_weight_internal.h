@@ -8,6 +8,9 @@
 /* Reals of a pixel of a panel, and of the sums of two panels. */
 enum { AGK_PANEL_PIXEL = AGK_LANES * AGK_LANES };
 
+/* Pairs (channel, tap) of a patch, and memory that those of one pixel take, at most. */
+enum { AGK_MOST_PAIRS = 12 * AGK_LANES, AGK_PAIRS_PIXEL = 512 };
+
 /* How the whole is cut. Where there are few input channels, the pairs (channel, tap), in the order of the weights,
  * count as channels, and there is one tap. */
 typedef struct agk__weight_plan {
@@ -37,6 +40,17 @@ void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_pat
 
 /* Reals that the sums of the segments take, or 0 if there is one segment. */
 int64_t agk__weight_sums(const agk_conv *c, int64_t block);
+
+/* Whether there are input channels so few that such pairs count as channels. */
+bool agk__conv_has_pairs(const agk_conv *c);
+
+/* to[i * step + k] = what pair first + k, k < n, meets at pixel i of a band of the output, an area of band[0] by
+ * band[1] pixels that begins at begin; of one image, from the first channel of a group on. The memory for it, and the
+ * step. (conv_pairs.c) */
+void agk__conv_pairs(const agk_conv *c, const ag_real *image, const int64_t *begin, const int64_t *band, int64_t first,
+                     int64_t n, ag_real *memory, ag_real *to);
+int64_t agk__conv_pairs_size(const agk_conv *c, const int64_t *band);
+int64_t agk__conv_pairs_step(int64_t n);
 
 static inline int64_t agk__parts(int64_t n, int64_t size)
 {

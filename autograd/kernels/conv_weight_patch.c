@@ -41,6 +41,7 @@ typedef struct job {
     int64_t                 images; /* of the block at hand */
     ag_real                *sums;   /* (taps, panels of rows, panels of columns, AGK_PANEL_PIXEL) */
     ag_real                *g, *x;  /* panels of output's gradient and input, of the areas below */
+    ag_real                *pairs;  /* what agk__conv_pairs works in */
     area                    band, read;
 } job;
 
@@ -194,6 +195,15 @@ static void multiply_gathered(const job *j)
     multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, LANES}, j->g, n * LANES, j->x, n * LANES, j->sums);
 }
 
+/* The same of one image: the pairs of a pixel lie side by side, panel after panel. */
+static void multiply_pairs(const job *j, const ag_real *image)
+{
+    const int64_t band[2] = {height(&j->band), width(&j->band)}, n = band[0] * band[1];
+    agk__conv_pairs(j->p->c, image, j->band.begin, band, j->at.in, j->at.n_in, j->pairs, j->x);
+    multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, agk__conv_pairs_step(j->at.n_in)}, j->g, n * LANES, j->x,
+             LANES, j->sums);
+}
+
 /* ---- Bands. ---- */
 
 /* What the taps of a patch may read for a band. */
@@ -224,6 +234,10 @@ static void add_band(job *j, int64_t block)
                            p->x);
     if (p->gathered) {
         fill_panels(j, g, j->at.n_out, &j->band, j->g);
+        if (p->block == 1) {
+            multiply_pairs(j, x.data);
+            return;
+        }
         gather_panels(j, &x, j->x);
         multiply_gathered(j);
         return;
@@ -283,18 +297,22 @@ static int64_t g_size(const agk__weight_plan *p, int64_t n_out)
 static int64_t x_size(const agk__weight_plan *p, int64_t n_in, int64_t n_taps)
 {
     const agk_conv *c = p->c;
+    const int64_t   all = agk__parts(n_in, LANES) * LANES * p->block;
     int64_t         pixels = 1;
+    if (p->gathered)
+        return p->band[0] * p->band[1] * (p->block > 1 ? all : agk__conv_pairs_step(n_in));
     for (int i = 0; i < 2; i++) {
         const int64_t taps = i == 1 ? agk__least(n_taps, c->kernel[1]) : agk__parts(n_taps, c->kernel[1]);
         const int64_t read = (p->band[i] - 1) * c->stride[i] + (taps - 1) * c->dilation[i] + 1;
-        pixels *= p->gathered ? p->band[i] : agk__least(read, c->in[i]);
+        pixels *= agk__least(read, c->in[i]);
     }
-    return pixels * p->block * agk__parts(n_in, LANES) * LANES;
+    return pixels * all;
 }
 
 int64_t agk__weight_patch_size(const agk__weight_plan *p)
 {
-    return g_size(p, p->some_out) + x_size(p, p->some_in, p->some_taps) +
+    const int64_t pairs = p->gathered && p->block == 1 ? agk__conv_pairs_size(p->c, p->band) : 0;
+    return g_size(p, p->some_out) + x_size(p, p->some_in, p->some_taps) + pairs +
            p->some_taps * agk__parts(p->some_out, LANES) * agk__parts(p->some_in, LANES) * AGK_PANEL_PIXEL;
 }
 
@@ -303,6 +321,7 @@ void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_pat
     job j = {.p = p, .at = *at, .sums = memory};
     j.g = memory + at->n_taps * sums_of_tap(&j);
     j.x = j.g + g_size(p, p->some_out);
+    j.pairs = j.x + x_size(p, p->some_in, p->some_taps);
     /* Of panels of planes, those channels that fill up the last one are never written. */
     const int64_t zeros = p->block > 1 ? j.g - memory : agk__weight_patch_size(p);
     memset(memory, 0, (size_t)zeros * sizeof *memory);

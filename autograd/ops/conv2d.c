@@ -35,7 +35,7 @@ static bool conv2d_shape(ag_node *node)
         p->conv.out[i] = (in + 2 * o->padding[i] - reach) / o->stride[i] + 1;
     }
     node->out->shape = AG_SHAPE(x->dim[0], w->dim[0], p->conv.out[0], p->conv.out[1]);
-    return ag__conv_take_workspace(node);
+    return ag__conv_take_workspace(node, node->in[0]->needs_grad);
 }
 
 static void conv2d_forward(ag_node *node)

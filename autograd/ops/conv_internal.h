@@ -21,7 +21,8 @@ bool ag__conv_options_complete(ag_node *node, ag_conv_options *options);
 bool ag__conv_ranks(ag_node *node);
 bool ag__conv_bias(ag_node *node, int64_t channels);
 
-/* Takes the memory that the convolution works in, as node->saved. To be called last in the shape rule. */
-bool ag__conv_take_workspace(ag_node *node);
+/* Takes the memory that the convolution works in, as node->saved. To be called last in the shape rule; with whether the
+ * gradient of the convolution's input will be asked for, which is a transposed one's output. */
+bool ag__conv_take_workspace(ag_node *node, bool needs_input_gradient);
 
 #endif

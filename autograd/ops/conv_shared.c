@@ -35,12 +35,12 @@ bool ag__conv_bias(ag_node *node, int64_t channels)
                       AG_STR(&node->in[1]->shape));
 }
 
-bool ag__conv_take_workspace(ag_node *node)
+bool ag__conv_take_workspace(ag_node *node, bool needs_input_gradient)
 {
     ag_conv_plan *p = node->attr;
     if (ag_numel(&node->out->shape) < 0)
         return true; /* refused by whoever called the rule */
-    p->batch = agk_conv_batch_of(&p->conv);
+    p->batch = agk_conv_batch_of(&p->conv, needs_input_gradient);
     const int64_t size = agk_conv_batch_size(&p->batch);
     if (size < 0)
         return ag_op_fail(node, "out of memory for a result of shape %s", AG_STR(&node->out->shape));

@@ -41,7 +41,7 @@ static bool conv_transpose2d_shape(ag_node *node)
         p->conv.out[i] = x->dim[2 + i];
     }
     node->out->shape = AG_SHAPE(x->dim[0], p->conv.in_channels, p->conv.in[0], p->conv.in[1]);
-    return ag__conv_take_workspace(node);
+    return ag__conv_take_workspace(node, true);
 }
 
 static void conv_transpose2d_forward(ag_node *node)

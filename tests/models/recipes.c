@@ -24,7 +24,7 @@ static const struct {
     {'f', "--tutorial", "70b7cac8b8e5a922"},
     {'g', "", "c10aea7ecfbda121"},
     {'h', "--variant relu2", "121e8cab954850b8"},
-    {'i', "--variant conv", "d7a843e4d7d77d3c"},
+    {'i', "--variant conv", "d20686805ad0c117"},
     {'o', "", "ad1e42569b09d17a"},
 };
 
