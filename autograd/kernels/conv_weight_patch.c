@@ -274,18 +274,17 @@ static void put_sums(const job *j)
 {
     const agk__weight_plan *p = j->p;
     const bool              swapped = p->rows_are_in;
-    const int64_t           panels = agk__parts(swapped ? j->at.n_out : j->at.n_in, LANES);
+    const int64_t           panels = agk__parts(swapped ? j->at.n_out : j->at.n_in, LANES), of_tap = sums_of_tap(j);
     const int64_t           first = j->at.segment * p->c->out_channels + j->at.group * p->out + j->at.out;
-    for (int64_t i = 0; i < j->at.n_taps; i++)
-        for (int64_t o = 0; o < j->at.n_out; o++)
-            for (int64_t k = 0; k < j->at.n_in; k++) {
-                const int64_t  row = swapped ? k : o, column = swapped ? o : k;
-                const ag_real *sum = j->sums + i * sums_of_tap(j) +
-                                     (row / LANES * panels + column / LANES) * AGK_PANEL_PIXEL;
-                const ag_real x = sum[row % LANES * LANES + column % LANES];
-                ag_real      *dw = p->dw + ((first + o) * p->in + j->at.in + k) * p->taps + j->at.tap + i;
-                *dw = p->add ? *dw + x : x;
-            }
+    for (int64_t o = 0; o < j->at.n_out; o++)
+        for (int64_t k = 0; k < j->at.n_in; k++) {
+            const int64_t  row = swapped ? k : o, column = swapped ? o : k;
+            const ag_real *sum = j->sums + (row / LANES * panels + column / LANES) * AGK_PANEL_PIXEL +
+                                 row % LANES * LANES + column % LANES;
+            ag_real *dw = p->dw + ((first + o) * p->in + j->at.in + k) * p->taps + j->at.tap;
+            for (int64_t i = 0; i < j->at.n_taps; i++)
+                dw[i] = p->add ? dw[i] + sum[i * of_tap] : sum[i * of_tap];
+        }
 }
 
 /* Reals of a patch's panels: of the output's gradient, and of the input. */

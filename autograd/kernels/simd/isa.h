@@ -17,6 +17,11 @@
 /* Sums keep this many partial sums, whatever the vector width: so all instruction sets give the same bits. */
 #define LANES 32
 
+INLINE int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* x * y + z, rounded once. */
 INLINE ag_real r_fma(ag_real x, ag_real y, ag_real z)
 {

@@ -17,11 +17,6 @@ enum {
     SMALL = 100,      /* pixels of a small plane */
 };
 
-INLINE int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 INLINE int64_t area(const int64_t *size)
 {
     return size[0] * size[1];
