@@ -7,28 +7,26 @@
 agk_conv_batch agk_conv_batch_of(const agk_conv *c, bool needs_input_gradient)
 {
     agk_conv_batch b = {*c, *c};
-    b.rest.batch = agk_conv_is_direct(c, needs_input_gradient) ? c->batch : c->batch % AGK_LANES;
-    if (b.rest.batch > 0 && !agk_conv_is_direct(&b.rest, needs_input_gradient))
-        b.rest.batch = 0;
+    if (!agk_conv_is_direct(c, needs_input_gradient)) {
+        b.rest.batch %= AGK_LANES;
+        if (b.rest.batch > 0 && !agk_conv_is_direct(&b.rest, needs_input_gradient))
+            b.rest.batch = 0;
+    }
     b.blocks.batch -= b.rest.batch;
     return b;
 }
 
+/* Reals that the blocks take, up to where the direct way works. */
 static int64_t blocks_size(const agk_conv_batch *b)
 {
-    return b->blocks.batch > 0 ? agk_conv_images_size(&b->blocks) : 0;
+    const int64_t size = b->blocks.batch > 0 ? agk_conv_images_size(&b->blocks) : 0;
+    return size < 0 ? -1 : (size + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
 }
 
 int64_t agk_conv_batch_size(const agk_conv_batch *b)
 {
     const int64_t blocks = blocks_size(b), rest = b->rest.batch > 0 ? agk_conv_direct_workspace_size(&b->rest) : 0;
-    return blocks < 0 || rest < 0 ? -1 : blocks + AGK_LANES + rest;
-}
-
-/* Where the direct way works. */
-static ag_real *rest_memory(const agk_conv_batch *b, ag_real *memory)
-{
-    return memory + (blocks_size(b) + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    return blocks < 0 || rest < 0 ? -1 : blocks + rest;
 }
 
 /* Where the rest of input and output begins. */
@@ -66,7 +64,7 @@ void agk_conv_batch_forward(const agk_conv_batch *b, const ag_real *x, const ag_
         agk_deinterleave(c->batch, c->out_channels, agk__area(c->out), images.y, add, y);
     }
     if (b->rest.batch > 0)
-        agk_conv_direct_forward(&b->rest, x + rest_in(b), w, bias, add, y + rest_out(b), rest_memory(b, memory));
+        agk_conv_direct_forward(&b->rest, x + rest_in(b), w, bias, add, y + rest_out(b), memory + blocks_size(b));
 }
 
 void agk_conv_batch_input_gradient(const agk_conv_batch *b, const ag_real *dy, const ag_real *w, const ag_real *bias,
@@ -80,7 +78,7 @@ void agk_conv_batch_input_gradient(const agk_conv_batch *b, const ag_real *dy, c
     }
     if (b->rest.batch > 0)
         agk_conv_direct_input_gradient(&b->rest, dy + rest_out(b), w, bias, add, dx + rest_in(b),
-                                       rest_memory(b, memory));
+                                       memory + blocks_size(b));
 }
 
 void agk_conv_batch_weight_gradient(const agk_conv_batch *b, const ag_real *x, const ag_real *dy, bool add, ag_real *dw,
@@ -91,25 +89,28 @@ void agk_conv_batch_weight_gradient(const agk_conv_batch *b, const ag_real *x, c
         agk_conv_weight_gradient(c, agk_conv_images_in(c, memory), add, dw);
     if (b->rest.batch > 0)
         agk_conv_direct_weight_gradient(&b->rest, x + rest_in(b), dy + rest_out(b), add || c->batch > 0, dw,
-                                        rest_memory(b, memory));
+                                        memory + blocks_size(b));
+}
+
+/* db += the sum over images and pixels of x (batch, channels, size), of which `blocks` has the interleaved part. */
+static void add_sum(const agk_conv_batch *b, int64_t channels, const int64_t *size, const ag_real *blocks,
+                    const ag_real *x, ag_real *db)
+{
+    const int64_t images = b->blocks.batch, pixels = agk__area(size);
+    if (images > 0)
+        agk_conv_bias_gradient(images, channels, pixels, blocks, db);
+    if (b->rest.batch > 0)
+        agk_conv_direct_bias_gradient(b->rest.batch, channels, pixels, x + images * channels * pixels, db);
 }
 
 void agk_conv_batch_output_sum(const agk_conv_batch *b, const ag_real *dy, ag_real *db, ag_real *memory)
 {
     const agk_conv *c = &b->blocks;
-    const int64_t   pixels = agk__area(c->out);
-    if (c->batch > 0)
-        agk_conv_bias_gradient(c->batch, c->out_channels, pixels, agk_conv_images_in(c, memory).y, db);
-    if (b->rest.batch > 0)
-        agk_conv_direct_bias_gradient(b->rest.batch, c->out_channels, pixels, dy + rest_out(b), db);
+    add_sum(b, c->out_channels, c->out, agk_conv_images_in(c, memory).y, dy, db);
 }
 
 void agk_conv_batch_input_sum(const agk_conv_batch *b, const ag_real *x, ag_real *db, ag_real *memory)
 {
     const agk_conv *c = &b->blocks;
-    const int64_t   pixels = agk__area(c->in);
-    if (c->batch > 0)
-        agk_conv_bias_gradient(c->batch, c->in_channels, pixels, agk_conv_images_in(c, memory).x, db);
-    if (b->rest.batch > 0)
-        agk_conv_direct_bias_gradient(b->rest.batch, c->in_channels, pixels, x + rest_in(b), db);
+    add_sum(b, c->in_channels, c->in, agk_conv_images_in(c, memory).x, x, db);
 }

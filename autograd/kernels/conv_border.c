@@ -1,6 +1,8 @@
 /* Images with a border of zeros. */
 #include "autograd/kernels/conv_border_internal.h"
 
+#include <string.h>
+
 /* Reals of a plane, rounded up. */
 static int64_t size_of(const agk__border *b)
 {
@@ -115,4 +117,18 @@ void agk__border_fill(const agk__border *b, const int64_t *size, int64_t first, 
     else
         for (int64_t y = begin; y < end; y++, plane += size[1])
             copy_columns(b, size[1], plane, to + row_place(b, y));
+}
+
+void agk__border_row(const ag_real *row, int64_t width, int64_t at, int64_t stride, int64_t n, ag_real *to)
+{
+    int64_t i = 0;
+    for (; i < n && at < 0; i++, at += stride)
+        to[i] = 0;
+    const int64_t inside = at < width ? agk__least((width - at + stride - 1) / stride, n - i) : 0;
+    if (stride == 1)
+        memcpy(to + i, row + at, (size_t)inside * sizeof *to);
+    else
+        for (int64_t k = 0; k < inside; k++)
+            to[i + k] = row[at + k * stride];
+    memset(to + i + inside, 0, (size_t)(n - i - inside) * sizeof *to);
 }

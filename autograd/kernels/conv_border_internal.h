@@ -27,4 +27,7 @@ agk__border agk__border_of_band(const agk__conv_job *j, int64_t band);
  * one. */
 void agk__border_fill(const agk__border *b, const int64_t *size, int64_t first, const ag_real *plane, ag_real *to);
 
+/* to[i] = number at + i * stride of a row of `width`, 0 beyond its ends. */
+void agk__border_row(const ag_real *row, int64_t width, int64_t at, int64_t stride, int64_t n, ag_real *to);
+
 #endif

@@ -49,6 +49,12 @@ static bool has_small_borders(const agk_conv *c)
     return true;
 }
 
+/* Whether the way of planes is open. */
+static bool fits_planes(const agk_conv *c)
+{
+    return agk__area(c->kernel) <= AGK_MOST_AREA && has_small_borders(c);
+}
+
 /* Groups of few channels, whose products would be of thin matrices. */
 static bool by_rows(const agk_conv *c)
 {
@@ -61,7 +67,7 @@ static bool by_rows(const agk_conv *c)
  * measured. */
 static bool by_planes(const agk_conv *c)
 {
-    if (c->batch >= AGK_LANES || agk__area(c->kernel) > AGK_MOST_AREA || !has_small_borders(c))
+    if (c->batch >= AGK_LANES || !fits_planes(c))
         return false;
     const int64_t pitch = c->out[1] + c->dilation[1] * (c->kernel[1] - 1) / c->stride[1];
     const int64_t line = (c->out[0] - 1) * pitch + c->out[1];
@@ -74,7 +80,7 @@ static bool of_images(const agk_conv *c)
 {
     const int64_t many_channels = 16, many_pixels = 196;
     return agk__conv_has_pairs(c) && c->out_channels / c->groups >= many_channels && agk__area(c->out) >= many_pixels &&
-           agk__area(c->kernel) <= AGK_MOST_AREA && has_small_borders(c);
+           fits_planes(c);
 }
 
 bool agk_conv_is_direct(const agk_conv *c, bool needs_input_gradient)

@@ -3,6 +3,7 @@
  * as a run. */
 #include <string.h>
 
+#include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/conv_weight_internal.h"
 
 enum { COPIED = 4, MOST_RUNS = AGK_MOST_PAIRS + 2 };
@@ -26,14 +27,15 @@ int64_t agk__conv_pairs_size(const agk_conv *c, const int64_t *band)
     return c->in_channels / c->groups * b.rows * b.pitch + COPIED;
 }
 
-/* Row v of the image, from column h on, which may both be outside. */
-static void copy_row(const agk_conv *c, const ag_real *plane, int64_t v, int64_t h, int64_t n, ag_real *to)
+/* Rows of a channel of the image from row `top` and column `left` on, which may be outside. */
+static void copy_rows(const agk_conv *c, const bordered *b, const ag_real *plane, int64_t top, int64_t left,
+                      ag_real *to)
 {
-    const int64_t before = v < 0 || v >= c->in[0] ? n : h < 0 ? agk__least(-h, n) : 0;
-    const int64_t inside = agk__least(n - before, c->in[1] - h - before);
-    memset(to, 0, (size_t)n * sizeof *to);
-    if (inside > 0)
-        memcpy(to + before, plane + v * c->in[1] + h + before, (size_t)inside * sizeof *to);
+    for (int64_t v = top; v < top + b->rows; v++, to += b->pitch)
+        if (v < 0 || v >= c->in[0])
+            memset(to, 0, (size_t)b->columns * sizeof *to);
+        else
+            agk__border_row(plane + v * c->in[1], c->in[1], left, 1, b->columns, to);
 }
 
 typedef struct run {
@@ -76,8 +78,7 @@ void agk__conv_pairs(const agk_conv *c, const ag_real *image, const int64_t *beg
     run            runs[MOST_RUNS];
     const int64_t  count = find_runs(c, &b, first, n, runs);
     for (int64_t k = 0; k < c->in_channels / c->groups; k++)
-        for (int64_t v = 0; v < b.rows; v++)
-            copy_row(c, image + k * agk__area(c->in), top + v, left, b.columns, memory + (k * b.rows + v) * b.pitch);
+        copy_rows(c, &b, image + k * agk__area(c->in), top, left, memory + k * b.rows * b.pitch);
     const int64_t step = agk__conv_pairs_step(n);
     for (int64_t y = 0; y < band[0]; y++, to += band[1] * step)
         for (const run *r = runs; r < runs + count; r++)

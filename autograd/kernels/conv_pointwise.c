@@ -6,7 +6,7 @@
  * gradient's to them. */
 #include <stddef.h>
 
-#include "autograd/kernels/conv_direct_internal.h"
+#include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/copy.h"
 #include "autograd/kernels/threadpool.h"
 
@@ -42,12 +42,9 @@ static void pick_planes(void *context, int64_t begin, int64_t end)
     const planes   *p = context;
     const agk_conv *c = p->j->c;
     for (int64_t i = begin; i < end; i++)
-        for (int64_t y = 0; y < c->out[0]; y++) {
-            const ag_real *from = p->j->source + (i * c->in[0] + y * c->stride[0]) * c->in[1];
-            ag_real       *to = p->picked + (i * c->out[0] + y) * c->out[1];
-            for (int64_t x = 0; x < c->out[1]; x++)
-                to[x] = from[x * c->stride[1]];
-        }
+        for (int64_t y = 0; y < c->out[0]; y++)
+            agk__border_row(p->j->source + (i * c->in[0] + y * c->stride[0]) * c->in[1], c->in[1], 0, c->stride[1],
+                            c->out[1], p->picked + (i * c->out[0] + y) * c->out[1]);
 }
 
 static void spread_row(const agk_conv *c, const ag_real *from, bool add, ag_real *to)
@@ -152,28 +149,37 @@ static const ag_real *picked(const agk__conv_job *j)
     return p.picked;
 }
 
+/* Whether the products of a job are a part of the target's pixels. */
+static bool is_spread(const agk__conv_job *j)
+{
+    return !j->forward && is_strided(j->c);
+}
+
 static void put_products(const agk__conv_job *j, int64_t first, int64_t n, ag_real *from)
 {
     const int64_t size = j->rows * agk__area(j->c->out);
-    if (j->forward || !is_strided(j->c))
-        agk_copy_rows(1, n * size, from, 0, true, j->target + first * size, 0);
-    else
+    if (is_spread(j))
         for_planes(&(planes){j, first * j->rows, from}, n * j->rows, spread_planes);
+    else
+        agk_copy_rows(1, n * size, from, 0, true, j->target + first * size, 0);
+}
+
+/* The weights as (groups, rows, depth): backward, transposed. */
+static const ag_real *weights_of(const agk__conv_job *j)
+{
+    const int64_t n = j->rows * j->depth;
+    for (int64_t g = 0; !j->forward && g < j->c->groups; g++)
+        agk()->transpose(j->depth, j->rows, j->w + g * n, j->rows, false, j->workspace + g * n, j->depth);
+    return j->forward ? j->w : j->workspace;
 }
 
 void agk__conv_pointwise(const agk__conv_job *j)
 {
     const int64_t items = j->c->batch * j->c->groups, size = j->rows * agk__area(j->c->out);
-    agk__conv_job k = *j;
-    pointwise_job p = {&k, j->w, 0, j->target};
-    if (j->forward)
-        k.source = picked(j);
-    else /* (out, in) to (in, out) */
-        for (int64_t g = 0, n = j->rows * j->depth; g < j->c->groups; g++)
-            agk()->transpose(j->depth, j->rows, j->w + g * n, j->rows, false, j->workspace + g * n, j->depth);
-    if (!j->forward)
-        p.w = j->workspace;
-    if (!j->add && (j->forward || !is_strided(j->c))) {
+    agk__conv_job met = *j;
+    met.source = j->forward ? picked(j) : j->source;
+    pointwise_job p = {&met, weights_of(j), 0, j->target};
+    if (!j->add && !is_spread(j)) {
         all_products(&p, items);
         return;
     }
@@ -209,9 +215,9 @@ static void weight_rows(void *context, int64_t begin, int64_t end)
 
 void agk__conv_pointwise_weight(const agk__conv_job *j, const ag_real *dy, bool add, ag_real *dw)
 {
-    agk__conv_job k = *j;
-    weight_job    q = {&k, dy, add, dw};
-    k.source = picked(j);
+    agk__conv_job met = *j;
+    met.source = picked(j);
+    weight_job    q = {&met, dy, add, dw};
     const int64_t work = j->c->batch * j->c->groups * j->depth * agk__area(j->to); /* of a row of each group */
     agk_parallel(j->rows, AGK_CONV_GRAIN / work + 1, weight_rows, &q);
 }

@@ -6,7 +6,7 @@
  * for so many pixels at a time that the panel stays in the second cache level. */
 #include <string.h>
 
-#include "autograd/kernels/conv_direct_internal.h"
+#include "autograd/kernels/conv_border_internal.h"
 #include "autograd/kernels/threadpool.h"
 
 enum {
@@ -22,22 +22,6 @@ typedef struct panel_job {
     int64_t              begin, n;
     ag_real             *panel;
 } panel_job;
-
-/* to[i] = the source's row at column base + (x + i) * advance, 0 beyond its ends. */
-static void copy_row(const ag_real *row, int64_t width, int64_t base, int64_t advance, int64_t x, int64_t n,
-                     ag_real *to)
-{
-    int64_t at = base + x * advance, i = 0;
-    for (; i < n && at < 0; i++, at += advance)
-        to[i] = 0;
-    int64_t inside = at < width ? agk__least((width - at + advance - 1) / advance, n - i) : 0;
-    if (advance == 1)
-        memcpy(to + i, row + at, (size_t)inside * sizeof *to);
-    else
-        for (int64_t k = 0; k < inside; k++)
-            to[i + k] = row[at + k * advance];
-    memset(to + i + inside, 0, (size_t)(n - i - inside) * sizeof *to);
-}
 
 /* Rows begin .. end-1 of a panel: row (k, tap). */
 static void panel_rows(void *context, int64_t begin, int64_t end)
@@ -55,7 +39,8 @@ static void panel_rows(void *context, int64_t begin, int64_t end)
             if (from < 0 || from >= j->from[0])
                 memset(to, 0, (size_t)n * sizeof *to);
             else
-                copy_row(plane + from * j->from[1], j->from[1], p->h->base[th], p->h->advance, x, n, to);
+                agk__border_row(plane + from * j->from[1], j->from[1], p->h->base[th] + x * p->h->advance,
+                                p->h->advance, n, to);
         }
     }
 }

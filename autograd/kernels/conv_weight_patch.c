@@ -58,9 +58,11 @@ static void interleaved_panel(const view *v, int64_t channels, const area *a, in
     }
 }
 
-/* Of an image as it lies. Rows that are whole are one. */
+/* Of an image as it lies. Rows that are whole are one. Other channels are zero. */
 static void planes_panel(const view *v, int64_t channels, const area *a, ag_real *to)
 {
+    if (channels < LANES)
+        memset(to, 0, (size_t)(height(a) * width(a) * LANES) * sizeof *to);
     const bool     whole = width(a) == v->width;
     const int64_t  rows = whole ? 1 : height(a), columns = whole ? height(a) * v->width : width(a);
     const ag_real *from = v->data + a->begin[0] * v->width + a->begin[1];
@@ -188,20 +190,24 @@ static void multiply_tap(const job *j, int64_t i)
              height(&j->read) * x_row, j->sums + i * sums_of_tap(j));
 }
 
-/* Pairs (channel, tap) lie as the band does, one after the other. */
-static void multiply_gathered(const job *j)
+/* Whether agk__conv_pairs gathers them. */
+static bool has_pairs_of_planes(const agk__weight_plan *p)
 {
-    const int64_t n = height(&j->band) * width(&j->band) * j->images;
-    multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, LANES}, j->g, n * LANES, j->x, n * LANES, j->sums);
+    return p->gathered && p->block == 1;
 }
 
-/* The same of one image: the pairs of a pixel lie side by side, panel after panel. */
-static void multiply_pairs(const job *j, const ag_real *image)
+/* Pairs (channel, tap) lie as the band does, one after the other: by panels; or those of a pixel side by side. */
+static void multiply_gathered(const job *j, const view *x)
 {
-    const int64_t band[2] = {height(&j->band), width(&j->band)}, n = band[0] * band[1];
-    agk__conv_pairs(j->p->c, image, j->band.begin, band, j->at.in, j->at.n_in, j->pairs, j->x);
-    multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, agk__conv_pairs_step(j->at.n_in)}, j->g, n * LANES, j->x,
-             LANES, j->sums);
+    const int64_t band[2] = {height(&j->band), width(&j->band)}, n = band[0] * band[1] * j->images;
+    const bool    beside = has_pairs_of_planes(j->p);
+    const int64_t step = beside ? agk__conv_pairs_step(j->at.n_in) : LANES;
+    if (beside)
+        agk__conv_pairs(j->p->c, x->data, j->band.begin, band, j->at.in, j->at.n_in, j->pairs, j->x);
+    else
+        gather_panels(j, x, j->x);
+    multiply(j, (agk_window){1, 1, n, 0, 0, LANES, 0, 0, step}, j->g, n * LANES, j->x, beside ? LANES : n * LANES,
+             j->sums);
 }
 
 /* ---- Bands. ---- */
@@ -232,20 +238,16 @@ static void add_band(job *j, int64_t block)
     const view g = view_of(p->block, block, c->out, c->out_channels, j->at.group * p->out + j->at.out, p->g);
     const view x = view_of(p->block, block, c->in, c->in_channels, j->at.group * in + (p->gathered ? 0 : j->at.in),
                            p->x);
-    if (p->gathered) {
-        fill_panels(j, g, j->at.n_out, &j->band, j->g);
-        if (p->block == 1) {
-            multiply_pairs(j, x.data);
+    if (!p->gathered) {
+        j->read = input_area(c, &j->at, &j->band);
+        if (height(&j->read) <= 0 || width(&j->read) <= 0)
             return;
-        }
-        gather_panels(j, &x, j->x);
-        multiply_gathered(j);
+    }
+    fill_panels(j, g, j->at.n_out, &j->band, j->g);
+    if (p->gathered) {
+        multiply_gathered(j, &x);
         return;
     }
-    j->read = input_area(c, &j->at, &j->band);
-    if (height(&j->read) <= 0 || width(&j->read) <= 0)
-        return;
-    fill_panels(j, g, j->at.n_out, &j->band, j->g);
     fill_panels(j, x, j->at.n_in, &j->read, j->x);
     for (int64_t i = 0; i < j->at.n_taps; i++)
         multiply_tap(j, i);
@@ -299,7 +301,7 @@ static int64_t x_size(const agk__weight_plan *p, int64_t n_in, int64_t n_taps)
     const int64_t   all = agk__parts(n_in, LANES) * LANES * p->block;
     int64_t         pixels = 1;
     if (p->gathered)
-        return p->band[0] * p->band[1] * (p->block > 1 ? all : agk__conv_pairs_step(n_in));
+        return p->band[0] * p->band[1] * (has_pairs_of_planes(p) ? agk__conv_pairs_step(n_in) : all);
     for (int i = 0; i < 2; i++) {
         const int64_t taps = i == 1 ? agk__least(n_taps, c->kernel[1]) : agk__parts(n_taps, c->kernel[1]);
         const int64_t read = (p->band[i] - 1) * c->stride[i] + (taps - 1) * c->dilation[i] + 1;
@@ -310,7 +312,7 @@ static int64_t x_size(const agk__weight_plan *p, int64_t n_in, int64_t n_taps)
 
 int64_t agk__weight_patch_size(const agk__weight_plan *p)
 {
-    const int64_t pairs = p->gathered && p->block == 1 ? agk__conv_pairs_size(p->c, p->band) : 0;
+    const int64_t pairs = has_pairs_of_planes(p) ? agk__conv_pairs_size(p->c, p->band) : 0;
     return g_size(p, p->some_out) + x_size(p, p->some_in, p->some_taps) + pairs +
            p->some_taps * agk__parts(p->some_out, LANES) * agk__parts(p->some_in, LANES) * AGK_PANEL_PIXEL;
 }
@@ -321,9 +323,9 @@ void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_pat
     j.g = memory + at->n_taps * sums_of_tap(&j);
     j.x = j.g + g_size(p, p->some_out);
     j.pairs = j.x + x_size(p, p->some_in, p->some_taps);
-    /* Of panels of planes, those channels that fill up the last one are never written. */
-    const int64_t zeros = p->block > 1 ? j.g - memory : agk__weight_patch_size(p);
-    memset(memory, 0, (size_t)zeros * sizeof *memory);
+    memset(j.sums, 0, (size_t)(j.g - j.sums) * sizeof *j.sums);
+    if (has_pairs_of_planes(p)) /* numbers beyond the last pair are never written */
+        memset(j.x, 0, (size_t)(j.pairs - j.x) * sizeof *j.x);
     add_segment(&j);
     put_sums(&j);
 }

@@ -22,10 +22,16 @@ static int64_t parts_of(const layer_norm_plan *p)
     return p->rows >= PARTS * PART_ROWS ? PARTS : 1;
 }
 
-/* Reals of the gradients of one part: whole cache lines. */
-static int64_t part_size(const layer_norm_plan *p)
+/* n reals, to the end of a cache line: threads write to lines of their own. */
+static int64_t whole_lines(int64_t n)
 {
-    return (2 * p->width + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    return (n + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+}
+
+/* Where the gradients of a part are saved: weight's, then bias'. */
+static int64_t part_at(const layer_norm_plan *p, int64_t part)
+{
+    return whole_lines(2 * p->rows) + part * whole_lines(2 * p->width);
 }
 
 static bool layer_norm_shape(ag_node *node)
@@ -45,7 +51,7 @@ static bool layer_norm_shape(ag_node *node)
     }
     p->rows = ag_numel(x) / p->width;
     node->out->shape = *x;
-    return ag_op_save(node, 2 * p->rows + (node->n_in > WEIGHT && parts_of(p) > 1 ? PARTS * part_size(p) : 0));
+    return ag_op_save(node, node->n_in > WEIGHT && parts_of(p) > 1 ? part_at(p, PARTS) : 2 * p->rows);
 }
 
 static void forward_rows(void *context, int64_t begin, int64_t end)
@@ -91,19 +97,14 @@ static void weight_columns(void *context, int64_t begin, int64_t end)
                                       j->node->saved, j->dw ? j->dw + at : NULL, j->db ? j->db + at : NULL);
 }
 
-static ag_real *part_sums(const ag_node *node, int64_t part)
-{
-    const layer_norm_plan *p = node->attr;
-    return (ag_real *)node->saved + 2 * p->rows + part * part_size(p);
-}
-
 static void weight_parts(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
     const layer_norm_plan *p = j->node->attr;
     for (int64_t part = begin; part < end; part++) {
         const int64_t first = part * p->rows / PARTS, last = (part + 1) * p->rows / PARTS, at = first * p->width;
-        ag_real      *sums = memset(part_sums(j->node, part), 0, (size_t)part_size(p) * sizeof *sums);
+        ag_real      *sums = (ag_real *)j->node->saved + part_at(p, part);
+        memset(sums, 0, (size_t)(2 * p->width) * sizeof *sums);
         agk()->layer_norm_weight_gradient(last - first, p->width, p->width, j->node->in[X]->data + at,
                                           j->node->out->grad + at, (const ag_real *)j->node->saved + 2 * first, sums,
                                           sums + p->width);
@@ -113,14 +114,14 @@ static void weight_parts(void *context, int64_t begin, int64_t end)
 static void add_weights(gradients *j)
 {
     const layer_norm_plan *p = j->node->attr;
-    const int64_t          lines = (p->width + AGK_LANES - 1) / AGK_LANES;
+    const int64_t          lines = whole_lines(p->width) / AGK_LANES;
     if (parts_of(p) == 1) {
         agk_parallel(lines, 8192 / (p->rows * AGK_LANES) + 1, weight_columns, j);
         return;
     }
     agk_parallel(PARTS, PARTS * 8192 / (p->rows * p->width) + 1, weight_parts, j);
     for (int64_t part = 0; part < PARTS; part++) {
-        const ag_real *sums = part_sums(j->node, part);
+        const ag_real *sums = (const ag_real *)j->node->saved + part_at(p, part);
         if (j->dw)
             agk()->add(p->width, sums, j->dw);
         if (j->db)
