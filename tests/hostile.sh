@@ -219,7 +219,7 @@ run_resumed() {
             resume=(--save-every 1 --out run)
             [ ! -e run/checkpoint.safetensors ] || resume+=(--resume run/checkpoint.safetensors)
             [ ${#resume[@]} -gt 4 ] || rm -rf run
-            timeout --foreground -s KILL $((slice / 1000)).$(printf %03d $((slice % 1000))) "${words[@]}" "${resume[@]}" > out 2>&1
+            timeout --foreground --preserve-status -s KILL $((slice / 1000)).$(printf %03d $((slice % 1000))) "${words[@]}" "${resume[@]}" > out 2>&1
             status=$?
             [ $status -eq 137 ] || break
             killed=$((killed + 1))
