@@ -10,26 +10,28 @@ typedef struct operands {
 /* A formula: the result, or a derivative, at one element. */
 typedef ag_real formula(ag_real a, ag_real b, ag_real y, ag_real g, ag_real p, ag_real q);
 
-/* out[i] = f(...), or += with `add`. sa, sb, sg are 0 or 1; arrays that f does not use may be NULL. */
-INLINE void map(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool use_y, bool add, ag_real *out)
+/* out[i] = f(...), or += with `add`. The strides are 0 or 1. What f does not use has stride 0 and is some other array: with a
+ * test for NULL gcc leaves some of these loops unvectorised. */
+INLINE void map(formula *f, int64_t n, operands o, int sa, int sb, int sy, int sg, bool add, ag_real *out)
 {
+    INDEPENDENT
     for (int64_t i = 0; i < n; i++) {
-        ag_real v = f(o.a[i * sa], o.b ? o.b[i * sb] : 0, use_y ? o.y[i] : 0, o.g ? o.g[i * sg] : 0, o.p, o.q);
+        ag_real v = f(o.a[i * sa], o.b[i * sb], o.y[i * sy], o.g[i * sg], o.p, o.q);
         out[i] = add ? out[i] + v : v;
     }
 }
 
 /* The sum of f over all elements, in LANES partial sums. */
-INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sg, bool use_y)
+INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sy, int sg)
 {
     ag_real lane[LANES];
     int64_t i = 0;
     lanes_zero(lane);
     for (; i + LANES <= n; i += LANES)
         for (int64_t l = i; l < i + LANES; l++)
-            lane[l - i] += f(o.a[l * sa], o.b ? o.b[l * sb] : 0, use_y ? o.y[l] : 0, o.g ? o.g[l * sg] : 0, o.p, o.q);
+            lane[l - i] += f(o.a[l * sa], o.b[l * sb], o.y[l * sy], o.g[l * sg], o.p, o.q);
     for (int64_t l = i; l < n; l++)
-        lane[l - i] += f(o.a[l * sa], o.b ? o.b[l * sb] : 0, use_y ? o.y[l] : 0, o.g ? o.g[l * sg] : 0, o.p, o.q);
+        lane[l - i] += f(o.a[l * sa], o.b[l * sb], o.y[l * sy], o.g[l * sg], o.p, o.q);
     return lanes_total(lane);
 }
 
@@ -49,7 +51,10 @@ INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sg
     }
 #define UNARY(name, domain, y, dx) FORMULA_X(name##_y, y) FORMULA_X(name##_dx, dx)
 #define BINARY(name, domain, y, da, db) FORMULA(name##_y, y) FORMULA(name##_da, da) FORMULA(name##_db, db)
-#define LOSS                            BINARY
+#define LOSS(name, domain, y, da, db)                                                                 \
+    BINARY(name, domain, y, da, db)                                                                   \
+    FORMULA(name##_da_weighted, name##_da(a, b, y, g * p, 0, 0))                                      \
+    FORMULA(name##_db_weighted, name##_db(a, b, y, g * p, 0, 0))
 #include "autograd/kernels/elementwise.def"
 
 /* ---- Unary ops. ---- */
@@ -60,15 +65,15 @@ typedef void unary_backward_fn(int64_t n, operands o, bool add, ag_real *dx);
 INLINE void unary_loop_backward(formula *f, int64_t n, operands o, bool add, ag_real *dx)
 {
     if (add)
-        map(f, n, o, 1, 0, 1, true, true, dx);
+        map(f, n, o, 1, 0, 1, 1, true, dx);
     else
-        map(f, n, o, 1, 0, 1, true, false, dx);
+        map(f, n, o, 1, 0, 1, 1, false, dx);
 }
 
 #define UNARY(name, domain, y, dx)                                                                    \
     static void name##_unary(int64_t n, operands o, ag_real *out)                                     \
     {                                                                                                 \
-        map(name##_y, n, o, 1, 0, 0, false, false, out);                                              \
+        map(name##_y, n, o, 1, 0, 0, 0, false, out);                                                  \
     }                                                                                                 \
     static void name##_unary_backward(int64_t n, operands o, bool add, ag_real *out)                  \
     {                                                                                                 \
@@ -82,7 +87,7 @@ void AGK(unary)(int op, int64_t n, const ag_real *x, const ag_real *pq, ag_real 
     static unary_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = x, .p = pq[0], .q = pq[1]}, y);
+    functions[op](n, (operands){x, x, x, x, pq[0], pq[1]}, y);
 }
 
 void AGK(unary_backward)(int op, int64_t n, const ag_real *x, const ag_real *y, const ag_real *g, const ag_real *pq,
@@ -92,7 +97,7 @@ void AGK(unary_backward)(int op, int64_t n, const ag_real *x, const ag_real *y, 
     static unary_backward_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = x, .y = y, .g = g, .p = pq[0], .q = pq[1]}, add, dx);
+    functions[op](n, (operands){x, x, y, g, pq[0], pq[1]}, add, dx);
 }
 
 /* ---- Binary ops, on rows of n elements: each operand is an array or one value for all of a row. The rows of results begin ldy apart. ---- */
@@ -104,24 +109,24 @@ typedef struct row_set {
 typedef void binary_fn(row_set r, operands o, int sa, int sb, ag_real *y);
 typedef void binary_backward_fn(row_set r, operands o, int sa, int sb, bool add, ag_real *d);
 
+INLINE void binary_loop(formula *f, row_set r, operands o, int sa, int sb, ag_real *y)
+{
+    for (int64_t i = 0; i < r.count; i++, o.a += r.a, o.b += r.b, y += r.y)
+        if (sa && sb)
+            map(f, r.n, o, 1, 1, 0, 0, false, y);
+        else if (sa)
+            map(f, r.n, o, 1, 0, 0, 0, false, y);
+        else
+            map(f, r.n, o, 0, sb, 0, 0, false, y);
+}
+
 INLINE operands next_row(const row_set *r, operands o)
 {
     o.a += r->a;
     o.b += r->b;
-    o.y += o.y ? r->y : 0;
-    o.g += o.g ? r->y : 0;
+    o.y += r->y;
+    o.g += r->y;
     return o;
-}
-
-INLINE void binary_loop(formula *f, row_set r, operands o, int sa, int sb, ag_real *y)
-{
-    for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), y += r.y)
-        if (sa && sb)
-            map(f, r.n, o, 1, 1, 0, false, false, y);
-        else if (sa)
-            map(f, r.n, o, 1, 0, 0, false, false, y);
-        else
-            map(f, r.n, o, 0, sb, 0, false, false, y);
 }
 
 /* `own` and `down` are the strides of the operand whose gradient this is, along a row and from row to row. */
@@ -129,13 +134,13 @@ INLINE void binary_loop_backward(formula *f, row_set r, operands o, int sa, int 
 {
     for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), d += down)
         if (!own)
-            d[0] += map_sum(f, r.n, o, sa, sb, 1, true);
+            d[0] += map_sum(f, r.n, o, sa, sb, 1, 1);
         else if (!sa || !sb)
-            map(f, r.n, o, sa, sb, 1, true, add, d);
+            map(f, r.n, o, sa, sb, 1, 1, add, d);
         else if (add)
-            map(f, r.n, o, 1, 1, 1, true, true, d);
+            map(f, r.n, o, 1, 1, 1, 1, true, d);
         else
-            map(f, r.n, o, 1, 1, 1, true, false, d);
+            map(f, r.n, o, 1, 1, 1, 1, false, d);
 }
 
 #define BINARY(name, domain, y, da, db)                                                               \
@@ -159,7 +164,7 @@ void AGK(binary)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b,
     static binary_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op]((row_set){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data}, a.step, b.step, y);
+    functions[op]((row_set){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data, .y = a.data, .g = a.data}, a.step, b.step, y);
 }
 
 void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
@@ -190,40 +195,40 @@ typedef void    loss_fn(int64_t n, operands o, ag_real *y);
 typedef ag_real loss_sum_fn(int64_t n, operands o);
 typedef void    loss_backward_fn(int64_t n, operands o, int sg, bool add, ag_real *d);
 
-/* One gradient for all elements (sg 0: mean and sum) is weighted once; else element by element. */
+/* One gradient for all elements (sg 0: mean and sum) is weighted before the loop, as it could be among the results; else each. */
 INLINE void loss_loop_backward(formula *f, int64_t n, operands o, int sg, bool add, ag_real *d)
 {
     const ag_real weighted = o.g[0] * o.p;
-    if (sg) {
-        for (int64_t i = 0; i < n; i++) {
-            ag_real v = f(o.a[i], o.b[i], 0, o.g[i] * o.p, 0, 0);
-            d[i] = add ? d[i] + v : v;
-        }
-        return;
+    if (!sg) {
+        o.g = &weighted;
+        o.p = 1;
     }
-    o.g = &weighted;
-    if (add)
-        map(f, n, o, 1, 1, 0, false, true, d);
+    if (sg && add)
+        map(f, n, o, 1, 1, 0, 1, true, d);
+    else if (sg)
+        map(f, n, o, 1, 1, 0, 1, false, d);
+    else if (add)
+        map(f, n, o, 1, 1, 0, 0, true, d);
     else
-        map(f, n, o, 1, 1, 0, false, false, d);
+        map(f, n, o, 1, 1, 0, 0, false, d);
 }
 
 #define LOSS(name, domain, y, da, db)                                                                 \
     static void name##_loss(int64_t n, operands o, ag_real *out)                                      \
     {                                                                                                 \
-        map(name##_y, n, o, 1, 1, 0, false, false, out);                                              \
+        map(name##_y, n, o, 1, 1, 0, 0, false, out);                                                  \
     }                                                                                                 \
     static ag_real name##_loss_sum(int64_t n, operands o)                                             \
     {                                                                                                 \
-        return map_sum(name##_y, n, o, 1, 1, 0, false);                                               \
+        return map_sum(name##_y, n, o, 1, 1, 0, 0);                                                   \
     }                                                                                                 \
     static void name##_loss_a(int64_t n, operands o, int sg, bool add, ag_real *d)                    \
     {                                                                                                 \
-        loss_loop_backward(name##_da, n, o, sg, add, d);                                              \
+        loss_loop_backward(name##_da_weighted, n, o, sg, add, d);                                     \
     }                                                                                                 \
     static void name##_loss_b(int64_t n, operands o, int sg, bool add, ag_real *d)                    \
     {                                                                                                 \
-        loss_loop_backward(name##_db, n, o, sg, add, d);                                              \
+        loss_loop_backward(name##_db_weighted, n, o, sg, add, d);                                     \
     }
 #include "autograd/kernels/elementwise.def"
 
@@ -233,7 +238,7 @@ void AGK(loss)(int op, int64_t n, const ag_real *a, const ag_real *b, ag_real *y
     static loss_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b}, y);
+    functions[op](n, (operands){.a = a, .b = b, .y = a, .g = a}, y);
 }
 
 ag_real AGK(loss_sum)(int op, int64_t n, const ag_real *a, const ag_real *b)
@@ -242,7 +247,7 @@ ag_real AGK(loss_sum)(int op, int64_t n, const ag_real *a, const ag_real *b)
     static loss_sum_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    return functions[op](n, (operands){.a = a, .b = b});
+    return functions[op](n, (operands){.a = a, .b = b, .y = a, .g = a});
 }
 
 void AGK(loss_backward_a)(int op, int64_t n, const ag_real *a, const ag_real *b, const ag_real *g, int sg,
@@ -252,7 +257,7 @@ void AGK(loss_backward_a)(int op, int64_t n, const ag_real *a, const ag_real *b,
     static loss_backward_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b, .g = g, .p = weight}, sg, add, da);
+    functions[op](n, (operands){.a = a, .b = b, .y = a, .g = g, .p = weight}, sg, add, da);
 }
 
 void AGK(loss_backward_b)(int op, int64_t n, const ag_real *a, const ag_real *b, const ag_real *g, int sg,
@@ -262,5 +267,5 @@ void AGK(loss_backward_b)(int op, int64_t n, const ag_real *a, const ag_real *b,
     static loss_backward_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op](n, (operands){.a = a, .b = b, .g = g, .p = weight}, sg, add, db);
+    functions[op](n, (operands){.a = a, .b = b, .y = a, .g = g, .p = weight}, sg, add, db);
 }

@@ -14,6 +14,13 @@
 #include "autograd/kernels/kernels.def"
 #undef KERNEL
 
+/* Before a loop whose elements are computed one from another's operands at most: gcc and clang need not prove it. */
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /* Sums keep this many partial sums, whatever the vector width: so all instruction sets give the same bits. */
 #define LANES 32
 
