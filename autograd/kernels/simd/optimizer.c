@@ -1,5 +1,26 @@
 /* Optimizer updates: torch.optim's formulas, each one pass over the parameters and their state. */
+#include <float.h>
+
 #include "autograd/kernels/simd/math.h"
+
+/* The averages of a unit that died halve for ever: rounding keeps them among the subnormal numbers, with which x86 computes
+ * ten to thirty times as slowly. So what is smaller than any normal number becomes 0, which no parameter can tell. */
+#ifdef AG_DOUBLE
+#define SMALLEST DBL_MIN
+#else
+#define SMALLEST FLT_MIN
+#endif
+
+INLINE ag_real flushed(ag_real x)
+{
+    return r_abs(x) < SMALLEST ? 0 : x;
+}
+
+/* An average of squares, whose root is added to eps: without a usual eps its smallest values count. */
+INLINE ag_real flushed_square(ag_real x, ag_real eps)
+{
+    return x < (eps >= (ag_real)1e-9 ? SMALLEST : 0) ? 0 : x;
+}
 
 void AGK(sgd)(int64_t n, const agk_sgd *options, const ag_real *g, ag_real *velocity, ag_real *p)
 {
@@ -12,7 +33,7 @@ void AGK(sgd)(int64_t n, const agk_sgd *options, const ag_real *g, ag_real *velo
     const ag_real keep = o.first ? 0 : o.momentum, take = o.first ? 1 : 1 - o.dampening;
     for (int64_t i = 0; i < n; i++) {
         ag_real d = r_fma(o.weight_decay, p[i], g[i]);
-        ag_real v = r_fma(keep, velocity[i], take * d);
+        ag_real v = flushed(r_fma(keep, velocity[i], take * d));
         velocity[i] = v;
         p[i] = r_fma(-o.lr, o.nesterov ? r_fma(o.momentum, v, d) : v, p[i]);
     }
@@ -25,8 +46,8 @@ void AGK(adam)(int64_t n, const agk_adam *options, const ag_real *g, ag_real *m,
     const agk_adam o = *options;
     for (int64_t i = 0; i < n; i++) {
         ag_real x = p[i] * o.keep, d = r_fma(o.weight_decay, x, g[i]);
-        ag_real m1 = r_fma(o.one_minus_beta1, d - m[i], m[i]);
-        ag_real v1 = r_fma(o.beta2, v[i], o.one_minus_beta2 * d * d);
+        ag_real m1 = flushed(r_fma(o.one_minus_beta1, d - m[i], m[i]));
+        ag_real v1 = flushed_square(r_fma(o.beta2, v[i], o.one_minus_beta2 * d * d), o.eps);
         m[i] = m1;
         v[i] = v1;
         p[i] = x - o.step_size * m1 / r_fma(r_sqrt(v1), o.root_correction, o.eps);
@@ -53,16 +74,16 @@ INLINE void rmsprop(int64_t n, const agk_rmsprop *options, bool centred, bool mo
     const agk_rmsprop o = *options;
     for (int64_t i = 0; i < n; i++) {
         ag_real d = r_fma(o.weight_decay, p[i], g[i]);
-        ag_real s = r_fma(o.alpha, square[i], o.one_minus_alpha * d * d), spread = s;
+        ag_real s = flushed_square(r_fma(o.alpha, square[i], o.one_minus_alpha * d * d), o.eps), spread = s;
         square[i] = s;
         if (centred) {
-            ag_real average = r_fma(o.one_minus_alpha, d - mean[i], mean[i]);
+            ag_real average = flushed(r_fma(o.one_minus_alpha, d - mean[i], mean[i]));
             mean[i] = average;
             spread = r_fma(-average, average, s);
         }
         ag_real step = d / (r_sqrt(spread) + o.eps);
         if (moves)
-            velocity[i] = step = r_fma(o.momentum, velocity[i], step);
+            velocity[i] = step = flushed(r_fma(o.momentum, velocity[i], step));
         p[i] = r_fma(-o.lr, step, p[i]);
     }
 }
