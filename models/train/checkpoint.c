@@ -11,11 +11,11 @@
 
 /* ---- What is compared. ---- */
 
-/* Of what the position in a phase is counted in. */
-static uint64_t hash_batches(const train_plan *plan)
+/* Of what the position in a phase is counted in, of so many phases. */
+static uint64_t hash_batches(const train_plan *plan, int phases)
 {
     uint64_t hash = TL_HASH;
-    for (int i = 0; i < plan->n_phases; i++) {
+    for (int i = 0; i < phases; i++) {
         const train_phase *p = &plan->phases[i];
         const int64_t      counts[] = {p->batch, plan->accumulate > 1 ? plan->accumulate : 1, p->order};
         hash = tl_hash_numbers(hash, counts, 3, sizeof *counts);
@@ -62,7 +62,7 @@ static bool describe_state(const train_run *run, uint64_t data, state_texts *t)
                                                        rng->draw,
                                                        data,
                                                        (uint64_t)run->plan->n_phases,
-                                                       hash_batches(run->plan),
+                                                       hash_batches(run->plan, run->plan->n_phases),
                                                        steps_before(run->plan, run->phase)};
     static const char *const keys[STATE_NUMBERS] = {"phase", "step",   "random.seed", "random.draw",
                                                     "data",  "phases", "batches",     "steps_before"};
@@ -143,6 +143,15 @@ bool train_is_checkpoint(const nn_safetensors *file, int64_t *phase, int64_t *st
     return true;
 }
 
+/* Whether a plan has the phases of the file's run; of those that continue its last there may be more. */
+static bool has_its_phases(const train_plan *plan, uint64_t phases)
+{
+    bool more = phases >= 1 && phases <= (uint64_t)plan->n_phases;
+    for (int i = (int)phases; more && i < plan->n_phases; i++)
+        more = plan->phases[i].continues;
+    return more;
+}
+
 /* Whether a file is of a run of this plan; if so all but the tensors is read. */
 static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why)
 {
@@ -158,13 +167,13 @@ static bool read_state(train_run *run, const nn_safetensors *file, tl_error *why
         !read_number(file, "batches", &batches) || !train_sums_parse(&run->sums, nn_safetensors_text(file, "epoch")) ||
         !train_history_parse(&run->history, nn_safetensors_text(file, "history")))
         return tl_fail(why, "its state of the run is damaged, or memory runs out");
-    if (phases != (uint64_t)run->plan->n_phases || phase >= run->plan->n_phases)
+    if (!has_its_phases(run->plan, phases) || (uint64_t)phase >= phases)
         return tl_fail(
             why, "is of a run with %llu phase%s, expected %d; leave the options that say how long it is as they were",
             (unsigned long long)phases, phases == 1 ? "" : "s", run->plan->n_phases);
     if (data != train_data_hash(run))
         return tl_fail(why, "was made with other training examples; --data names theirs");
-    if (batches != hash_batches(run->plan))
+    if (batches != hash_batches(run->plan, (int)phases))
         return tl_fail(why, "was made with other batches; their size, their order and how many make a step must stay");
     if (read_number(file, "steps_before", &before) && before != steps_before(run->plan, (int)phase))
         return tl_fail(

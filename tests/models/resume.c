@@ -50,7 +50,6 @@ static void go_on(const char *name, const char *environment)
     check_metrics(name);
 }
 
-/* Killed after so many milliseconds, and gone on with another number of threads. */
 /* A phase that is over keeps its length. */
 Test(resume, does_not_lengthen_phases_that_are_over)
 {
@@ -60,6 +59,24 @@ Test(resume, does_not_lengthen_phases_that_are_over)
     cr_expect(run_there("stacked_ae_mnist", "--resume @/run/checkpoint.safetensors --epochs 2 --quiet") != 0 &&
                   strstr(output, "is in phase without pre-training, after 20 steps") &&
                   strstr(output, "what is over cannot be made longer"),
+              "%s", output);
+}
+
+/* A schedule of several phases, each of which continues the one before, may get more of them, as a run more epochs. */
+Test(resume, a_schedule_gets_another_stage)
+{
+    make_data();
+    const char *options = "--hidden 20 --latent 4 --quiet --out @/";
+    char        whole[64], all[256];
+    snprintf(all, sizeof all, "--stages 2 %swhole", options);
+    cr_assert(run_there("iwae_mnist", all) == 0, "%s", output);
+    snprintf(whole, sizeof whole, "%s", last_line());
+    snprintf(all, sizeof all, "--stages 1 %srun", options);
+    cr_assert(run_there("iwae_mnist", all) == 0 && strcmp(last_line(), whole) != 0, "%s", output);
+    cr_assert(run_there("iwae_mnist", "--resume @/run/checkpoint.safetensors --stages 2 --quiet") == 0, "%s", output);
+    cr_expect(!strcmp(last_line(), whole), "%s, expected %s", last_line(), whole);
+    cr_expect(run_there("iwae_mnist", "--resume @/run/checkpoint.safetensors --stages 1 --quiet") != 0 &&
+                  strstr(output, "is of a run with 2 phases, expected 1"),
               "%s", output);
 }
 
