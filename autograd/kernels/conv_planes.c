@@ -19,7 +19,9 @@
 #include "autograd/kernels/workspace.h"
 
 enum {
-    LINE = 256,     /* pixels, with what is between rows, that are computed as one */
+    LINE = 256, /* pixels, with what is between rows, that are computed as one */
+    LINES = AGK_CONV_ROWS * LINE,
+    MANY = 16,      /* bands that threads can share evenly */
     SHORT = 64,     /* the same without workspace */
     CACHED = 32768, /* reals of a band */
     MOST = AGK_MOST_AREA,
@@ -106,30 +108,28 @@ static void plan(planes_job *p, const agk__conv_job *j)
     }
 }
 
-/* ---- The source. Items are bands of one image and group. ---- */
+/* ---- The source. ---- */
+
+/* That of a band of one image and group. */
+static void fill_band(const planes_job *p, int64_t i, ag_real *to)
+{
+    const agk__conv_job *j = p->j;
+    const bands         *s = &p->bands;
+    const int64_t        first = i % s->count * s->band * s->b.phases[0];
+    const ag_real       *plane = j->source + i / s->count * j->depth * agk__area(j->from);
+    memset(to, 0, (size_t)s->size * sizeof *to);
+    for (int64_t k = 0; k < j->depth; k++)
+        agk__border_fill(&s->b, j->from, first, plane + k * agk__area(j->from), to + k * s->step);
+}
 
 static void fill_bands(void *context, int64_t begin, int64_t end)
 {
-    const planes_job    *p = context;
-    const agk__conv_job *j = p->j;
-    const bands         *s = &p->bands;
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t  first = i % s->count * s->band * s->b.phases[0];
-        const ag_real *plane = j->source + i / s->count * j->depth * agk__area(j->from);
-        ag_real       *to = p->at + i * s->size;
-        memset(to, 0, (size_t)s->size * sizeof *to);
-        for (int64_t k = 0; k < j->depth; k++)
-            agk__border_fill(&s->b, j->from, first, plane + k * agk__area(j->from), to + k * s->step);
-    }
+    const planes_job *p = context;
+    for (int64_t i = begin; i < end; i++)
+        fill_band(p, i, p->at + i * p->bands.size);
 }
 
-static void copy_source(planes_job *p)
-{
-    const agk_conv *c = p->j->c;
-    agk_parallel(c->batch * c->groups * p->bands.count, AGK_CONV_GRAIN / p->bands.size + 1, fill_bands, p);
-}
-
-/* ---- The target. Items are bands of blocks of groups of images. ---- */
+/* ---- The target. ---- */
 
 /* Rows of the target from lines of that pitch. */
 static void put_rows(const phase *f, int64_t rows, int64_t columns, const ag_real *line, int64_t pitch, bool add,
@@ -151,6 +151,24 @@ typedef struct channels {
     ag_real       *target;
 } channels;
 
+static ag_real *target_at(const planes_job *p, const phase *f, const channels *c, int64_t y, int64_t x)
+{
+    return c->target + (f->first[0] + y * f->step[0]) * p->j->to[1] + f->first[1] + x * f->step[1];
+}
+
+/* Whether a phase's rows are whole vectors of the target, which are written where they belong. */
+static bool rows_fit(const planes_job *p, const phase *f)
+{
+    return !p->j->add && f->step[1] == 1 && f->count[1] % AGK_LANES == 0;
+}
+
+/* Row y of a phase, of the band that begins at `top`. */
+static void target_row(const planes_job *p, const phase *f, const channels *c, int64_t top, int64_t y)
+{
+    agk()->conv_line(c->count, f->count[1], &f->line, c->weight, c->source + (y - top) * p->bands.b.part[1], c->bias,
+                     target_at(p, f, c, y, 0), agk__area(p->j->to));
+}
+
 /* Rows [y, y + rows) of a phase, from column x on as far as a line of `length` goes; of the band that begins at `top`.
  */
 static int64_t target_line(const planes_job *p, const phase *f, const channels *c, int64_t top, int64_t y, int64_t rows,
@@ -162,7 +180,7 @@ static int64_t target_line(const planes_job *p, const phase *f, const channels *
                      c->bias, lines, length);
     for (int64_t r = 0; r < c->count; r++)
         put_rows(f, rows, columns, lines + r * length, pitch, p->j->add, to[1],
-                 c->target + r * agk__area(to) + (f->first[0] + y * f->step[0]) * to[1] + f->first[1] + x * f->step[1]);
+                 target_at(p, f, c, y, x) + r * agk__area(to));
     return columns;
 }
 
@@ -175,7 +193,10 @@ static void target_band(const planes_job *p, const channels *c, int64_t band)
     for (const phase *f = p->phase; f < p->phase + p->phases; f++) {
         const int64_t top = band * p->bands.band, end = agk__least(top + p->bands.band, f->count[0]),
                       fit = length / p->bands.b.part[1];
-        for (int64_t y = top, rows; y < end; y += rows) {
+        const bool fits = rows_fit(p, f);
+        for (int64_t y = top; fits && y < end; y++)
+            target_row(p, f, c, top, y);
+        for (int64_t y = top, rows; !fits && y < end; y += rows) {
             rows = agk__least(fit > 1 ? fit : 1, end - y);
             for (int64_t x = 0; x < f->count[1];)
                 x += target_line(p, f, c, top, y, rows, x, lines, length);
@@ -183,20 +204,37 @@ static void target_band(const planes_job *p, const channels *c, int64_t band)
     }
 }
 
+/* A block of channels of one band of one image and group, whose source is `source`. */
+static void target_block(const planes_job *p, int64_t i, int64_t block, const ag_real *source)
+{
+    const agk__conv_job *j = p->j;
+    const int64_t        block_size = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel), row = block * AGK_CONV_ROWS;
+    const int64_t        image = i / p->bands.count, group = image % j->c->groups; /* image and group */
+    channels             c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS), .source = source};
+    c.weight = p->w + (group * p->blocks + block) * block_size;
+    c.bias = j->bias ? j->bias + group * j->rows + row : NULL;
+    c.target = j->target + (image * j->rows + row) * agk__area(j->to);
+    target_band(p, &c, i % p->bands.count);
+}
+
+/* Items are blocks of bands, those of a band one after the other: so its source stays in a near cache. */
 static void target_items(void *context, int64_t begin, int64_t end)
 {
-    const planes_job    *p = context;
-    const agk__conv_job *j = p->j;
-    const int64_t        block_size = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel);
+    const planes_job *p = context;
+    for (int64_t i = begin; i < end; i++)
+        target_block(p, i / p->blocks, i % p->blocks, p->at + i / p->blocks * p->bands.size);
+}
+
+/* Items are bands, whose source is not kept: where there are many, as of large planes. */
+static void whole_bands(void *context, int64_t begin, int64_t end)
+{
+    const planes_job *p = context;
+    ag_real          *workspace = agk_workspace();
     for (int64_t i = begin; i < end; i++) {
-        const int64_t block = i / p->bands.count % p->blocks, image = i / (p->bands.count * p->blocks); /* and group */
-        const int64_t group = image % j->c->groups, row = block * AGK_CONV_ROWS;
-        channels      c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS)};
-        c.source = p->at + (image * p->bands.count + i % p->bands.count) * p->bands.size;
-        c.weight = p->w + (group * p->blocks + block) * block_size;
-        c.bias = j->bias ? j->bias + group * j->rows + row : NULL;
-        c.target = j->target + (image * j->rows + row) * agk__area(j->to);
-        target_band(p, &c, i % p->bands.count);
+        ag_real *source = workspace ? workspace + LINES : p->at + i * p->bands.size;
+        fill_band(p, i, source);
+        for (int64_t block = 0; block < p->blocks; block++)
+            target_block(p, i, block, source);
     }
 }
 
@@ -205,9 +243,14 @@ void agk__conv_planes(const agk__conv_job *j)
     planes_job p;
     plan(&p, j);
     agk__order_weights(j->c, j->forward, j->w, j->workspace);
-    copy_source(&p);
-    const int64_t work = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel) * LINE; /* about, per item */
-    agk_parallel(j->c->batch * j->c->groups * p.blocks * p.bands.count, AGK_CONV_GRAIN / work + 1, target_items, &p);
+    const int64_t count = j->c->batch * j->c->groups * p.bands.count;
+    const int64_t work = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel) * LINE; /* about, per block */
+    if (count >= MANY && LINES + p.bands.size <= AGK_WORKSPACE) {
+        agk_parallel(count, AGK_CONV_GRAIN / (work * p.blocks) + 1, whole_bands, &p);
+        return;
+    }
+    agk_parallel(count, AGK_CONV_GRAIN / p.bands.size + 1, fill_bands, &p);
+    agk_parallel(count * p.blocks, AGK_CONV_GRAIN / work + 1, target_items, &p);
 }
 
 double agk__conv_planes_workspace_size(const agk_conv *c)
