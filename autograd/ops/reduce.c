@@ -326,12 +326,24 @@ static void share_max(void *context, int64_t begin, int64_t end)
     }
 }
 
+static void share_max_last_axis(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    const int64_t   n = ((const reduce_plan *)j->node->attr)->width;
+    agk()->max_rows_gradient(end - begin, n, j->node->in[0]->data + begin * n, j->node->out->data + begin,
+                             j->node->out->grad + begin, j->dx + begin * n);
+}
+
 static void max_backward(const ag_node *node)
 {
     const reduce_plan *p = node->attr;
     gradient           j = {node, 1, true, ag_grad(node->in[0]), node->saved};
     if (!j.dx)
         return;
+    if (is_last_axis(p)) {
+        agk_parallel(p->rows, 8192 / p->width + 1, share_max_last_axis, &j);
+        return;
+    }
     for (int64_t i = 0, n = ag_numel(&node->out->shape); i < n; i++)
         j.count[i] = 0;
     reduce_rows(p, count_equal, &j);

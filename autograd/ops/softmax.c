@@ -35,7 +35,7 @@ static bool same_shape(ag_node *node)
     return find_axis(node);
 }
 
-enum { COLUMNS = 64 };
+enum { COLUMNS = 64, SHORT = 64, EACH = 16 * SHORT };
 
 /* A block of columns: where it begins, and how many there are. */
 static int64_t columns_of(const along *a, int64_t item, int64_t *begin)
@@ -228,8 +228,18 @@ static void logsumexp_rows_backward(void *context, int64_t begin, int64_t end)
     const gradient *j = context;
     const ag_real  *log_p = j->node->saved;
     const int64_t   n = ((const along *)j->node->attr)->n;
-    for (int64_t r = begin; r < end; r++)
-        agk()->add_exp_scaled(n, j->node->out->grad[r], log_p + r * n, gradient_at(j, r * n, 1, n, 0));
+    ag_real         each[EACH]; /* of short rows, the gradient of each element's row */
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        const ag_real *g = j->node->out->grad + r;
+        rows = n > SHORT ? 1 : end - r < EACH / n ? end - r : EACH / n;
+        ag_real *dx = gradient_at(j, r * n, 1, rows * n, 0);
+        if (n <= SHORT) {
+            agk()->spread(rows, n, 1, (agk_operand){g, 0, 1}, false, each);
+            agk()->add_exp_product(rows * n, each, log_p + r * n, dx);
+        } else {
+            agk()->add_exp_scaled(n, *g, log_p + r * n, dx);
+        }
+    }
 }
 
 static void logsumexp_columns_backward(void *context, int64_t begin, int64_t end)

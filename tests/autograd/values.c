@@ -256,3 +256,29 @@ Test(values, threads_do_not_change_an_op)
     }
     ag_set_threads(1);
 }
+
+/* Rows of many widths, some of them wider than what is done side by side, some more than are done at a time. */
+Test(values, gradients_of_short_and_long_rows)
+{
+    static const int64_t widths[] = {1, 2, 3, 7, 8, 9, 16, 31, 33, 64, 65, 70};
+    for (size_t k = 0; k < sizeof widths / sizeof *widths; k++) {
+        const int64_t n = widths[k], rows = n < 4 ? 700 : 19;
+        ag_tape      *tape = ag_tape_new(1);
+        ag_tensor    *x = ag_requires_grad(random_input(tape, AG_SHAPE(rows, n), 2));
+        ag_tensor    *column = ag_requires_grad(random_input(tape, AG_SHAPE(rows, 1), 3));
+        ag_tensor    *p = ag_softmax(x, 1), *weight = random_input(tape, AG_SHAPE(rows), 4);
+        ag_tensor    *loss = ag_add(ag_sum(ag_mul(ag_logsumexp(x, 1), weight), AG_ALL, false),
+                                    ag_sum(ag_mul(ag_detach(x), column), AG_ALL, false));
+        cr_assert(ag_backward(loss), "%s", ag_error(tape));
+        for (int64_t r = 0; r < rows; r++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++) {
+                const double wanted = (double)(weight->data[r] * p->data[r * n + i]);
+                sum += (double)x->data[r * n + i];
+                cr_assert(fabs((double)x->grad[r * n + i] - wanted) < 1e-5, "logsumexp: row %d of %d", (int)r, (int)n);
+            }
+            cr_assert(fabs((double)column->grad[r] - sum) < 1e-5, "mul: row %d of %d", (int)r, (int)n);
+        }
+        ag_tape_free(tape);
+    }
+}

@@ -311,9 +311,35 @@ static void check_equal(const agk_table *t)
     }
 }
 
+/* Rows of maxima 1, of which each has one more than the one before. */
+static void check_max_rows_gradient(const agk_table *t)
+{
+    static const int64_t counts[] = {1, 5, 16, 37}, widths[] = {1, 3, 16, 23, 24, 25, 40};
+    for (size_t k = 0; k < sizeof counts / sizeof *counts * sizeof widths / sizeof *widths; k++) {
+        const int64_t rows = counts[k % 4], n = widths[k / 4];
+        ag_real       x[40 * 37], dx[40 * 37], most[37], gradient[37];
+        for (int64_t r = 0; r < rows; r++) {
+            most[r] = r == 3 ? (ag_real)NAN : 1;
+            gradient[r] = (ag_real)(r + 1);
+            for (int64_t i = 0; i < n; i++) {
+                x[r * n + i] = i <= r ? most[r] : (ag_real)-2;
+                dx[r * n + i] = 5;
+            }
+        }
+        t->max_rows_gradient(rows, n, x, most, gradient, dx);
+        for (int64_t i = 0; i < rows * n; i++) {
+            const int64_t r = i / n, equal = r < n ? r + 1 : n;
+            const ag_real wanted = 5 + (i % n <= r ? (ag_real)(r + 1) / (ag_real)equal : 0);
+            cr_assert(r == 3 ? dx[i] != dx[i] : dx[i] == wanted, "%s: %g at %d of rows of %d", t->name, (double)dx[i],
+                      (int)i, (int)n);
+        }
+    }
+}
+
 Test(kernels, sharing_among_equals)
 {
     for_tables(check_equal);
+    for_tables(check_max_rows_gradient);
 }
 
 static void check_updates(const agk_table *t)

@@ -160,3 +160,59 @@ Test(pooling, repeats_pixels)
                 cr_assert(fabs((double)dx[0][k] - (double)(3 * across) * (double)x[k]) < 1e-5);
         }
 }
+
+/* Windows of an axis of n that is cut into `out`: the i-th begins at i n / out, rounded down, and ends at (i + 1) n /
+ * out, rounded up. */
+static bool has(int64_t n, int64_t out, int64_t i, int64_t at)
+{
+    return at >= i * n / out && at < ((i + 1) * n + out - 1) / out;
+}
+
+static void check_uneven(const agk_table *t, const agk_pool *p)
+{
+    enum { MOST = 4500 };
+    static ag_real y[2][2 * MOST], dx[2 * MOST], rows[MOST], columns[MOST];
+    const int64_t  in = p->in[0] * p->in[1], out = p->out[0] * p->out[1];
+    for (int64_t i = 0; i < p->out[0]; i++)
+        rows[i] = (ag_real)(((i + 1) * p->in[0] + p->out[0] - 1) / p->out[0] - i * p->in[0] / p->out[0]);
+    for (int64_t i = 0; i < p->out[1]; i++)
+        columns[i] = (ag_real)(((i + 1) * p->in[1] + p->out[1] - 1) / p->out[1] - i * p->in[1] / p->out[1]);
+    ag_rng_uniform(&(ag_rng){1, 0}, 2 * in, -1, 1, x);
+    ag_rng_uniform(&(ag_rng){2, 0}, 2 * out, -1, 1, g);
+    t->mean_planes(2, p, rows, columns, x, y[0]);
+    agk_find("portable")->mean_planes(2, p, rows, columns, x, y[1]);
+    cr_assert(!memcmp(y[0], y[1], (size_t)(2 * out) * sizeof *y[0]), "%s: uneven means differ", t->name);
+    for (int64_t i = 0; i < 2 * in; i++)
+        dx[i] = 1;
+    t->mean_planes_backward(2, p, rows, columns, g, true, dx);
+    for (int64_t o = 0; o < 2 * out; o++) {
+        const int64_t oy = o % out / p->out[1], ox = o % p->out[1];
+        double        sum = 0;
+        for (int64_t i = 0; i < in; i++)
+            if (has(p->in[0], p->out[0], oy, i / p->in[1]) && has(p->in[1], p->out[1], ox, i % p->in[1]))
+                sum += (double)x[o / out * in + i];
+        cr_assert(fabs((double)y[0][o] - sum / (double)(rows[oy] * columns[ox])) < 1e-5, "%s: mean %d", t->name,
+                  (int)o);
+    }
+    for (int64_t i = 0; i < 2 * in; i++) {
+        double wanted = 1;
+        for (int64_t o = 0; o < out; o++)
+            if (has(p->in[0], p->out[0], o / p->out[1], i % in / p->in[1]) &&
+                has(p->in[1], p->out[1], o % p->out[1], i % p->in[1]))
+                wanted += (double)g[i / in * out + o] / (double)(rows[o / p->out[1]] * columns[o % p->out[1]]);
+        cr_assert(fabs((double)dx[i] - wanted) < 1e-5, "%s: gradient %d", t->name, (int)i);
+    }
+}
+
+Test(pooling, uneven_windows)
+{
+    static const int64_t sizes[][4] = {{13, 13, 6, 6}, {3, 1500, 2, 7}, {15, 40, 4, 1},
+                                       {7, 9, 2, 4},   {12, 70, 5, 2},  {30, 31, 1, 1}};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const agk_pool p = {
+            .in = {sizes[k][0], sizes[k][1]}, .out = {sizes[k][2], sizes[k][3]}, .stride = {1, 1}, .dilation = {1, 1}};
+        for (int i = 0; agk_name(i); i++)
+            if (agk_find(agk_name(i)))
+                check_uneven(agk_find(agk_name(i)), &p);
+    }
+}

@@ -2,6 +2,8 @@
  * hands its formula to a loop, into which the compiler inlines it. */
 #include "autograd/kernels/simd/lanes.h"
 
+enum { FEW = 8 };
+
 typedef struct operands {
     const ag_real *a, *b, *y, *g;
     ag_real        p, q;
@@ -21,9 +23,23 @@ INLINE void map(formula *f, int64_t n, operands o, int sa, int sb, int sy, int s
     }
 }
 
+/* The sum of f over few elements: each is a partial sum of its own. */
+INLINE ag_real map_sum_few(formula *f, int64_t n, operands o, int sa, int sb, int sy, int sg)
+{
+    ag_real lane[FEW] = {0};
+    for (int64_t l = 0; l < n; l++)
+        lane[l] += f(o.a[l * sa], o.b[l * sb], o.y[l * sy], o.g[l * sg], o.p, o.q);
+    for (int half = FEW / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half && l + half < n; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
 /* The sum of f over all elements, in LANES partial sums. */
 INLINE ag_real map_sum(formula *f, int64_t n, operands o, int sa, int sb, int sy, int sg)
 {
+    if (n <= FEW)
+        return map_sum_few(f, n, o, sa, sb, sy, sg);
     ag_real lane[LANES];
     int64_t i = 0;
     lanes_zero(lane);

@@ -232,42 +232,93 @@ static void block_means_backward(const agk_pool *p, const ag_real *g, bool add, 
     }
 }
 
-/* ---- Means of planes. ---- */
+/* ---- Windows of any form, a row of them: as strips, but of as many columns as a line holds. ---- */
 
-static ag_real window_sum(const window *w, int64_t width, const ag_real *x)
+/* The columns that a window has of n from `from` on. */
+static int64_t part_of(const window *w, int64_t from, int64_t n, int64_t *first)
 {
-    if (w->left == 0 && w->right == width)
-        return AGK(sum)((w->bottom - w->top) * width, x + w->top * width);
-    const int64_t n = w->right - w->left;
-    ag_real       sum = 0;
-    for (int64_t row = w->top; row < w->bottom; row++) {
-        const ag_real *from = x + row * width + w->left;
-        ag_real        part = 0;
-        for (int64_t c = 0; n < LANES && c < n; c++)
-            part += from[c];
-        sum += n < LANES ? part : AGK(sum)(n, from);
-    }
+    *first = w->left > from ? w->left - from : 0;
+    return least(w->right - from, n) - *first;
+}
+
+INLINE ag_real few_sum(int64_t n, const ag_real *x)
+{
+    ag_real sum = 0;
+    for (int64_t c = 0; c < n; c++)
+        sum += x[c];
     return sum;
 }
+
+static void mean_any_row(const agk_pool *p, int64_t oy, ag_real count, const ag_real *columns, const ag_real *x, ag_real *y)
+{
+    ag_real      line[LINE];
+    const window all = window_at(p, oy, 0);
+    for (int64_t ox = 0; ox < p->out[1]; ox++)
+        y[ox] = 0;
+    for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
+        const int64_t n = least(p->in[1] - from, LINE);
+        memset(line, 0, (size_t)n * sizeof *line);
+        for (int64_t row = all.top; row < all.bottom; row++)
+            AGK(add)(n, x + row * p->in[1] + from, line);
+        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+            const window  w = window_at(p, oy, ox);
+            const int64_t wide = part_of(&w, from, n, &first);
+            y[ox] += wide < LANES ? few_sum(wide, line + first) : AGK(sum)(wide, line + first);
+        }
+    }
+    for (int64_t ox = 0; ox < p->out[1]; ox++)
+        y[ox] /= count * columns[ox];
+}
+
+static void mean_any_row_backward(const agk_pool *p, int64_t oy, ag_real count, const ag_real *columns, const ag_real *g, ag_real *dx)
+{
+    ag_real      line[LINE];
+    const window all = window_at(p, oy, 0);
+    for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
+        const int64_t n = least(p->in[1] - from, LINE);
+        memset(line, 0, (size_t)n * sizeof *line);
+        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+            const window  w = window_at(p, oy, ox);
+            const int64_t wide = part_of(&w, from, n, &first);
+            const ag_real share = g[ox] / (count * columns[ox]);
+            for (int64_t c = first; c < first + wide; c++)
+                line[c] += share;
+        }
+        for (int64_t row = all.top; row < all.bottom; row++)
+            AGK(add)(n, line, dx + row * p->in[1] + from);
+    }
+}
+
+/* ---- Means of planes. ---- */
 
 static bool fits_mean_strips(const agk_pool *p)
 {
     return p->kernel[0] > 0 && fits_strips(p);
 }
 
+/* Windows that have all of each row. */
+static void mean_rows(const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
+{
+    for (int64_t oy = 0; oy < p->out[0]; oy++) {
+        const window w = window_at(p, oy, 0);
+        y[oy] = AGK(sum)((w.bottom - w.top) * p->in[1], x + w.top * p->in[1]) / (rows[oy] * columns[0]);
+    }
+}
+
 static void mean_plane(const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
 {
+    if (p->kernel[1] == 0 && p->out[1] == 1) {
+        mean_rows(p, rows, columns, x, y);
+        return;
+    }
     for (int64_t at = 0; fits_mean_strips(p) && at < p->out[1];) {
         const strip t = strip_at(p, at);
         for (int64_t oy = 0; oy < p->out[0]; oy++)
             mean_strip(p, &t, oy, rows[oy], columns + at, x, y + oy * p->out[1] + at);
         at += t.n;
     }
-    for (int64_t i = 0; !fits_mean_strips(p) && i < area(p->out); i++) {
-        const int64_t oy = i / p->out[1], ox = i % p->out[1];
-        const window  w = window_at(p, oy, ox);
-        y[i] = window_sum(&w, p->in[1], x) / (rows[oy] * columns[ox]);
-    }
+    for (int64_t oy = 0; !fits_mean_strips(p) && oy < p->out[0]; oy++)
+        mean_any_row(p, oy, rows[oy], columns, x, y + oy * p->out[1]);
 }
 
 static void mean_plane_backward(const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *g, ag_real *dx)
@@ -278,14 +329,8 @@ static void mean_plane_backward(const agk_pool *p, const ag_real *rows, const ag
             mean_strip_backward(p, &t, oy, rows[oy], columns + at, g + oy * p->out[1] + at, dx);
         at += t.n;
     }
-    for (int64_t i = 0; !fits_mean_strips(p) && i < area(p->out); i++) {
-        const int64_t oy = i / p->out[1], ox = i % p->out[1];
-        const window  w = window_at(p, oy, ox);
-        const ag_real share = g[i] / (rows[oy] * columns[ox]);
-        for (int64_t row = w.top; row < w.bottom; row++)
-            for (int64_t c = w.left; c < w.right; c++)
-                dx[row * p->in[1] + c] += share;
-    }
+    for (int64_t oy = 0; !fits_mean_strips(p) && oy < p->out[0]; oy++)
+        mean_any_row_backward(p, oy, rows[oy], columns, g + oy * p->out[1], dx);
 }
 
 void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)

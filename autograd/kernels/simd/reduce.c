@@ -130,8 +130,18 @@ INLINE void copy_short(int64_t n, const ag_real *x, ag_real *y)
             y[i] = x[i];
 }
 
+static void copy_column(int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i * ldy] = add ? y[i * ldy] + x[i * ldx] : x[i * ldx];
+}
+
 void AGK(copy_rows)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
+    if (n == 1) {
+        copy_column(rows, x, ldx, add, y, ldy);
+        return;
+    }
     for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy)
         if (add)
             AGK(add)(n, x, y);
@@ -210,6 +220,37 @@ void AGK(add_where_equal)(int64_t n, const ag_real *x, ag_real m, ag_real equal,
 {
     for (int64_t i = 0; i < n; i++)
         y[i] += x[i] == m ? equal : other;
+}
+
+/* Short rows side by side. */
+static void side_max_gradient(int64_t rows, int64_t n, const ag_real *x, const ag_real *most, const ag_real *g, ag_real *dx)
+{
+    side a[SHORT], d[SHORT], m = {0}, equal = {0}, other = {0}, count = {0};
+    side_load(rows, n, x, a);
+    side_load(rows, n, dx, d);
+    memcpy(m, most, (size_t)rows * sizeof *m);
+    memcpy(equal, g, (size_t)rows * sizeof *g);
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            count[r] += a[i][r] == m[r];
+    for (int r = 0; r < SIDE; r++) {
+        equal[r] /= count[r];
+        other[r] /= count[r];
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int r = 0; r < SIDE; r++)
+            d[i][r] += a[i][r] == m[r] ? equal[r] : other[r];
+    side_store(rows, n, d, dx);
+}
+
+void AGK(max_rows_gradient)(int64_t rows, int64_t n, const ag_real *x, const ag_real *most, const ag_real *g, ag_real *dx)
+{
+    for (; n <= SHORT && rows > 0; rows -= SIDE, x += SIDE * n, most += SIDE, g += SIDE, dx += SIDE * n)
+        side_max_gradient(side_rows(rows), n, x, most, g, dx);
+    for (; rows > 0; rows--, x += n, most++, g++, dx += n) {
+        const ag_real count = AGK(count_equal)(n, x, *most);
+        AGK(add_where_equal)(n, x, *most, *g / count, 0 / count, dx);
+    }
 }
 
 void AGK(count_equal_columns)(int64_t n, const ag_real *x, const ag_real *m, ag_real *count)
