@@ -142,6 +142,14 @@ INLINE float r_exp(float x)
     return e * power_of_two(half) * power_of_two(k - half);
 }
 
+/* The same bits, for -80 < x < 80 and NaN only. */
+INLINE float exp_within(float x)
+{
+    int32_t k;
+    float   e = 1 + exp_reduce(x, &k);
+    return e * power_of_two(k);
+}
+
 /* At most 2 ulp. */
 INLINE float r_expm1(float x)
 {
@@ -196,7 +204,7 @@ INLINE float r_tanh(float x)
     p = r_fma(p, s, 1.333144216e-01f);
     p = r_fma(p, s, -3.333328194e-01f);
     float small = r_fma(x * s, p, x);
-    float big = 1 - 2 / (r_exp(2 * a) + 1);
+    float big = 1 - 2 / (exp_within(a > 10 ? 20 : 2 * a) + 1);
     big = x < 0 ? -big : big;
     return a < 0.625f ? small : big;
 }
@@ -219,7 +227,7 @@ INLINE float r_erf(float x)
     q = r_fma(q, t, -6.333469061e-01f);
     q = r_fma(q, t, -1.129514931e+00f);
     q = r_fma(q, t, 1.746844489e-04f);
-    float big = 1 - r_exp(q);
+    float big = 1 - exp_within(q);
     big = x < 0 ? -big : big;
     big = x != x ? x : big;
     return a < 0.93f ? small : big;
