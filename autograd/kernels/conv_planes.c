@@ -21,7 +21,7 @@
 enum {
     LINE = 256, /* pixels, with what is between rows, that are computed as one */
     LINES = AGK_CONV_ROWS * LINE,
-    MANY = 16,      /* bands that threads can share evenly */
+    MANY = 12,      /* bands that threads can share evenly */
     SHORT = 64,     /* the same without workspace */
     CACHED = 32768, /* reals of a band */
     MOST = AGK_MOST_AREA,
@@ -78,16 +78,22 @@ static bands bands_of(const agk__conv_job *j, int64_t band)
 }
 
 /* As many rows as a line holds and the second cache level takes, or as are worth reading the weights anew, as each
- * band does; but not fewer than those of its neighbours that the taps reach. */
+ * band does; but not fewer than those of its neighbours that the taps reach. Of many bands, more rows that fit. */
 static bands find_bands(const agk__conv_job *j)
 {
     const int64_t pitch = agk__border_of(j).part[1],
                   reach = j->c->dilation[0] * (j->c->kernel[0] - 1) / j->c->stride[0];
     const int64_t fewest = reach > 1 ? reach : 1, fit = LINE / pitch;
-    const int64_t weights = 2 * AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel);
+    const int64_t weights = 2 * AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel), images = j->c->batch * j->c->groups;
     bands         s = bands_of(j, fit > fewest ? fit : fewest);
     while (s.band > fewest && s.size > CACHED && s.size > weights)
         s = bands_of(j, s.band - 1);
+    while (s.count > 1) {
+        const bands two = bands_of(j, 2 * s.band);
+        if (two.size > 2 * CACHED || images * two.count < MANY)
+            break;
+        s = two;
+    }
     return s;
 }
 

@@ -131,7 +131,8 @@ INLINE float exp_reduce(float x, int32_t *k)
     return r_fma(r * r, q, r);
 }
 
-/* At most 1 ulp, denormal results included. */
+/* At most 1 ulp, denormal results included. Where the result is 0, as of what a mask made -infinity, nothing underflows on the way:
+ * x86 would take ten times as long. */
 INLINE float r_exp(float x)
 {
     float c = x < -104.0f ? -104.0f : x;
@@ -139,7 +140,8 @@ INLINE float r_exp(float x)
     int32_t k;
     float   e = 1 + exp_reduce(c, &k);
     int32_t half = k >> 1;
-    return e * power_of_two(half) * power_of_two(k - half);
+    float   rest = x < -104.0f ? 0 : power_of_two(k - half);
+    return e * power_of_two(half) * rest;
 }
 
 /* The same bits, for -80 < x < 80 and NaN only. */
