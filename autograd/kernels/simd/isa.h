@@ -14,7 +14,7 @@
 #include "autograd/kernels/kernels.def"
 #undef KERNEL
 
-/* Before a loop whose elements are computed one from another's operands at most: gcc and clang need not prove it. */
+/* Before a loop whose iterations do not depend on each other, which the compiler then need not prove. */
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else

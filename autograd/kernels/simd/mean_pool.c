@@ -235,7 +235,7 @@ static void block_means_backward(const agk_pool *p, const ag_real *g, bool add, 
 /* ---- Windows of any form, a row of them: as strips, but of as many columns as a line holds. ---- */
 
 /* The columns that a window has of n from `from` on. */
-static int64_t part_of(const window *w, int64_t from, int64_t n, int64_t *first)
+static int64_t columns_inside(const window *w, int64_t from, int64_t n, int64_t *first)
 {
     *first = w->left > from ? w->left - from : 0;
     return least(w->right - from, n) - *first;
@@ -262,7 +262,7 @@ static void mean_any_row(const agk_pool *p, int64_t oy, ag_real count, const ag_
             AGK(add)(n, x + row * p->in[1] + from, line);
         for (int64_t ox = 0; ox < p->out[1]; ox++) {
             const window  w = window_at(p, oy, ox);
-            const int64_t wide = part_of(&w, from, n, &first);
+            const int64_t wide = columns_inside(&w, from, n, &first);
             y[ox] += wide < LANES ? few_sum(wide, line + first) : AGK(sum)(wide, line + first);
         }
     }
@@ -279,7 +279,7 @@ static void mean_any_row_backward(const agk_pool *p, int64_t oy, ag_real count, 
         memset(line, 0, (size_t)n * sizeof *line);
         for (int64_t ox = 0; ox < p->out[1]; ox++) {
             const window  w = window_at(p, oy, ox);
-            const int64_t wide = part_of(&w, from, n, &first);
+            const int64_t wide = columns_inside(&w, from, n, &first);
             const ag_real share = g[ox] / (count * columns[ox]);
             for (int64_t c = first; c < first + wide; c++)
                 line[c] += share;

@@ -3,8 +3,8 @@
 
 #include "autograd/kernels/simd/math.h"
 
-/* The averages of a unit that died halve for ever: rounding keeps them among the subnormal numbers, with which x86 computes
- * ten to thirty times as slowly. So what is smaller than any normal number becomes 0, which no parameter can tell. */
+/* The averages of a unit that died decay for ever: rounding keeps them among the subnormal numbers, with which x86 computes
+ * ten to thirty times as slowly. So what is smaller than any normal number becomes 0, and no parameter changes by it. */
 #ifdef AG_DOUBLE
 #define SMALLEST DBL_MIN
 #else
