@@ -14,9 +14,9 @@
 #include "autograd/kernels/kernels.def"
 #undef KERNEL
 
-/* Before a loop whose iterations do not depend on each other, which the compiler then need not prove. */
+/* Before a loop whose iterations do not depend on each other, which gcc then need not prove. */
 #ifdef __clang__
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define INDEPENDENT
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
