@@ -79,3 +79,11 @@ ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row)
     }
     return at;
 }
+
+int64_t ag__broadcast_together(const ag_broadcast *plan, int64_t row, int64_t end)
+{
+    if (!plan->loops)
+        return 1;
+    const int64_t count = plan->count[plan->loops - 1], left = plan->loops > 1 ? count - row % count : count - row;
+    return end - row < left ? end - row : left;
+}

@@ -26,4 +26,7 @@ typedef struct ag_row {
 } ag_row;
 ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row);
 
+/* How many of the rows from `row` up to `end` are of one turn of the innermost loop, and so equally far apart. */
+int64_t ag__broadcast_together(const ag_broadcast *plan, int64_t row, int64_t end);
+
 #endif

@@ -123,15 +123,6 @@ static agk_operand operand(const ag_node *node, int which, int64_t at)
                          plan->loops ? row[plan->loops - 1] : 0};
 }
 
-/* How many of the rows up to `end` are of one turn of the innermost loop, and so equally far apart. */
-static int64_t rows_together(const ag_broadcast *plan, int64_t row, int64_t end)
-{
-    if (!plan->loops)
-        return 1;
-    const int64_t count = plan->count[plan->loops - 1], left = plan->loops > 1 ? count - row % count : count - row;
-    return end - row < left ? end - row : left;
-}
-
 /* Operands of one shape are one long row, of which each thread takes a part. */
 static void binary_row_part(void *context, int64_t begin, int64_t end)
 {
@@ -147,7 +138,7 @@ static void binary_some_rows(void *context, int64_t begin, int64_t end)
     const ag_broadcast *plan = node->attr;
     for (int64_t r = begin, rows; r < end; r += rows) {
         const ag_row at = ag__broadcast_row(plan, r);
-        rows = rows_together(plan, r, end);
+        rows = ag__broadcast_together(plan, r, end);
         agk()->binary(binary_index(node), rows, plan->width, operand(node, 0, at.a), operand(node, 1, at.b),
                       node->out->data + r * plan->width, plan->width);
     }
@@ -191,7 +182,7 @@ static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
     const binary_gradient *g = context;
     const ag_broadcast    *plan = g->node->attr;
     for (int64_t r = begin, rows; r < end; r += rows) {
-        rows = rows_together(plan, r, end);
+        rows = ag__broadcast_together(plan, r, end);
         binary_backward_rows(g, r, rows, 0, plan->width);
     }
 }
@@ -216,7 +207,7 @@ static void repeated_columns(void *context, int64_t begin, int64_t end)
     const repeated_gradient *r = context;
     const ag_broadcast      *plan = r->of.node->attr;
     for (int64_t row = 0, rows; row < r->outer; row += rows) {
-        rows = rows_together(plan, row, r->outer);
+        rows = ag__broadcast_together(plan, row, r->outer);
         binary_backward_rows(&r->of, row, rows, begin, end);
     }
 }

@@ -1,10 +1,11 @@
 /* expand: a tensor repeated to a larger shape. */
-#include <string.h>
-
 #include "autograd/kernels/kernels.h"
+#include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast_internal.h"
+
+#define GRAIN 8192 /* elements that are worth a thread */
 
 typedef struct expand_plan {
     ag_shape     shape;
@@ -27,32 +28,71 @@ static bool expand_shape(ag_node *node)
     return true;
 }
 
+/* Rows that follow each other in the innermost loop repeat one row of the input, or each the next of its numbers: all
+ * else would be a single row. */
+static void forward_rows(void *context, int64_t begin, int64_t end)
+{
+    const ag_node      *node = context;
+    const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        const ag_real *x = node->in[0]->data + ag__broadcast_row(p, r).a;
+        ag_real       *y = node->out->data + r * p->width;
+        rows = ag__broadcast_together(p, r, end);
+        if (p->a_step)
+            agk()->copy_rows(rows, p->width, x, 0, false, y, p->width);
+        else
+            agk()->spread(rows, p->width, 1, (agk_operand){x, 0, 1}, false, y);
+    }
+}
+
 static void expand_forward(ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
-    for (int64_t r = 0; r < p->rows; r++) {
-        const ag_real *x = node->in[0]->data + ag__broadcast_row(p, r).a;
-        ag_real       *y = node->out->data + r * p->width;
+    agk_parallel(p->rows, GRAIN / p->width + 1, forward_rows, node);
+}
+
+/* The rows are seen as (outer, count, inner) so that different places of `count` go to different elements of the input:
+ * they are what threads share. */
+typedef struct gradient {
+    const ag_node *node;
+    ag_real       *dx;
+    int64_t        outer, count, inner;
+} gradient;
+
+static void backward_rows(const gradient *j, int64_t begin, int64_t end)
+{
+    const ag_broadcast *p = &((const expand_plan *)j->node->attr)->rows;
+    for (int64_t r = begin, rows; r < end; r += rows) {
+        const ag_real *g = j->node->out->grad + r * p->width;
+        ag_real       *to = j->dx + ag__broadcast_row(p, r).a;
+        rows = ag__broadcast_together(p, r, end);
         if (p->a_step)
-            memcpy(y, x, (size_t)p->width * sizeof *y);
+            agk()->add_rows(rows, p->width, g, p->width, to);
         else
-            for (int64_t i = 0; i < p->width; i++)
-                y[i] = x[0];
+            for (int64_t i = 0; i < rows; i++)
+                to[i] += agk()->sum(p->width, g + i * p->width);
     }
+}
+
+static void backward_part(void *context, int64_t begin, int64_t end)
+{
+    const gradient *j = context;
+    for (int64_t o = 0; o < j->outer; o++)
+        backward_rows(j, (o * j->count + begin) * j->inner, (o * j->count + end) * j->inner);
 }
 
 static void expand_backward(const ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
-    ag_real            *dx = ag_grad(node->in[0]);
-    for (int64_t r = 0; dx && r < p->rows; r++) {
-        const ag_real *g = node->out->grad + r * p->width;
-        ag_real       *to = dx + ag__broadcast_row(p, r).a;
-        if (p->a_step)
-            agk()->add(p->width, g, to);
-        else
-            to[0] += agk()->sum(p->width, g);
-    }
+    gradient            j = {node, ag_grad(node->in[0]), 1, 1, 1};
+    int                 i = 0;
+    for (; i < p->loops && p->a[i] == 0; i++)
+        j.outer *= p->count[i];
+    if (i < p->loops)
+        j.count = p->count[i];
+    j.inner = p->rows / (j.outer * j.count);
+    if (j.dx)
+        agk_parallel(j.count, GRAIN / (j.outer * j.inner * p->width) + 1, backward_part, &j);
 }
 
 static const ag_op expand_op = {"expand", expand_shape, expand_forward, expand_backward};

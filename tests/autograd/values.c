@@ -282,3 +282,32 @@ Test(values, gradients_of_short_and_long_rows)
         ag_tape_free(tape);
     }
 }
+
+/* As adding to zeros of the shape asked for: each number, and its gradient. */
+Test(values, expand_repeats_over_any_axis)
+{
+    const ag_shape shapes[][2] = {
+        {AG_SHAPE(3, 1, 5), AG_SHAPE(3, 700, 5)},  {AG_SHAPE(1, 5), AG_SHAPE(4000, 5)},
+        {AG_SHAPE(7, 1), AG_SHAPE(7, 3000)},       {AG_SHAPE(2, 1, 3, 1), AG_SHAPE(2, 40, 3, 50)},
+        {AG_SHAPE(1), AG_SHAPE(9, 2000)},          {AG_SHAPE(6, 1, 1), AG_SHAPE(5, 6, 30, 31)},
+        {AG_SHAPE(1, 60, 7), AG_SHAPE(50, 60, 7)}, {AG_SHAPE(4, 5), AG_SHAPE(4, 5)}};
+    for (size_t k = 0; k < 2 * sizeof shapes / sizeof *shapes; k++) {
+        const ag_shape *from = &shapes[k / 2][0], *to = &shapes[k / 2][1];
+        ag_tape        *tape = ag_tape_new(1);
+        ag_tensor      *x[2], *y[2], *weight = random_input(tape, *to, 3);
+        ag_set_threads(k % 2 ? 3 : 1);
+        for (int i = 0; i < 2; i++) {
+            x[i] = ag_requires_grad(random_input(tape, *from, 2));
+            y[i] = i ? ag_add(x[i], ag_scale(weight, 0)) : ag_expand(x[i], *to);
+        }
+        cr_assert(ag_backward(
+                      ag_add(ag_sum(ag_mul(y[0], weight), AG_ALL, false), ag_sum(ag_mul(y[1], weight), AG_ALL, false))),
+                  "%s", ag_error(tape));
+        for (int64_t i = 0; i < ag_numel(to); i++)
+            cr_assert(y[0]->data[i] == y[1]->data[i], "case %d: number %d", (int)k, (int)i);
+        for (int64_t i = 0; i < ag_numel(from); i++)
+            cr_assert(fabs((double)(x[0]->grad[i] - x[1]->grad[i])) < 1e-3, "case %d: gradient %d", (int)k, (int)i);
+        ag_tape_free(tape);
+    }
+    ag_set_threads(1);
+}
