@@ -19,11 +19,11 @@
 #include "autograd/kernels/workspace.h"
 
 enum {
-    LINE = 256, /* pixels, with what is between rows, that are computed as one */
-    LINES = AGK_CONV_ROWS * LINE,
-    MANY = 12,      /* bands that threads can share evenly */
-    SHORT = 64,     /* the same without workspace */
-    CACHED = 32768, /* reals of a band */
+    LINE = 256,                   /* pixels, with what is between rows, that are computed as one */
+    SHORT = 64,                   /* the same without workspace */
+    LINES = AGK_CONV_ROWS * LINE, /* reals of workspace for the lines of a block of channels */
+    MANY = 12,                    /* bands that threads can share evenly */
+    CACHED = 32768,               /* reals of a band */
     MOST = AGK_MOST_AREA,
     PHASES = AGK_MOST_STRIDE * AGK_MOST_STRIDE
 };
@@ -231,7 +231,7 @@ static void target_items(void *context, int64_t begin, int64_t end)
         target_block(p, i / p->blocks, i % p->blocks, p->at + i / p->blocks * p->bands.size);
 }
 
-/* Items are bands, whose source is not kept: where there are many, as of large planes. */
+/* Items are bands, where there are many, as of large planes: their source is not kept, but lies behind the lines. */
 static void whole_bands(void *context, int64_t begin, int64_t end)
 {
     const planes_job *p = context;

@@ -87,3 +87,15 @@ int64_t ag__broadcast_together(const ag_broadcast *plan, int64_t row, int64_t en
     const int64_t count = plan->count[plan->loops - 1], left = plan->loops > 1 ? count - row % count : count - row;
     return end - row < left ? end - row : left;
 }
+
+ag_turns ag__broadcast_turns(const ag_broadcast *plan, const int64_t *stride)
+{
+    ag_turns t = {1, 1, 1};
+    int      i = 0;
+    for (; i < plan->loops && stride[i] == 0; i++)
+        t.outer *= plan->count[i];
+    if (i < plan->loops)
+        t.count = plan->count[i];
+    t.inner = plan->rows / (t.outer * t.count);
+    return t;
+}

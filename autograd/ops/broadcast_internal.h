@@ -29,4 +29,12 @@ ag_row ag__broadcast_row(const ag_broadcast *plan, int64_t row);
 /* How many of the rows from `row` up to `end` are of one turn of the innermost loop, and so equally far apart. */
 int64_t ag__broadcast_together(const ag_broadcast *plan, int64_t row, int64_t end);
 
+/* The rows as (outer, count, inner), so that different places of `count` go to different elements of an operand with
+ * these strides of the outer loops: they are what threads share when its gradient is summed. With outer = rows all go
+ * to the same. */
+typedef struct ag_turns {
+    int64_t outer, count, inner;
+} ag_turns;
+ag_turns ag__broadcast_turns(const ag_broadcast *plan, const int64_t *stride);
+
 #endif

@@ -187,18 +187,18 @@ static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* An operand that repeats collects sums, each in the order of the rows. The rows are seen as (outer, count, inner) so
- * that different places of `count` go to different elements of the operand: they are what threads share. */
+/* An operand that repeats collects sums, each in the order of the rows. */
 typedef struct repeated_gradient {
     binary_gradient of;
-    int64_t         outer, count, inner;
+    ag_turns        turns;
 } repeated_gradient;
 
 static void repeated_part(void *context, int64_t begin, int64_t end)
 {
     const repeated_gradient *r = context;
-    for (int64_t o = 0; o < r->outer; o++)
-        binary_backward_some_rows((void *)&r->of, (o * r->count + begin) * r->inner, (o * r->count + end) * r->inner);
+    const ag_turns          *t = &r->turns;
+    for (int64_t o = 0; o < t->outer; o++)
+        binary_backward_some_rows((void *)&r->of, (o * t->count + begin) * t->inner, (o * t->count + end) * t->inner);
 }
 
 /* Where all rows go to the same elements, threads share these. */
@@ -206,8 +206,8 @@ static void repeated_columns(void *context, int64_t begin, int64_t end)
 {
     const repeated_gradient *r = context;
     const ag_broadcast      *plan = r->of.node->attr;
-    for (int64_t row = 0, rows; row < r->outer; row += rows) {
-        rows = ag__broadcast_together(plan, row, r->outer);
+    for (int64_t row = 0, rows; row < plan->rows; row += rows) {
+        rows = ag__broadcast_together(plan, row, plan->rows);
         binary_backward_rows(&r->of, row, rows, begin, end);
     }
 }
@@ -215,18 +215,11 @@ static void repeated_columns(void *context, int64_t begin, int64_t end)
 static void repeated_backward(const binary_gradient *g, const int64_t *stride, int step)
 {
     const ag_broadcast *plan = g->node->attr;
-    repeated_gradient   r = {*g, 1, 1, 1};
-    int                 i = 0;
-    for (; i < plan->loops && stride[i] == 0; i++)
-        r.outer *= plan->count[i];
-    if (i == plan->loops && step > 0) {
+    repeated_gradient   r = {*g, ag__broadcast_turns(plan, stride)};
+    if (r.turns.outer == plan->rows && step > 0)
         agk_parallel(plan->width, GRAIN / plan->rows + 64, repeated_columns, &r);
-        return;
-    }
-    if (i < plan->loops)
-        r.count = plan->count[i];
-    r.inner = plan->rows / (r.outer * r.count);
-    agk_parallel(r.count, GRAIN / (r.outer * r.inner * plan->width) + 1, repeated_part, &r);
+    else
+        agk_parallel(r.turns.count, GRAIN / (r.turns.outer * r.turns.inner * plan->width) + 1, repeated_part, &r);
 }
 
 static void binary_backward_of(const ag_node *node, int which)

@@ -51,12 +51,10 @@ static void expand_forward(ag_node *node)
     agk_parallel(p->rows, GRAIN / p->width + 1, forward_rows, node);
 }
 
-/* The rows are seen as (outer, count, inner) so that different places of `count` go to different elements of the input:
- * they are what threads share. */
 typedef struct gradient {
     const ag_node *node;
     ag_real       *dx;
-    int64_t        outer, count, inner;
+    ag_turns       turns;
 } gradient;
 
 static void backward_rows(const gradient *j, int64_t begin, int64_t end)
@@ -77,22 +75,17 @@ static void backward_rows(const gradient *j, int64_t begin, int64_t end)
 static void backward_part(void *context, int64_t begin, int64_t end)
 {
     const gradient *j = context;
-    for (int64_t o = 0; o < j->outer; o++)
-        backward_rows(j, (o * j->count + begin) * j->inner, (o * j->count + end) * j->inner);
+    const ag_turns *t = &j->turns;
+    for (int64_t o = 0; o < t->outer; o++)
+        backward_rows(j, (o * t->count + begin) * t->inner, (o * t->count + end) * t->inner);
 }
 
 static void expand_backward(const ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
-    gradient            j = {node, ag_grad(node->in[0]), 1, 1, 1};
-    int                 i = 0;
-    for (; i < p->loops && p->a[i] == 0; i++)
-        j.outer *= p->count[i];
-    if (i < p->loops)
-        j.count = p->count[i];
-    j.inner = p->rows / (j.outer * j.count);
+    gradient            j = {node, ag_grad(node->in[0]), ag__broadcast_turns(p, p->a)};
     if (j.dx)
-        agk_parallel(j.count, GRAIN / (j.outer * j.inner * p->width) + 1, backward_part, &j);
+        agk_parallel(j.turns.count, GRAIN / (j.turns.outer * j.turns.inner * p->width) + 1, backward_part, &j);
 }
 
 static const ag_op expand_op = {"expand", expand_shape, expand_forward, expand_backward};

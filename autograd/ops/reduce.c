@@ -256,10 +256,10 @@ static void mean_backward(const ag_node *node)
 
 /* ---- max. ---- */
 
-/* Saved: for each output, how many inputs equal it. */
+/* Saved: for each output, how many inputs equal it; along the last axis the kernel counts them. */
 static bool max_shape(ag_node *node)
 {
-    return reduce_shape(node) && ag_op_save(node, ag_numel(&node->out->shape));
+    return reduce_shape(node) && (is_last_axis(node->attr) || ag_op_save(node, ag_numel(&node->out->shape)));
 }
 
 static void max_rows(void *context, int64_t begin, int64_t end)

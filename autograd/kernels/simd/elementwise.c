@@ -2,7 +2,7 @@
  * hands its formula to a loop, into which the compiler inlines it. */
 #include "autograd/kernels/simd/lanes.h"
 
-enum { FEW = 8 };
+enum { FEW = 8 /* elements of a sum that are not worth LANES partial ones */ };
 
 typedef struct operands {
     const ag_real *a, *b, *y, *g;

@@ -234,11 +234,13 @@ static void block_means_backward(const agk_pool *p, const ag_real *g, bool add, 
 
 /* ---- Windows of any form, a row of them: as strips, but of as many columns as a line holds. ---- */
 
-/* The columns that a window has of n from `from` on. */
-static int64_t columns_inside(const window *w, int64_t from, int64_t n, int64_t *first)
+/* The columns that window ox has of n from `from` on. */
+static int64_t columns_inside(const agk_pool *p, int64_t ox, int64_t from, int64_t n, int64_t *first)
 {
-    *first = w->left > from ? w->left - from : 0;
-    return least(w->right - from, n) - *first;
+    int64_t left, right;
+    span_of(p, 1, ox, &left, &right);
+    *first = left > from ? left - from : 0;
+    return least(right - from, n) - *first;
 }
 
 INLINE ag_real few_sum(int64_t n, const ag_real *x)
@@ -251,18 +253,18 @@ INLINE ag_real few_sum(int64_t n, const ag_real *x)
 
 static void mean_any_row(const agk_pool *p, int64_t oy, ag_real count, const ag_real *columns, const ag_real *x, ag_real *y)
 {
-    ag_real      line[LINE];
-    const window all = window_at(p, oy, 0);
+    ag_real line[LINE];
+    int64_t top, bottom;
+    span_of(p, 0, oy, &top, &bottom);
     for (int64_t ox = 0; ox < p->out[1]; ox++)
         y[ox] = 0;
     for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
         const int64_t n = least(p->in[1] - from, LINE);
         memset(line, 0, (size_t)n * sizeof *line);
-        for (int64_t row = all.top; row < all.bottom; row++)
+        for (int64_t row = top; row < bottom; row++)
             AGK(add)(n, x + row * p->in[1] + from, line);
         for (int64_t ox = 0; ox < p->out[1]; ox++) {
-            const window  w = window_at(p, oy, ox);
-            const int64_t wide = columns_inside(&w, from, n, &first);
+            const int64_t wide = columns_inside(p, ox, from, n, &first);
             y[ox] += wide < LANES ? few_sum(wide, line + first) : AGK(sum)(wide, line + first);
         }
     }
@@ -272,19 +274,19 @@ static void mean_any_row(const agk_pool *p, int64_t oy, ag_real count, const ag_
 
 static void mean_any_row_backward(const agk_pool *p, int64_t oy, ag_real count, const ag_real *columns, const ag_real *g, ag_real *dx)
 {
-    ag_real      line[LINE];
-    const window all = window_at(p, oy, 0);
+    ag_real line[LINE];
+    int64_t top, bottom;
+    span_of(p, 0, oy, &top, &bottom);
     for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
         const int64_t n = least(p->in[1] - from, LINE);
         memset(line, 0, (size_t)n * sizeof *line);
         for (int64_t ox = 0; ox < p->out[1]; ox++) {
-            const window  w = window_at(p, oy, ox);
-            const int64_t wide = columns_inside(&w, from, n, &first);
+            const int64_t wide = columns_inside(p, ox, from, n, &first);
             const ag_real share = g[ox] / (count * columns[ox]);
             for (int64_t c = first; c < first + wide; c++)
                 line[c] += share;
         }
-        for (int64_t row = all.top; row < all.bottom; row++)
+        for (int64_t row = top; row < bottom; row++)
             AGK(add)(n, line, dx + row * p->in[1] + from);
     }
 }
@@ -300,8 +302,9 @@ static bool fits_mean_strips(const agk_pool *p)
 static void mean_rows(const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
 {
     for (int64_t oy = 0; oy < p->out[0]; oy++) {
-        const window w = window_at(p, oy, 0);
-        y[oy] = AGK(sum)((w.bottom - w.top) * p->in[1], x + w.top * p->in[1]) / (rows[oy] * columns[0]);
+        int64_t top, bottom;
+        span_of(p, 0, oy, &top, &bottom);
+        y[oy] = AGK(sum)((bottom - top) * p->in[1], x + top * p->in[1]) / (rows[oy] * columns[0]);
     }
 }
 
