@@ -29,6 +29,9 @@ agk__border agk__border_of(const agk__conv_job *j)
         b.phases[i] = j->forward ? c->stride[i] : 1;
         b.part[i] = (size + b.phases[i] - 1) / b.phases[i];
     }
+    const int64_t after = b.part[1] - b.before[1] - j->from[1];
+    if (b.phases[1] == 1)
+        b.part[1] = j->from[1] + (after > b.before[1] ? after : b.before[1]);
     b.size = size_of(&b);
     return b;
 }

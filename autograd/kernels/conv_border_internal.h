@@ -8,7 +8,8 @@ enum { AGK_BORDER_SLACK = 64 }; /* reals that may be read beyond a plane */
 
 /* The source with a border of zeros: `before` rows and columns on the low side. Forward, rows and columns are sorted by
  * their remainder by the stride, so that what one tap meets lies side by side: phases[0] by phases[1] parts of part[0]
- * rows by part[1] columns. */
+ * rows by part[1] columns. Where they are not sorted, the zeros before a row are also those behind the row before, up
+ * to their number. */
 typedef struct agk__border {
     int64_t before[2], phases[2], part[2];
     int64_t size; /* of a plane, reals */

@@ -69,9 +69,9 @@ static bool by_planes(const agk_conv *c)
 {
     if (c->batch >= AGK_LANES || !fits_planes(c))
         return false;
-    const int64_t pitch = c->out[1] + c->dilation[1] * (c->kernel[1] - 1) / c->stride[1];
-    const int64_t line = (c->out[0] - 1) * pitch + c->out[1];
-    const int64_t pixels = (line + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
+    const agk__conv_job j = agk__conv_job_of(c, true);
+    const int64_t       line = (c->out[0] - 1) * agk__border_of(&j).part[1] + c->out[1];
+    const int64_t       pixels = (line + AGK_LANES - 1) / AGK_LANES * AGK_LANES;
     return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
 }
 

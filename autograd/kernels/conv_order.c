@@ -1,8 +1,6 @@
 /* The order of weights. */
 #include "autograd/kernels/conv_order_internal.h"
 
-#include <string.h>
-
 #include "autograd/kernels/threadpool.h"
 
 typedef struct order_job {
@@ -37,15 +35,10 @@ static void order_blocks(void *context, int64_t begin, int64_t end)
     const int64_t    row_step = j->forward ? j->depth * j->taps : j->taps,
                   depth_step = j->forward ? j->taps : j->rows * j->taps, size = AGK_CONV_ROWS * j->depth * j->taps;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t  g = i / j->blocks, r = i % j->blocks * AGK_CONV_ROWS, left = j->rows - r;
-        const int64_t  rows = left < AGK_CONV_ROWS ? left : AGK_CONV_ROWS;
-        const ag_real *w = j->w + g * j->rows * j->depth * j->taps + r * row_step;
-        ag_real       *to = j->to + i * size;
-        if (rows < AGK_CONV_ROWS)
-            memset(to, 0, (size_t)size * sizeof *to);
-        for (int64_t k = 0; k < j->depth; k++)
-            agk()->transpose(rows, j->taps, w + k * depth_step, row_step, false, to + k * AGK_CONV_ROWS,
-                             j->depth * AGK_CONV_ROWS);
+        const int64_t g = i / j->blocks, r = i % j->blocks * AGK_CONV_ROWS, left = j->rows - r;
+        agk()->conv_order(left < AGK_CONV_ROWS ? left : AGK_CONV_ROWS, j->depth, j->taps,
+                          j->w + g * j->rows * j->depth * j->taps + r * row_step, row_step, depth_step,
+                          j->to + i * size);
     }
 }
 

@@ -1,6 +1,5 @@
 /* Weights in the order in which tiles read them: (group, block of AGK_CONV_ROWS channels of the target, tap, depth,
- * channel of the block), depth being the channels of the source in a group; or with depth before tap, which is faster
- * to make and slower to read. */
+ * channel of the block), depth being the channels of the source in a group. */
 #ifndef AG_CONV_ORDER_INTERNAL_H
 #define AG_CONV_ORDER_INTERNAL_H
 

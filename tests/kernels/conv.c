@@ -304,7 +304,8 @@ static void check_convolution(const agk_conv *c)
 
 /* Channels beyond a tile and beyond a patch, a kernel of more taps than are done at a time, blocks that are not full,
  * groups, borders, kernels of one pixel, sums of those that wait to be added in several turns, rows and strides too
- * long for the memory that a band of pixels has, planes of many bands, rows of whole vectors. */
+ * long for the memory that a band of pixels has, planes of many bands, rows of whole vectors, weights of few pixels in
+ * parts. */
 Test(conv, every_table_as_plain_loops)
 {
     static const int64_t cases[][13] = {
@@ -338,6 +339,7 @@ Test(conv, every_table_as_plain_loops)
         {4, 40, 20, 1, 33, 32, 1, 1, 1, 2, 0, 0, 1},     {2, 3, 14, 1, 60, 48, 3, 5, 1, 1, 1, 2, 1},
         {3, 4, 13, 1, 9, 32, 3, 3, 1, 1, 1, 1, 1},       {1, 4, 14, 2, 40, 131, 3, 3, 1, 1, 1, 1, 1},
         {3, 4, 13, 1, 9, 24, 3, 3, 1, 1, 1, 1, 1},       {2, 3, 13, 1, 9, 32, 4, 4, 2, 2, 1, 1, 1},
+        {1, 130, 171, 1, 4, 3, 5, 5, 1, 1, 2, 2, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];
