@@ -1,5 +1,4 @@
 /* What safetensors files hold, reading and writing them. safetensors_parse.c makes sense of their bytes. */
-#define _POSIX_C_SOURCE 200809L
 #include "nn/safetensors.h"
 
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 #include "tools/bytes.h"
 #include "tools/file.h"
 #include "tools/memory.h"
+#include "tools/stream_internal.h"
 #include "tools/text.h"
 
 static const struct {
@@ -207,16 +207,11 @@ static void write_header(FILE *f, int64_t n_tensors, const nn_stored_tensor *con
 static char *make_header(int64_t n_tensors, const nn_stored_tensor *const *tensor, int64_t n_texts,
                          const nn_stored_text *text, size_t *length)
 {
-    char *bytes = NULL;
-    FILE *f = open_memstream(&bytes, length);
-    if (!f)
+    tl__stream s;
+    if (!tl__stream_open(&s))
         return NULL;
-    write_header(f, n_tensors, tensor, n_texts, text);
-    bool ok = !ferror(f);
-    if (fclose(f) == 0 && ok)
-        return bytes;
-    free(bytes);
-    return NULL;
+    write_header(s.file, n_tensors, tensor, n_texts, text);
+    return tl__stream_close(&s, length);
 }
 
 static void write_numbers(FILE *f, const void *data, int64_t count, int64_t size)

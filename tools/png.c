@@ -1,10 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
 #include "tools/png.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/deflate.h"
+#include "tools/stream_internal.h"
 
 /* A chunk being written: its checksum grows with it. */
 typedef struct png {
@@ -103,18 +103,16 @@ bool tl_png_write(FILE *file, const uint8_t *pixels, int64_t width, int64_t heig
 
 bool tl_png_bytes(const uint8_t *pixels, int64_t width, int64_t height, int channels, uint8_t **bytes, size_t *size)
 {
-    char *at = NULL;
     if (!bytes || !size)
         return false;
-    FILE      *f = open_memstream(&at, size);
-    const bool written = f && tl_png_write(f, pixels, width, height, channels);
-    const bool ok = f && fclose(f) == 0 && written;
-    if (!ok) {
-        free(at);
-        at = NULL;
+    tl__stream s = {0};
+    const bool written = tl__stream_open(&s) && tl_png_write(s.file, pixels, width, height, channels);
+    *bytes = (uint8_t *)tl__stream_close(&s, size);
+    if (!written) {
+        free(*bytes);
+        *bytes = NULL;
     }
-    *bytes = (uint8_t *)at;
-    return ok;
+    return *bytes != NULL;
 }
 
 /* ---- Animations. ---- */

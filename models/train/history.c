@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "models/train/history.h"
 
 #include <inttypes.h>
@@ -6,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/stream_internal.h"
 #include "tools/text.h"
 
 /* ---- Sums. ---- */
@@ -142,40 +142,22 @@ static void print_history(const train_history *h, FILE *f)
     }
 }
 
-/* A stream into memory, and the text that was written to it. */
-static char *finish(FILE *f, char **text)
-{
-    bool ok = !ferror(f);
-    if (fclose(f) == 0 && ok)
-        return *text;
-    free(*text);
-    return NULL;
-}
-
 char *train_sums_text(const train_sums *s)
 {
-    if (!s)
+    tl__stream to;
+    if (!s || !tl__stream_open(&to))
         return NULL;
-    char  *text = NULL;
-    size_t size;
-    FILE  *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    print_sums(s, f);
-    return finish(f, &text);
+    print_sums(s, to.file);
+    return tl__stream_close(&to, NULL);
 }
 
 char *train_history_text(const train_history *h)
 {
-    if (!h)
+    tl__stream to;
+    if (!h || !tl__stream_open(&to))
         return NULL;
-    char  *text = NULL;
-    size_t size;
-    FILE  *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    print_history(h, f);
-    return finish(f, &text);
+    print_history(h, to.file);
+    return tl__stream_close(&to, NULL);
 }
 
 /* The next word before `end`, cut off from the text; NULL when there is none. */

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "models/train/report.h"
 
 #include <math.h>
@@ -7,6 +6,7 @@
 
 #include "tools/memory.h"
 #include "tools/progress.h"
+#include "tools/stream_internal.h"
 #include "tools/text.h"
 
 enum { MOST_POINTS = 500, LINES = 8, PAUSE = 50 /* times what writing the page takes */ };
@@ -334,18 +334,18 @@ bool train_report_write(train_report_page *r, train_run *run, const char *state)
 static bool begin_report(void *self, train_run *run)
 {
     train_report_page *r = self;
-    size_t             size;
+    tl__stream         s;
     visit              v = {0};
     nn_visit(run->plan->model, count_one, &v);
     r->n_norms = v.n;
     r->every = 1;
     r->begun = r->written = tl_progress_now();
     r->norms = tl_array(MOST_POINTS, 1 + 2 * (int64_t)v.n, sizeof *r->norms);
-    FILE *f = r->input.rank >= 0 ? open_memstream(&r->summary, &size) : NULL;
-    if (f)
-        nn_summary(f, run->plan->model, r->input);
-    const bool ok = (!f || fclose(f) == 0) && r->norms;
-    return ok || tl_fail(&run->error, "out of memory");
+    if (r->input.rank >= 0 && tl__stream_open(&s)) {
+        nn_summary(s.file, run->plan->model, r->input);
+        r->summary = tl__stream_close(&s, NULL);
+    }
+    return (r->norms && (r->summary || r->input.rank < 0)) || tl_fail(&run->error, "out of memory");
 }
 
 static bool after_epoch(void *self, train_run *run, const train_record *record)
