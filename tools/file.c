@@ -313,3 +313,11 @@ void tl_keep_standard_streams(void)
                 close(got);
         }
 }
+
+int tl_exit_status(const char *program, int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "%s: standard output cannot be written\n", program ? program : "NULL");
+    return 1;
+}

@@ -57,6 +57,9 @@ void tl_folder_unlock(int lock);
  * gives an error when it is used. To be called first in main. */
 void tl_keep_standard_streams(void);
 
+/* For the end of main: the exit status; or 1, and a message, if standard output could not be written. */
+int tl_exit_status(const char *program, int status);
+
 #ifdef __cplusplus
 }
 #endif

@@ -396,10 +396,12 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             print_usage(stdout);
-            return fflush(stdout) != 0;
+            return tl_exit_status("hourglass-compare", 0);
         }
-        if (!strcmp(argv[i], "--version"))
-            return puts("hourglass-compare (Hourglass) " AG_VERSION) < 0 || fflush(stdout) != 0;
+        if (!strcmp(argv[i], "--version")) {
+            puts("hourglass-compare (Hourglass) " AG_VERSION);
+            return tl_exit_status("hourglass-compare", 0);
+        }
         if (!strcmp(argv[i], "--out") && i + 1 < argc)
             path = argv[++i];
         else if (!strncmp(argv[i], "--out=", 6))
@@ -422,5 +424,5 @@ int main(int argc, char **argv)
     }
     const int status = compare(&all, path);
     close_runs(&all);
-    return fflush(stdout) != 0 || ferror(stdout) ? 1 : status;
+    return tl_exit_status("hourglass-compare", status);
 }

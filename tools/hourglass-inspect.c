@@ -149,9 +149,5 @@ int main(int argc, char **argv)
         puts("hourglass-inspect (Hourglass) " AG_VERSION);
     else
         status = inspect(path, json);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "hourglass-inspect: standard output cannot be written\n");
-        return 1;
-    }
-    return status;
+    return tl_exit_status("hourglass-inspect", status);
 }

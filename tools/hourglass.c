@@ -171,7 +171,7 @@ static int command(int n, char **words)
     if (n > 1 && (!strcmp(words[1], "--help") || !strcmp(words[1], "-h")) && strcmp(words[0], "inspect") &&
         strcmp(words[0], "compare")) {
         print_usage(stdout);
-        return fflush(stdout) != 0;
+        return 0;
     }
     if (!strcmp(words[0], "train"))
         return n > 1 ? run(words[1], n - 2, (const char *const *)words + 2) : fail("train", ": a program is missing");
@@ -194,11 +194,12 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return 2;
     }
+    int status = 0;
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         print_usage(stdout);
     else if (!strcmp(argv[1], "--version"))
         puts("hourglass (Hourglass) " AG_VERSION);
     else
-        return command(argc - 1, argv + 1);
-    return fflush(stdout) != 0;
+        status = command(argc - 1, argv + 1);
+    return tl_exit_status("hourglass", status);
 }
