@@ -349,6 +349,7 @@ portability: ## the tests with every compiler, machine and library that Debian h
 HOSTILE ?=
 MUSL    := $(BUILD)/musl
 hostile: $(PROGRAMS) ## runs that are disturbed lose nothing; HOSTILE=--short: fewer of them
+	tests/failures.py $(if $(filter --short,$(HOSTILE)),--every 80) $(if $(BIN),$(BIN:%/=%),.)
 	tests/hostile.sh $(HOSTILE) $(if $(BIN),$(BIN:%/=%),.)
 	@if command -v musl-gcc > /dev/null; then \
 		$(MAKE) BUILD=$(MUSL) CC=musl-gcc LDFLAGS=-static $(PROGRAM_SRC:%.c=$(MUSL)/f32/programs/%) && \
