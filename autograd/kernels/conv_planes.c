@@ -3,11 +3,11 @@
  * that pitch, one after the other, each tap finds what some rows of the target meet at one distance:
  *
  *        bordered source               target, with the pitch of the source
- *        0 0 0 0 0                     y y y . .
- *        0 x x x 0     tap (0, 1)      y y y . .      lanes run through rows and through what is between them (.),
- *        0 x x x 0     --------->      y y y          which is computed for nothing, and not copied
- *        0 x x x 0
- *        0 0 0 0 0
+ *        0 0 0 0                       y y y .
+ *        0 x x x       tap (0, 1)      y y y .        lanes run through rows and through what is between them (.),
+ *        0 x x x       --------->      y y y          which is computed for nothing, and not copied
+ *        0 x x x
+ *        0 0 0 0 0                     the zero behind a row is the one before the next
  *
  * Backward of a strided convolution, pixels whose position leaves the same remainder meet the same taps: each such
  * phase has rows of its own. */
