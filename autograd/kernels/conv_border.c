@@ -30,7 +30,7 @@ agk__border agk__border_of(const agk__conv_job *j)
         b.part[i] = (size + b.phases[i] - 1) / b.phases[i];
     }
     const int64_t after = b.part[1] - b.before[1] - j->from[1];
-    if (b.phases[1] == 1)
+    if (b.phases[1] == 1) /* rows share their zeros */
         b.part[1] = j->from[1] + (after > b.before[1] ? after : b.before[1]);
     b.size = size_of(&b);
     return b;
