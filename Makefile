@@ -348,7 +348,7 @@ portability: ## the tests with every compiler, machine and library that Debian h
 # Runs in pairs, single failures of I/O calls, kills: with the C library at hand, and with musl where there is one.
 HOSTILE ?=
 MUSL    := $(BUILD)/musl
-hostile: $(PROGRAMS) ## runs that are disturbed lose nothing; HOSTILE=--short: fewer of them
+hostile: $(PROGRAMS) ## runs that are disturbed lose nothing, takes an hour; HOSTILE=--short: fewer of them, minutes
 	tests/failures.py $(if $(filter --short,$(HOSTILE)),--every 80) $(if $(BIN),$(BIN:%/=%),.)
 	tests/hostile.sh $(HOSTILE) $(if $(BIN),$(BIN:%/=%),.)
 	@if command -v musl-gcc > /dev/null; then \
