@@ -8,8 +8,6 @@
 #include "tools/file.h"
 #include "tools/text.h"
 
-enum { CODES = 0x110000 }; /* code points of Unicode */
-
 void ds_couplets_free(ds_couplets *c)
 {
     if (!c)
@@ -127,17 +125,27 @@ static int more_frequent(const void *a, const void *b)
                                 : (x->code > y->code) - (x->code < y->code);
 }
 
-/* From code points to tokens. */
+/* One more than the largest. */
+static size_t codes_end(int64_t n, const uint32_t *code)
+{
+    uint32_t most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = code[i] > most ? code[i] : most;
+    return (size_t)most + 1;
+}
+
+/* From code points to tokens, by tables over the code points. */
 static bool make_tokens(ds_couplets *c, const uint32_t *code, tl_error *why)
 {
     const int64_t n = c->count * c->length;
-    frequency    *all = calloc(CODES, sizeof *all);
-    int32_t      *token_of = calloc(CODES, sizeof *token_of);
+    const size_t  end = codes_end(n, code);
+    frequency    *all = calloc(end, sizeof *all);
+    int32_t      *token_of = calloc(end, sizeof *token_of);
     c->token = malloc((size_t)n * sizeof *c->token);
     if (all)
         for (int64_t i = 0; i < n; i++)
             all[code[i]] = (frequency){code[i], all[code[i]].count + 1};
-    for (int64_t i = 0; all && i < CODES; i++)
+    for (size_t i = 0; all && i < end; i++)
         if (all[i].count > 0)
             all[c->characters++] = all[i];
     c->character = malloc((size_t)(c->characters + 1) * sizeof *c->character);
