@@ -72,9 +72,8 @@ static bool read_idx_files(const char *path)
     ds_idx_files f;
     uint8_t      row[10000];
     uint64_t     hash;
-    if (!ds_idx_files_open(&f, 1, &path, &why))
-        return false;
-    const bool ok = ds_idx_files_read(&f, &(int64_t){0}, 1, row, &why) && ds_idx_files_hash(&f, &hash, &why);
+    const bool   ok = ds_idx_files_open(&f, 1, &path, &why) && ds_idx_files_read(&f, &(int64_t){0}, 1, row, &why) &&
+                    ds_idx_files_hash(&f, &hash, &why);
     ds_idx_files_close(&f);
     return ok;
 }
