@@ -104,7 +104,7 @@ int open(const char *path, int flags, ...)
     return fails(EIO) ? -1 : NEXT(open)(path, flags, mode);
 }
 
-int fflush(FILE *f) /* the bytes are lost */
+int fflush(FILE *f)
 {
     if (fails(ENOSPC))
         return EOF;
@@ -135,7 +135,7 @@ CASES = {
     "compare": (["tools/hourglass-compare", "--out", "c.html", "run", "run"], "vae_mnist"),
     "export": (["tools/hourglass", "export", "run/model.safetensors", "--output", "e.c"], "vae_mnist"),
     "conv": (["models/vae_mnist", *DATA, "--variant", "conv", *TWO], None),
-    "complete": (["models/poem_vae", "--generate", "3", "--load", "run/model.safetensors", "--quiet"], "poem_vae"),
+    "poems": (["models/poem_vae", "--generate", "3", "--load", "run/model.safetensors", "--quiet"], "poem_vae"),
 }
 CASES.update({p: ([f"models/{p}", *([] if p == "poem_vae" else DATA), *TWO, *more], None) for p, more in {
     "adversarial_ae_mnist": ["--labels", "100"], "conv_ae_mnist": [], "cvae_mnist": [], "denoising_ae_mnist": [], "flow_vae_mnist": [],
@@ -152,7 +152,7 @@ class Sweep:
         subprocess.run([f"{os.path.dirname(os.path.abspath(__file__))}/small_data.sh", f"{at}/data"], check=True)
 
     def run(self, folder, words, **variables):
-        """One run in a new folder; None if it does not end."""
+        """One run in a folder; None if it does not end."""
         command = [f"{self.programs}/{words[0]}", *words[1:]]
         env = dict(os.environ, HOURGLASS_THREADS="1", **variables)
         try:
@@ -202,7 +202,7 @@ class Sweep:
             self.wrong.append(f"{name}: call {call}{' and all after it' if on else ''} fails: {wrong}; {said}")
 
     def case(self, name, words, trained, every, pool):
-        """The failures of a case, on their way, and their number."""
+        """The failures of a case, on their way: of each chain of calls the first."""
         folder = self.folder(trained)
         log = f"{folder}.log"
         done = self.run(folder, words, LD_PRELOAD=self.loaded, FAIL_LOG=log)

@@ -105,7 +105,7 @@ bool tl_png_bytes(const uint8_t *pixels, int64_t width, int64_t height, int chan
 {
     if (!bytes || !size)
         return false;
-    tl__stream s = {0};
+    tl__stream s;
     const bool written = tl__stream_open(&s) && tl_png_write(s.file, pixels, width, height, channels);
     *bytes = (uint8_t *)tl__stream_close(&s, size);
     if (!written) {

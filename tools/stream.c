@@ -19,6 +19,7 @@ static bool make_room(tl__stream *s, size_t n)
     return true;
 }
 
+/* Once anything is lost nothing more is taken: not every C library marks a stream whose write was short. */
 static ssize_t put(void *self, const char *bytes, size_t n)
 {
     tl__stream *s = self;

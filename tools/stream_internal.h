@@ -1,5 +1,5 @@
-/* A stream into memory. It notices when memory runs out on the way, where open_memstream of glibc 2.36 drops what it is
- * given, says so of that call alone, and goes on with what follows. */
+/* A stream into memory that notices when memory runs out on the way. open_memstream of glibc 2.36 does not: what found
+ * no room is missing, what follows is written behind it, and the stream has no error. */
 #ifndef TL_STREAM_INTERNAL_H
 #define TL_STREAM_INTERNAL_H
 

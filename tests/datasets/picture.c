@@ -8,6 +8,7 @@
 #include "datasets/picture.h"
 #include "datasets/png.h"
 #include "tests/support/malloc.h"
+#include "tests/support/png.h"
 #include "tests/test.h"
 #include "tools/file.h"
 
@@ -99,35 +100,6 @@ Test(picture, pgm_lines_that_end_in_two_bytes)
 
 /* ---- PNG: damaged files. ---- */
 
-static uint32_t number(const uint8_t *b)
-{
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static void put_number(uint8_t *b, uint32_t x)
-{
-    for (int i = 0; i < 4; i++)
-        b[i] = (uint8_t)(x >> (24 - 8 * i));
-}
-
-static uint32_t crc(const uint8_t *bytes, size_t n)
-{
-    uint32_t c = 0xffffffffu;
-    for (size_t i = 0; i < n; i++) {
-        c ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            c = c & 1 ? (c >> 1) ^ 0xedb88320u : c >> 1;
-    }
-    return ~c;
-}
-
-/* Makes every chunk's checksum right, so that damage is found by what comes after it. */
-static void sign(uint8_t *png, size_t size)
-{
-    for (size_t at = 8, n; at + 12 <= size && (n = number(png + at)) <= size - at - 12; at += n + 12)
-        put_number(png + at + 8 + n, crc(png + at + 4, n + 4));
-}
-
 static const char *const damaged[] = {"grey1_interlaced.png",
                                       "rgb16.png",
                                       "palette2_alpha.png",
@@ -179,7 +151,7 @@ Test(png, every_changed_byte_is_refused_or_harmless)
                 memcpy(copy, bytes, size);
                 copy[at] ^= change[k];
                 cr_assert(!parse_copy(copy, size, &why), "%s: byte %zu changed by %02x", damaged[i], at, change[k]);
-                sign(copy, size);
+                png_sign(copy, size);
                 parse_copy(copy, size, &why);
             }
         free(copy);
@@ -196,11 +168,11 @@ typedef struct builder {
 static void add(builder *b, const char *type, const void *data, size_t n)
 {
     cr_assert(b->size + n + 12 <= sizeof b->bytes);
-    put_number(b->bytes + b->size, (uint32_t)n);
+    png_put(b->bytes + b->size, (uint32_t)n);
     memcpy(b->bytes + b->size + 4, type, 4);
     if (n)
         memcpy(b->bytes + b->size + 8, data, n);
-    put_number(b->bytes + b->size + 8 + n, crc(b->bytes + b->size + 4, n + 4));
+    png_put(b->bytes + b->size + 8 + n, png_crc(b->bytes + b->size + 4, n + 4));
     b->size += n + 12;
 }
 
@@ -208,8 +180,8 @@ static builder begin(uint32_t width, uint32_t height, int depth, int colour, int
 {
     uint8_t header[13] = {0};
     builder b = {"\x89PNG\r\n\x1a\n", 8};
-    put_number(header, width);
-    put_number(header + 4, height);
+    png_put(header, width);
+    png_put(header + 4, height);
     header[8] = (uint8_t)depth;
     header[9] = (uint8_t)colour;
     header[12] = (uint8_t)interlace;
@@ -322,7 +294,7 @@ Test(png, data_must_fit_the_header)
     check_png(&b, "a row has filter 5");
     b.bytes[b.size - 1] ^= 1;
     check_png(&b, "damaged: the CRC of its IEND chunk is ae426082, the file says ae426083");
-    put_number(b.bytes + 33, 0xfffffff0);
+    png_put(b.bytes + 33, 0xfffffff0);
     check_png(&b, "ends within its IDAT chunk of 4294967280 bytes");
 }
 

@@ -251,13 +251,14 @@ Test(folders, closed_streams_do_not_end_in_files)
     }
     EXPECT(1, "standard output cannot be written",
            "$vae $small --epochs 1 --quiet --overwrite --out $d/run > /dev/full");
-    for (const char **tool = (const char *[]){"", "-inspect", "-compare", NULL}; *tool; tool++) {
-        setenv("tool", *tool, 1);
-        EXPECT(1, "standard output cannot be written", "${inspect%-inspect}$tool --help > /dev/full");
-        EXPECT(1, "standard output cannot be written", "${inspect%-inspect}$tool --version > /dev/full");
+    static const char *const tools[] = {"../tools/hourglass", "../tools/hourglass-inspect",
+                                        "../tools/hourglass-compare"};
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        setenv("tool", program(tools[i]), 1);
+        EXPECT(1, "standard output cannot be written", "$tool --help > /dev/full");
+        EXPECT(1, "standard output cannot be written", "$tool --version > /dev/full");
     }
-    EXPECT(1, "standard output cannot be written",
-           "${inspect%-inspect}-compare --out $d/c.html $d/run $d/whole > /dev/full");
+    EXPECT(1, "standard output cannot be written", "$tool --out $d/c.html $d/run $d/whole > /dev/full");
     EXPECT(1, "", "$inspect $d/whole/model.safetensors >&-");
 }
 
