@@ -80,11 +80,24 @@ static void backward_part(void *context, int64_t begin, int64_t end)
         backward_rows(j, (o * t->count + begin) * t->inner, (o * t->count + end) * t->inner);
 }
 
+/* Where all rows go to the same numbers, threads share these. */
+static void backward_columns(void *context, int64_t begin, int64_t end)
+{
+    const gradient     *j = context;
+    const ag_broadcast *p = &((const expand_plan *)j->node->attr)->rows;
+    for (int64_t r = 0, rows; r < p->rows; r += rows) {
+        rows = ag__broadcast_together(p, r, p->rows);
+        agk()->add_rows(rows, end - begin, j->node->out->grad + r * p->width + begin, p->width, j->dx + begin);
+    }
+}
+
 static void expand_backward(const ag_node *node)
 {
     const ag_broadcast *p = &((const expand_plan *)node->attr)->rows;
     gradient            j = {node, ag_grad(node->in[0]), ag__broadcast_turns(p, p->a)};
-    if (j.dx)
+    if (j.dx && j.turns.outer == p->rows && p->a_step)
+        agk_parallel(p->width, GRAIN / p->rows + 64, backward_columns, &j);
+    else if (j.dx)
         agk_parallel(j.turns.count, GRAIN / (j.turns.outer * j.turns.inner * p->width) + 1, backward_part, &j);
 }
 

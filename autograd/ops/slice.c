@@ -40,18 +40,28 @@ static void slice_forward(ag_node *node)
     agk_copy_rows(p->blocks, p->piece, node->in[0]->data + p->offset, p->block, false, node->out->data, p->piece);
 }
 
+enum { SHORT_BLOCK = 64 /* reals that are sooner zeroed than left out */ };
+
 /* Around the piece the gradient is zero. */
+static void zero_around(const ag__slice_plan *p, ag_real *dx)
+{
+    const int64_t end = p->offset + p->piece;
+    if (p->block <= SHORT_BLOCK) {
+        agk_zero_rows(1, p->blocks * p->block, dx, 0);
+        return;
+    }
+    agk_zero_rows(p->blocks, p->offset, dx, p->block);
+    agk_zero_rows(p->blocks, p->block - end, dx + end, p->block);
+}
+
 static void slice_backward(const ag_node *node)
 {
     const ag__slice_plan *p = node->attr;
     ag_grad_target        dx = ag_grad_open(node->in[0]);
     if (!dx.data)
         return;
-    const int64_t end = p->offset + p->piece;
-    if (!dx.add) {
-        agk_zero_rows(p->blocks, p->offset, dx.data, p->block);
-        agk_zero_rows(p->blocks, p->block - end, dx.data + end, p->block);
-    }
+    if (!dx.add)
+        zero_around(p, dx.data);
     agk_copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
 }
 

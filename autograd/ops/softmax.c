@@ -35,23 +35,31 @@ static bool same_shape(ag_node *node)
     return find_axis(node);
 }
 
-enum { COLUMNS = 64, SHORT = 64, EACH = 16 * SHORT };
+enum { FAR = 1024, SHORT = 64, EACH = 16 * SHORT };
+
+/* Columns that are taken at a time. Of rows that lie far apart, more: the caches' lines of one column claim few places.
+ */
+static int64_t block_of(const along *a)
+{
+    return a->inner < FAR ? 64 : 256;
+}
 
 /* A block of columns: where it begins, and how many there are. */
 static int64_t columns_of(const along *a, int64_t item, int64_t *begin)
 {
-    const int64_t blocks = (a->inner + COLUMNS - 1) / COLUMNS, from = item % blocks * COLUMNS;
+    const int64_t size = block_of(a), blocks = (a->inner + size - 1) / size, from = item % blocks * size;
     *begin = item / blocks * a->n * a->inner + from;
-    return a->inner - from < COLUMNS ? a->inner - from : COLUMNS;
+    return a->inner - from < size ? a->inner - from : size;
 }
 
 /* Runs `rows` over the rows, or `columns` over blocks of columns. */
 static void run(const along *a, agk_body *rows, agk_body *columns, void *context)
 {
+    const int64_t size = block_of(a);
     if (a->inner == 1)
         agk_parallel(a->outer, 2048 / a->n + 1, rows, context);
     else
-        agk_parallel(a->outer * ((a->inner + COLUMNS - 1) / COLUMNS), 2048 / (a->n * COLUMNS) + 1, columns, context);
+        agk_parallel(a->outer * ((a->inner + size - 1) / size), 2048 / (a->n * size) + 1, columns, context);
 }
 
 typedef struct gradient {

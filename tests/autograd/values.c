@@ -286,11 +286,14 @@ Test(values, gradients_of_short_and_long_rows)
 /* As adding to zeros of the shape asked for: each number, and its gradient. */
 Test(values, expand_repeats_over_any_axis)
 {
-    const ag_shape shapes[][2] = {
-        {AG_SHAPE(3, 1, 5), AG_SHAPE(3, 700, 5)},  {AG_SHAPE(1, 5), AG_SHAPE(4000, 5)},
-        {AG_SHAPE(7, 1), AG_SHAPE(7, 3000)},       {AG_SHAPE(2, 1, 3, 1), AG_SHAPE(2, 40, 3, 50)},
-        {AG_SHAPE(1), AG_SHAPE(9, 2000)},          {AG_SHAPE(6, 1, 1), AG_SHAPE(5, 6, 30, 31)},
-        {AG_SHAPE(1, 60, 7), AG_SHAPE(50, 60, 7)}, {AG_SHAPE(4, 5), AG_SHAPE(4, 5)}};
+    const ag_shape shapes[][2] = {{AG_SHAPE(3, 1, 5), AG_SHAPE(3, 700, 5)},
+                                  {AG_SHAPE(1, 5), AG_SHAPE(4000, 5)},
+                                  {AG_SHAPE(7, 1), AG_SHAPE(7, 3000)},
+                                  {AG_SHAPE(2, 1, 3, 1), AG_SHAPE(2, 40, 3, 50)},
+                                  {AG_SHAPE(1), AG_SHAPE(9, 2000)},
+                                  {AG_SHAPE(6, 1, 1), AG_SHAPE(5, 6, 30, 31)},
+                                  {AG_SHAPE(1, 60, 17), AG_SHAPE(50, 60, 17)},
+                                  {AG_SHAPE(4, 5), AG_SHAPE(4, 5)}};
     for (size_t k = 0; k < 2 * sizeof shapes / sizeof *shapes; k++) {
         const ag_shape *from = &shapes[k / 2][0], *to = &shapes[k / 2][1];
         ag_tape        *tape = ag_tape_new(1);

@@ -170,11 +170,10 @@ static void check_binary(const agk_table *t)
 static void check_rows_of_binary(const agk_table *t)
 {
     enum { ROWS = 5, APART = 40 };
-    static const int64_t down[] = {0, 1, 35};
     for (int op = 0; op < AGK_BINARY_COUNT; op++)
-        for (int kind = 0; kind < 36; kind++) {
-            const agk_operand of_a = {a, kind & 1, down[kind / 4 % 3]}, of_b = {b, kind >> 1 & 1, down[kind / 12]};
-            const int64_t     n = 33;
+        for (int kind = 0; kind < 72; kind++) {
+            const int64_t     n = kind < 36 ? 33 : 21, down[] = {0, 1, kind < 36 ? 35 : n};
+            const agk_operand of_a = {a, kind & 1, down[kind / 4 % 3]}, of_b = {b, kind >> 1 & 1, down[kind / 12 % 3]};
             ag_real           one[MOST], da[MOST], db[MOST], one_da[MOST], one_db[MOST];
             inputs();
             memcpy(y, d, sizeof y), memcpy(one, d, sizeof d), memcpy(da, d, sizeof d), memcpy(db, d, sizeof d);

@@ -1,6 +1,7 @@
 /* The loops of the elementwise ops. elementwise.def gives the formulas, the loops stand here once; each op's function
  * hands its formula to a loop, into which the compiler inlines it. */
 #include "autograd/kernels/simd/lanes.h"
+#include "autograd/kernels/simd/narrow.h"
 
 enum { FEW = 8 /* elements of a sum that are not worth LANES partial ones */ };
 
@@ -136,19 +137,19 @@ INLINE void binary_loop(formula *f, row_set r, operands o, int sa, int sb, ag_re
             map(f, r.n, o, 0, sb, 0, 0, false, y);
 }
 
-INLINE operands next_row(const row_set *r, operands o)
+INLINE operands later_rows(const row_set *r, int64_t rows, operands o)
 {
-    o.a += r->a;
-    o.b += r->b;
-    o.y += r->y;
-    o.g += r->y;
+    o.a += rows * r->a;
+    o.b += rows * r->b;
+    o.y += rows * r->y;
+    o.g += rows * r->y;
     return o;
 }
 
 /* `own` and `down` are the strides of the operand whose gradient this is, along a row and from row to row. */
 INLINE void binary_loop_backward(formula *f, row_set r, operands o, int sa, int sb, int own, int64_t down, bool add, ag_real *d)
 {
-    for (int64_t i = 0; i < r.count; i++, o = next_row(&r, o), d += down)
+    for (int64_t i = 0; i < r.count; i++, o = later_rows(&r, 1, o), d += down)
         if (!own)
             d[0] += map_sum(f, r.n, o, sa, sb, 1, 1);
         else if (!sa || !sb)
@@ -157,6 +158,31 @@ INLINE void binary_loop_backward(formula *f, row_set r, operands o, int sa, int 
             map(f, r.n, o, 1, 1, 1, 1, true, d);
         else
             map(f, r.n, o, 1, 1, 1, 1, false, d);
+}
+
+/* Narrow rows, one operand the same in all of them, as long rows; what is left over is a shorter one. */
+typedef struct long_rows {
+    row_set  rows, rest;
+    operands of_rows, of_rest;
+    int64_t  done; /* elements in the long rows */
+    ag_real  same[LONG];
+} long_rows;
+
+static bool lengthen(row_set r, operands o, int sa, int sb, long_rows *l)
+{
+    const bool same_a = r.a == 0 && r.b == r.n, same_b = r.b == 0 && r.a == r.n;
+    if (r.n > NARROW || r.count == 1 || r.y != r.n || !sa || !sb || !(same_a || same_b))
+        return false;
+    const int64_t   k = r.count < LONG / r.n ? r.count : LONG / r.n, rest = r.count % k;
+    const ag_real **same = same_a ? &o.a : &o.b;
+    repeat_row(k, r.n, *same, l->same);
+    *same = l->same;
+    l->rows = (row_set){r.count / k, k * r.n, k * r.a, k * r.b, k * r.y};
+    l->rest = (row_set){1, rest * r.n, 0, 0, 0};
+    l->of_rows = o;
+    l->of_rest = later_rows(&r, r.count - rest, o);
+    l->done = (r.count - rest) * r.n;
+    return true;
 }
 
 #define BINARY(name, domain, y, da, db)                                                               \
@@ -180,7 +206,38 @@ void AGK(binary)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b,
     static binary_fn *const functions[] = {
 #include "autograd/kernels/elementwise.def"
     };
-    functions[op]((row_set){count, n, a.row, b.row, ldy}, (operands){.a = a.data, .b = b.data, .y = a.data, .g = a.data}, a.step, b.step, y);
+    const row_set  r = {count, n, a.row, b.row, ldy};
+    const operands o = {.a = a.data, .b = b.data, .y = a.data, .g = a.data};
+    long_rows      l;
+    if (lengthen(r, o, a.step, b.step, &l)) {
+        functions[op](l.rows, l.of_rows, 1, 1, y);
+        functions[op](l.rest, l.of_rest, 1, 1, y + l.done);
+    } else {
+        functions[op](r, o, a.step, b.step, y);
+    }
+}
+
+/* The gradient of the operand that is the same in all rows: one of the long rows, added up in the end. */
+static void lengthened_sum(binary_backward_fn *f, int64_t n, const long_rows *l, ag_real *d)
+{
+    ag_real sum[LONG] = {0};
+    f(l->rows, l->of_rows, 1, 1, true, sum);
+    f(l->rest, l->of_rest, 1, 1, true, sum);
+    add_repeats(l->rows.n / n, n, sum, d);
+}
+
+/* `own` is the stride from row to row of the operand whose gradient this is. */
+static void binary_backward(binary_backward_fn *f, row_set r, operands o, int sa, int sb, int64_t own, bool add, ag_real *d)
+{
+    long_rows l;
+    if (!lengthen(r, o, sa, sb, &l)) {
+        f(r, o, sa, sb, add, d);
+    } else if (own) {
+        f(l.rows, l.of_rows, 1, 1, add, d);
+        f(l.rest, l.of_rest, 1, 1, add, d + l.done);
+    } else {
+        lengthened_sum(f, r.n, &l, d);
+    }
 }
 
 void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
@@ -191,7 +248,7 @@ void AGK(binary_backward_a)(int op, int64_t count, int64_t n, agk_operand a, agk
 #include "autograd/kernels/elementwise.def"
     };
     const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
-    functions[op]((row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, da);
+    binary_backward(functions[op], (row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, a.row, add, da);
 }
 
 void AGK(binary_backward_b)(int op, int64_t count, int64_t n, agk_operand a, agk_operand b, const ag_real *y, const ag_real *g,
@@ -202,7 +259,7 @@ void AGK(binary_backward_b)(int op, int64_t count, int64_t n, agk_operand a, agk
 #include "autograd/kernels/elementwise.def"
     };
     const operands o = {.a = a.data, .b = b.data, .y = y, .g = g};
-    functions[op]((row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, add, db);
+    binary_backward(functions[op], (row_set){count, n, a.row, b.row, ldy}, o, a.step, b.step, b.row, add, db);
 }
 
 /* ---- Losses: two operands of one shape; the weight multiplies the incoming gradient. ---- */

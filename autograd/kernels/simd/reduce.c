@@ -1,9 +1,11 @@
 /* Reductions of one row, and plain vector updates. */
+#include "autograd/kernels/simd/narrow.h"
 #include "autograd/kernels/simd/side.h"
 
 enum {
     PART = 1 << 20,
     COLUMNS = 512, /* whose sums are kept at once */
+    TALL = 1024    /* narrow rows whose sums are worth being kept some times over */
 };
 
 ag_real AGK(sum)(int64_t n, const ag_real *x)
@@ -73,8 +75,21 @@ void AGK(max_rows)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         *y++ = AGK(max)(n, x);
 }
 
+INLINE bool tall_and_narrow(int64_t rows, int64_t n, int64_t ldx)
+{
+    return n <= NARROW && ldx == n && rows >= TALL;
+}
+
 void AGK(add_rows)(int64_t rows, int64_t n, const ag_real *restrict x, int64_t ldx, ag_real *restrict y)
 {
+    if (tall_and_narrow(rows, n, ldx)) {
+        const int64_t k = LONG / n, rest = rows % k * n;
+        ag_real       sum[LONG] = {0};
+        AGK(add_rows)(rows / k, k * n, x, k * n, sum);
+        AGK(add)(rest, x + rows * n - rest, sum);
+        add_repeats(k, n, sum, y);
+        return;
+    }
     for (; rows >= 4; rows -= 4, x += 4 * ldx)
         for (int64_t j = 0; j < n; j++)
             y[j] = y[j] + x[j] + x[ldx + j] + x[2 * ldx + j] + x[3 * ldx + j];
@@ -93,9 +108,25 @@ INLINE void add_rows_wide(int64_t rows, int64_t n, const ag_real *restrict x, in
             y[j] += (double)x[j];
 }
 
+static void sum_narrow_columns(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    const int64_t k = LONG / n, rest = rows % k * n;
+    double        sum[LONG] = {0};
+    add_rows_wide(rows / k, k * n, x, k * n, sum);
+    add_rows_wide(1, rest, x + rows * n - rest, rest, sum);
+    for (int64_t i = n; i < k * n; i++)
+        sum[i % n] += sum[i];
+    for (int64_t j = 0; j < n; j++)
+        y[j] += (ag_real)sum[j];
+}
+
 void AGK(sum_columns)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, ag_real *y)
 {
     double sum[COLUMNS];
+    if (tall_and_narrow(rows, n, ldx)) {
+        sum_narrow_columns(rows, n, x, y);
+        return;
+    }
     for (int64_t first = 0; first < n; first += COLUMNS) {
         const int64_t width = n - first < COLUMNS ? n - first : COLUMNS;
         for (int64_t j = 0; j < width; j++)
@@ -136,12 +167,44 @@ static void copy_column(int64_t n, const ag_real *x, int64_t ldx, bool add, ag_r
         y[i * ldy] = add ? y[i * ldy] + x[i * ldx] : x[i * ldx];
 }
 
+/* Rows of a few elements, their number a constant of the loop. */
+INLINE void copy_rows_of(int64_t n, int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy)
+        UNROLL for (int64_t i = 0; i < n; i++)
+            y[i] = add ? y[i] + x[i] : x[i];
+}
+
+static bool copy_few(int64_t n, int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    switch (n) {
+    case 1: copy_column(rows, x, ldx, add, y, ldy); return true;
+    case 2: copy_rows_of(2, rows, x, ldx, add, y, ldy); return true;
+    case 3: copy_rows_of(3, rows, x, ldx, add, y, ldy); return true;
+    case 4: copy_rows_of(4, rows, x, ldx, add, y, ldy); return true;
+    default: return false;
+    }
+}
+
+/* One narrow row, repeated. */
+static void copy_repeated(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
+{
+    const int64_t k = LONG / n;
+    ag_real       same[LONG];
+    repeat_row(k, n, x, same);
+    for (; rows > k; rows -= k, y += k * n)
+        memcpy(y, same, (size_t)(k * n) * sizeof *y);
+    memcpy(y, same, (size_t)(rows * n) * sizeof *y);
+}
+
 void AGK(copy_rows)(int64_t rows, int64_t n, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
 {
-    if (n == 1) {
-        copy_column(rows, x, ldx, add, y, ldy);
+    if (n <= NARROW && ldx == 0 && ldy == n && !add) {
+        copy_repeated(rows, n, x, y);
         return;
     }
+    if (copy_few(n, rows, x, ldx, add, y, ldy))
+        return;
     for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy)
         if (add)
             AGK(add)(n, x, y);
@@ -168,6 +231,14 @@ INLINE void spread_row(int64_t n, ag_real s, const ag_real *restrict x, bool is_
 
 void AGK(spread)(int64_t rows, int64_t n, ag_real s, agk_operand x, bool add, ag_real *y)
 {
+    ag_real same[LONG];
+    if (n <= NARROW && x.row == 0 && x.step && rows > 1) {
+        const int64_t k = rows < LONG / n ? rows : LONG / n, rest = rows % k * n;
+        repeat_row(k, n, x.data, same);
+        AGK(spread)(rows / k, k * n, s, (agk_operand){same, 1, 0}, add, y);
+        AGK(spread)(1, rest, s, (agk_operand){same, 1, 0}, add, y + rows * n - rest);
+        return;
+    }
     for (; rows > 0; rows--, x.data += x.row, y += n)
         if (x.step == 0 && add)
             spread_row(n, s, x.data, true, true, y);

@@ -1,4 +1,5 @@
 /* Softmax and its relatives, over the rows of a matrix. */
+#include "autograd/kernels/simd/narrow.h"
 #include "autograd/kernels/simd/side.h"
 
 /* y = exp(x - shift); returns the sum. */
@@ -209,47 +210,132 @@ void AGK(log_softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const 
     }
 }
 
-/* ---- Along columns: COLUMNS of them at a time, so that what is kept of each stays in registers or the first cache level. ---- */
+/* ---- Along columns: COLUMNS of them at a time, so that what is kept of each stays in registers or the first cache level. Of a matrix
+ * that is much taller than wide, some narrow rows make a long one. ---- */
 
-enum { COLUMNS = 64 };
+enum { COLUMNS = 256, TALL_COLUMNS = 256 };
+
+/* `n` rows of `width` numbers, the last of `last`, that begin `stride` apart. Each has a number of a column `times` times. */
+typedef struct columns {
+    int64_t n, width, last, stride, times;
+} columns;
+
+static columns columns_from(int64_t from, int64_t n, int64_t width, int64_t stride)
+{
+    const int64_t some = width - from < COLUMNS ? width - from : COLUMNS, times = COLUMNS / some;
+    if (some > NARROW || stride != width || n < TALL_COLUMNS)
+        return (columns){n, some, some, stride, 1};
+    const int64_t rows = (n + times - 1) / times;
+    return (columns){rows, times * some, (n - (rows - 1) * times) * some, times * some, times};
+}
 
 typedef struct column_state {
     ag_real most[COLUMNS], sum[COLUMNS];
 } column_state;
 
-INLINE int64_t some_columns(int64_t from, int64_t width)
+/* What is done with the row that begins at x[at]: x and g are read, y is written. */
+typedef void column_row(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s);
+
+INLINE void each_row(column_row *f, const columns *c, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
 {
-    return width - from < COLUMNS ? width - from : COLUMNS;
+    int64_t at = 0;
+    for (int64_t i = 0; i < c->n - 1; i++, at += c->stride)
+        f(at, c->width, x, g, y, s);
+    f(at, c->last, x, g, y, s);
 }
 
-/* The largest of each column, and the sum of exp(x - that), from the first row to the last. */
-INLINE void column_sums(int64_t n, int64_t width, int64_t stride, const ag_real *x, bool safe, column_state *s)
+INLINE void row_most(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
 {
-    for (int64_t j = 0; j < width; j++) {
+    (void)g, (void)y;
+    for (int64_t j = 0; j < width; j++)
+        s->most[j] = r_max(x[at + j], s->most[j]);
+}
+
+INLINE void row_exp_sum(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    (void)g, (void)y;
+    for (int64_t j = 0; j < width; j++)
+        s->sum[j] += r_exp(x[at + j] - s->most[j]);
+}
+
+INLINE void row_softmax(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    (void)g;
+    INDEPENDENT
+    for (int64_t j = 0; j < width; j++)
+        y[at + j] = r_exp(x[at + j] - s->most[j]) * s->sum[j];
+}
+
+INLINE void row_log_softmax(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    (void)g;
+    INDEPENDENT
+    for (int64_t j = 0; j < width; j++)
+        y[at + j] = (x[at + j] - s->most[j]) - s->sum[j];
+}
+
+INLINE void row_dot(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    (void)y;
+    for (int64_t j = 0; j < width; j++)
+        s->sum[j] = r_fma(g[at + j], x[at + j], s->sum[j]);
+}
+
+INLINE void row_sum(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    (void)x, (void)y;
+    for (int64_t j = 0; j < width; j++)
+        s->sum[j] += g[at + j];
+}
+
+INLINE void row_softmax_gradient(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    INDEPENDENT
+    for (int64_t j = 0; j < width; j++)
+        y[at + j] = r_fma(x[at + j], g[at + j] - s->sum[j], y[at + j]);
+}
+
+INLINE void row_log_softmax_gradient(int64_t at, int64_t width, const ag_real *x, const ag_real *g, ag_real *y, column_state *s)
+{
+    INDEPENDENT
+    for (int64_t j = 0; j < width; j++)
+        y[at + j] += r_fma(-r_exp(x[at + j]), s->sum[j], g[at + j]);
+}
+
+/* Brings together what a long row knows of each column, and gives it to all its places. */
+INLINE void join_columns(const columns *c, bool largest, ag_real *x)
+{
+    const int64_t width = c->width / c->times;
+    for (int64_t i = width; i < c->width; i++)
+        x[i % width] = largest ? r_max(x[i], x[i % width]) : x[i % width] + x[i];
+    for (int64_t i = width; i < c->width; i++)
+        x[i] = x[i - width];
+}
+
+/* The largest of each column, and the sum of exp(x - that). */
+INLINE void column_sums(const columns *c, const ag_real *x, bool safe, column_state *s)
+{
+    for (int64_t j = 0; j < c->width; j++) {
         s->most[j] = x[j];
         s->sum[j] = 0;
     }
-    for (int64_t i = 1; i < n; i++)
-        for (int64_t j = 0; j < width; j++)
-            s->most[j] = r_max(x[i * stride + j], s->most[j]);
-    for (int64_t j = 0; safe && j < width; j++)
+    each_row(row_most, c, x, NULL, NULL, s);
+    join_columns(c, true, s->most);
+    for (int64_t j = 0; safe && j < c->width; j++)
         s->most[j] = finite_shift(s->most[j]);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < width; j++)
-            s->sum[j] += r_exp(x[i * stride + j] - s->most[j]);
+    each_row(row_exp_sum, c, x, NULL, NULL, s);
+    join_columns(c, false, s->sum);
 }
 
 void AGK(softmax_columns)(int64_t n, int64_t width, int64_t stride, const ag_real *x, ag_real *y)
 {
     column_state s;
     for (int64_t from = 0; from < width; from += COLUMNS) {
-        const int64_t some = some_columns(from, width);
-        column_sums(n, some, stride, x + from, false, &s);
-        for (int64_t j = 0; j < some; j++)
+        const columns c = columns_from(from, n, width, stride);
+        column_sums(&c, x + from, false, &s);
+        for (int64_t j = 0; j < c.width; j++)
             s.sum[j] = 1 / s.sum[j];
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < some; j++)
-                y[i * stride + from + j] = r_exp(x[i * stride + from + j] - s.most[j]) * s.sum[j];
+        each_row(row_softmax, &c, x + from, NULL, y + from, &s);
     }
 }
 
@@ -257,13 +343,11 @@ void AGK(log_softmax_columns)(int64_t n, int64_t width, int64_t stride, const ag
 {
     column_state s;
     for (int64_t from = 0; from < width; from += COLUMNS) {
-        const int64_t some = some_columns(from, width);
-        column_sums(n, some, stride, x + from, false, &s);
-        for (int64_t j = 0; j < some; j++)
+        const columns c = columns_from(from, n, width, stride);
+        column_sums(&c, x + from, false, &s);
+        for (int64_t j = 0; j < c.width; j++)
             s.sum[j] = r_log(s.sum[j]);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < some; j++)
-                y[i * stride + from + j] = (x[i * stride + from + j] - s.most[j]) - s.sum[j];
+        each_row(row_log_softmax, &c, x + from, NULL, y + from, &s);
     }
 }
 
@@ -271,9 +355,9 @@ void AGK(logsumexp_columns)(int64_t n, int64_t width, int64_t stride, const ag_r
 {
     column_state s;
     for (int64_t from = 0; from < width; from += COLUMNS) {
-        const int64_t some = some_columns(from, width);
-        column_sums(n, some, stride, x + from, true, &s);
-        for (int64_t j = 0; j < some; j++)
+        const columns c = columns_from(from, n, width, stride);
+        column_sums(&c, x + from, true, &s);
+        for (int64_t j = 0; j < c.width / c.times; j++)
             y[from + j] = s.most[j] + r_log(s.sum[j]);
     }
 }
@@ -281,27 +365,21 @@ void AGK(logsumexp_columns)(int64_t n, int64_t width, int64_t stride, const ag_r
 void AGK(softmax_columns_backward)(int64_t n, int64_t width, int64_t stride, const ag_real *y, const ag_real *g, ag_real *dx)
 {
     for (int64_t from = 0; from < width; from += COLUMNS) {
-        const int64_t some = some_columns(from, width);
-        ag_real dot[COLUMNS] = {0};
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < some; j++)
-                dot[j] = r_fma(g[i * stride + from + j], y[i * stride + from + j], dot[j]);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t k = i * stride + from, j = 0; j < some; j++)
-                dx[k + j] = r_fma(y[k + j], g[k + j] - dot[j], dx[k + j]);
+        const columns c = columns_from(from, n, width, stride);
+        column_state  s = {.sum = {0}};
+        each_row(row_dot, &c, y + from, g + from, NULL, &s);
+        join_columns(&c, false, s.sum);
+        each_row(row_softmax_gradient, &c, y + from, g + from, dx + from, &s);
     }
 }
 
 void AGK(log_softmax_columns_backward)(int64_t n, int64_t width, int64_t stride, const ag_real *y, const ag_real *g, ag_real *dx)
 {
     for (int64_t from = 0; from < width; from += COLUMNS) {
-        const int64_t some = some_columns(from, width);
-        ag_real total[COLUMNS] = {0};
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < some; j++)
-                total[j] += g[i * stride + from + j];
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t k = i * stride + from, j = 0; j < some; j++)
-                dx[k + j] += r_fma(-r_exp(y[k + j]), total[j], g[k + j]);
+        const columns c = columns_from(from, n, width, stride);
+        column_state  s = {.sum = {0}};
+        each_row(row_sum, &c, NULL, g + from, NULL, &s);
+        join_columns(&c, false, s.sum);
+        each_row(row_log_softmax_gradient, &c, y + from, g + from, dx + from, &s);
     }
 }
