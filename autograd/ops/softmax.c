@@ -37,11 +37,12 @@ static bool same_shape(ag_node *node)
 
 enum { FAR = 1024, SHORT = 64, EACH = 16 * SHORT };
 
-/* Columns that are taken at a time. Of rows that lie far apart, more: the caches' lines of one column claim few places.
- */
+/* Columns that are taken at a time: 64 or more, all blocks about the same; and 256 where rows lie far apart, as the
+ * lines of one column then share few places of a cache. */
 static int64_t block_of(const along *a)
 {
-    return a->inner < FAR ? 64 : 256;
+    const int64_t blocks = a->inner < 128 ? 1 : a->inner / 64;
+    return a->inner >= FAR ? 256 : (a->inner + 16 * blocks - 1) / (16 * blocks) * 16;
 }
 
 /* A block of columns: where it begins, and how many there are. */

@@ -12,12 +12,17 @@
 #include "autograd/kernels/simd/few_rows.h"
 #include "autograd/kernels/simd/tile.h"
 
-#define KC        1024                          /* rows of a panel, at most */
-#define KC_TALL   512                           /* the same where columns of A are contiguous, and every step is in another line */
-#define KC_COPIED 256                           /* the same where A is copied: panel and tile's rows fit the first cache */
-#define BLOCK     (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
-#define SIDE_ROWS (4 * MR)                      /* of the transpose of C, computed beside it */
-#define PAGE      (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
+#define KC         1024                          /* rows of a panel, at most */
+#define KC_TALL    512                           /* the same where columns of A are contiguous, and every step is in another line */
+#define KC_COPIED  256                           /* the same where A is copied: panel and tile's rows fit the first cache */
+#define KC_LOW     32                            /* the same where few rows of A use a wide B: its rows are used up in turn */
+#define BLOCK      (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
+#define SIDE_ROWS  (4 * MR)                      /* of the transpose of C, computed beside it */
+#define LOW_A      (2 * MR)                      /* rows of A, too few to copy a panel for that can be read as it is */
+#define FAR_APART  256                           /* columns of B and C whose rows lie far apart */
+#define LARGE_C    (1 << 18)                     /* reals of C that the caches do not hold */
+#define MANY_STEPS 128                           /* more are worth copying panels for */
+#define PAGE       (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
 
 /* Asks for p[i] to be brought into the caches. It may lie outside of all arrays. */
 INLINE void prefetch(const ag_real *p, int64_t i)
@@ -226,11 +231,25 @@ static bool copying_pays(int64_t m, int64_t n, int64_t k, agk_matrix a)
     return MR == 6 && k >= KC_COPIED / 4 && n >= 16 * NR;
 }
 
-/* Copies a panel of B and multiplies; where few rows of A use it, and it can be read as it is, copying it would not pay. */
+/* Steps that are taken at a time, of those from p on. */
+static int64_t depth_at(int64_t p, int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, bool copied, bool alone)
+{
+    const bool low = m <= LOW_A && b.col == 1 && n >= FAR_APART;
+    return depth_of(k - p, alone ? KC_SMALL : copied ? KC_COPIED : low ? KC_LOW : a.col != 1 ? KC_TALL : KC);
+}
+
+/* Rows of C that are taken at a time. A large C of few steps is written by whole rows: down a panel, each is in another page. */
+static int64_t rows_at_a_time(int64_t m, int64_t n, int64_t k, agk_matrix b, bool copied, int64_t depth)
+{
+    const bool few_steps = k <= MANY_STEPS && n >= FAR_APART && m * n > LARGE_C;
+    return copied ? BLOCK / depth : few_steps && b.col == 1 ? LOW_A : m;
+}
+
+/* Copies a panel of B and multiplies, unless few rows of A use it. */
 static void times_panel(const left_side *l, int64_t width, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc,
                         ag_real *panel)
 {
-    if (l->m <= 2 * MR && b.col == 1 && width == NR) {
+    if (l->m <= LOW_A && b.col == 1 && width == NR) {
         panel_product(l, width, b.data, b.row, init, ldinit, c, ldc);
         return;
     }
@@ -245,8 +264,8 @@ static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b
     ag_real *panel = workspace ? workspace : small;
     const bool    copied = workspace && copying_pays(m, n, k, a);
     for (int64_t p = 0, depth; p < k; p += depth) {
-        depth = depth_of(k - p, !workspace ? KC_SMALL : copied ? KC_COPIED : a.col != 1 ? KC_TALL : KC);
-        const int64_t most = copied ? BLOCK / depth : m;
+        depth = depth_at(p, m, n, k, a, b, copied, !workspace);
+        const int64_t most = rows_at_a_time(m, n, k, b, copied, depth);
         for (int64_t i = 0; i < m; i += most) {
             left_side l = {least(most, m - i), depth, part_of(a, i, p), copied};
             if (copied) {
