@@ -173,7 +173,7 @@ static bool lengthen(row_set r, operands o, int sa, int sb, long_rows *l)
     const bool same_a = r.a == 0 && r.b == r.n, same_b = r.b == 0 && r.a == r.n;
     if (r.n > NARROW || r.count == 1 || r.y != r.n || !sa || !sb || !(same_a || same_b))
         return false;
-    const int64_t   k = r.count < LONG / r.n ? r.count : LONG / r.n, rest = r.count % k;
+    const int64_t   k = rows_abreast(r.count, r.n), rest = r.count % k;
     const ag_real **same = same_a ? &o.a : &o.b;
     repeat_row(k, r.n, *same, l->same);
     *same = l->same;

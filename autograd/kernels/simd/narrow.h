@@ -9,7 +9,13 @@ enum {
     LONG = 256   /* of a long one */
 };
 
-/* What a row is added to, or multiplied with, for `times` rows. */
+/* How many of the rows make a long one. */
+INLINE int64_t rows_abreast(int64_t rows, int64_t n)
+{
+    return rows < LONG / n ? rows : LONG / n;
+}
+
+/* y = x, `times` times over. */
 INLINE void repeat_row(int64_t times, int64_t n, const ag_real *x, ag_real *y)
 {
     for (int64_t i = 0; i < times; i++)
@@ -17,7 +23,7 @@ INLINE void repeat_row(int64_t times, int64_t n, const ag_real *x, ag_real *y)
             y[i * n + j] = x[j];
 }
 
-/* Sums of a long row to those of a narrow one. */
+/* y += each of the `times` rows in x. */
 INLINE void add_repeats(int64_t times, int64_t n, const ag_real *x, ag_real *y)
 {
     for (int64_t i = 0; i < times; i++)

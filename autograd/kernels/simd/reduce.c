@@ -83,7 +83,7 @@ INLINE bool tall_and_narrow(int64_t rows, int64_t n, int64_t ldx)
 void AGK(add_rows)(int64_t rows, int64_t n, const ag_real *restrict x, int64_t ldx, ag_real *restrict y)
 {
     if (tall_and_narrow(rows, n, ldx)) {
-        const int64_t k = LONG / n, rest = rows % k * n;
+        const int64_t k = rows_abreast(rows, n), rest = rows % k * n;
         ag_real       sum[LONG] = {0};
         AGK(add_rows)(rows / k, k * n, x, k * n, sum);
         AGK(add)(rest, x + rows * n - rest, sum);
@@ -110,7 +110,7 @@ INLINE void add_rows_wide(int64_t rows, int64_t n, const ag_real *restrict x, in
 
 static void sum_narrow_columns(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
-    const int64_t k = LONG / n, rest = rows % k * n;
+    const int64_t k = rows_abreast(rows, n), rest = rows % k * n;
     double        sum[LONG] = {0};
     add_rows_wide(rows / k, k * n, x, k * n, sum);
     add_rows_wide(1, rest, x + rows * n - rest, rest, sum);
@@ -189,7 +189,7 @@ static bool copy_few(int64_t n, int64_t rows, const ag_real *x, int64_t ldx, boo
 /* One narrow row, repeated. */
 static void copy_repeated(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
 {
-    const int64_t k = LONG / n;
+    const int64_t k = rows_abreast(rows, n);
     ag_real       same[LONG];
     repeat_row(k, n, x, same);
     for (; rows > k; rows -= k, y += k * n)
@@ -233,7 +233,7 @@ void AGK(spread)(int64_t rows, int64_t n, ag_real s, agk_operand x, bool add, ag
 {
     ag_real same[LONG];
     if (n <= NARROW && x.row == 0 && x.step && rows > 1) {
-        const int64_t k = rows < LONG / n ? rows : LONG / n, rest = rows % k * n;
+        const int64_t k = rows_abreast(rows, n), rest = rows % k * n;
         repeat_row(k, n, x.data, same);
         AGK(spread)(rows / k, k * n, s, (agk_operand){same, 1, 0}, add, y);
         AGK(spread)(1, rest, s, (agk_operand){same, 1, 0}, add, y + rows * n - rest);
