@@ -354,11 +354,11 @@ static void thin(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
 
 /* ---- So little that making ready for tiles would take longer than the work: element by element. ---- */
 
-enum { TINY = 256, TINY_ELEMENTS = 4 };
+enum { TINY = 256 };
 
 static bool is_tiny(int64_t m, int64_t n, int64_t k)
 {
-    return m * n <= TINY_ELEMENTS || (n < NR && m * n * k <= TINY);
+    return m * n == 1 || (n < NR && m * n * k <= TINY);
 }
 
 INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
@@ -380,9 +380,9 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
         tiny(m, n, k, a, b, init, ldinit, c, ldc);
     else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
         thin(m, n, k, a, b, init, ldinit, c, ldc);
-    else if (m <= FEW && b.row == 1 && n > FEW && k >= VL)
+    else if (m <= FEW && b.row == 1 && k >= VL && (n > FEW || n >= m || a.col != 1))
         few_rows(&(few){m, n, k, a, b, init, ldinit, 1, c, ldc, 1}, workspace);
-    else if (n <= FEW && a.col == 1 && m > FEW && k >= VL)
+    else if (n <= FEW && a.col == 1 && k >= VL)
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc}, workspace);
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
         straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);
