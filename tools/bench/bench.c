@@ -13,7 +13,7 @@
 #include "tools/file.h"
 
 typedef struct bench_options {
-    const char *filter, *csv;
+    const char *filter, *csv, *cases;
     int64_t     threads; /* 0: one, then all */
     double      seconds;
     bool        workloads, kernels, growth, ops; /* the tables asked for */
@@ -86,7 +86,9 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
                machine_wake(threads, 10, 0.2), machine_wake(threads, 1000, 0.2));
     int lines = o->workloads ? print_workloads(&y, o->filter, data, csv) : 0;
     int more = lines >= 0 && o->kernels ? print_kernels(y, o->filter) : 0;
-    int cases = more >= 0 && o->ops ? bench_ops(&y, o->filter, data, csv) : 0;
+    int cases = more < 0 || !o->ops ? 0
+                : o->cases          ? bench_ops_in(o->cases, &y, o->filter, data, csv)
+                                    : bench_ops(&y, o->filter, data, csv);
     if (lines < 0 || more < 0 || cases < 0 || (o->growth && !bench_growth(y.seconds / 4)))
         return false;
     if (lines + more + cases == 0 && !o->growth)
@@ -146,6 +148,8 @@ int main(int argc, char **argv)
             {"kernels", TL_FLAG, &o.kernels, 0, 0, NULL, "their kernels alone; both if no table is asked for", false},
             {"growth", TL_FLAG, &o.growth, 0, 0, NULL, "how cost grows with batch, width, side of images and depth", false},
             {"ops", TL_FLAG, &o.ops, 0, 0, NULL, "every op, optimizer and model at several shapes (ops.def)", false},
+            {"cases", TL_TEXT, &o.cases, 0, 0, "FILE", "with --ops: those in FILE, one a line, as the table names them",
+             false},
             TL_OPTIONS_END,
     };
     tl_error       why;
@@ -163,6 +167,10 @@ int main(int argc, char **argv)
         o.workloads = o.kernels = true;
     if (o.csv && o.workloads == o.ops) {
         fprintf(stderr, "bench: --csv is for the figures of one table: --workloads or --ops\n");
+        return 2;
+    }
+    if (o.cases && !o.ops) {
+        fprintf(stderr, "bench: --cases goes with --ops\n");
         return 2;
     }
     char message[256];

@@ -7,6 +7,8 @@
         the matrix products against numpy's BLAS, which its wheels bring: OpenBLAS
     tools/bench/compare.py --ops [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
         every op, optimizer and model at several shapes (ops.def) against PyTorch, the worst first; by default 0.1 s each
+    tools/bench/compare.py --ops --other-shapes SEED [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
+        the ops and optimizers at shapes that ops.def does not name, drawn from the seed (other_shapes.py)
     tools/bench/compare.py --ranks 2 [--data DIR] [--filter abc] [--rounds N] [--seconds S]
         the programs in models/, built with MPI=1, by one process and by N, of one thread each, against DistributedDataParallel
 
@@ -32,6 +34,7 @@ what.add_argument("--best", action="store_true")
 what.add_argument("--products", action="store_true")
 what.add_argument("--ops", action="store_true")
 what.add_argument("--ranks", type=int)
+parser.add_argument("--other-shapes", type=int)
 options = parser.parse_args()
 if options.filter is None:
     options.filter = "" if options.ops else "abcdefghi"
@@ -41,6 +44,8 @@ if options.rounds < 1 or min(options.threads) < 1:
     parser.error("--rounds and --threads: expected at least 1")
 if options.ranks is not None and (options.ranks < 2 or options.threads != [1]):
     parser.error("--ranks: expected at least 2, of one thread each")
+if options.other_shapes is not None and not options.ops:
+    parser.error("--other-shapes goes with --ops")
 if not options.ops and not set(options.filter) <= set("abcdefghi"):
     parser.error(f"--filter {options.filter}: expected letters of workloads, a to i")
 for pin in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # these can hold a peer to another processor's kernels
@@ -54,6 +59,21 @@ def output(command, **more):
     if result.returncode != 0:
         sys.exit(f"{os.path.basename(command[0])}: exit {result.returncode}: {result.stderr.strip()}")
     return result
+
+
+def cases_file():
+    """The cases of --other-shapes."""
+    sys.path.insert(0, HERE)
+    from other_shapes import other_shapes
+    with open(os.path.join(HERE, "ops.def")) as file:
+        lines = re.findall(r"^OP\((.*)\)$", file.read(), re.MULTILINE)
+    to = tempfile.NamedTemporaryFile("w", prefix="cases-")
+    print(*other_shapes(lines, options.other_shapes), sep="\n", file=to, flush=True)
+    return to
+
+
+CASES_FILE = cases_file() if options.other_shapes is not None else None
+CASES = ["--cases", CASES_FILE.name] if CASES_FILE else []
 
 
 def bench(threads, *more):
@@ -72,7 +92,7 @@ def rows(text):
 def ours(threads):
     with tempfile.TemporaryDirectory() as folder:
         csv = os.path.join(folder, "ours.csv")
-        what = ["--ops"] + ["--filter", options.filter] * bool(options.filter) if options.ops else ["--workloads"]
+        what = ["--ops", *CASES, "--filter", options.filter] if options.ops else ["--workloads"]
         bench(threads, *what, "--csv", csv)
         with open(csv) as file:
             return rows(file.read())
@@ -87,9 +107,9 @@ def theirs(threads, *more):
 
 def compare_ops(threads):
     """Ours and theirs in turn, the worst ratio first."""
-    rounds = [(ours(threads), theirs(threads, "--ops")) for _ in range(options.rounds)]
+    rounds = [(ours(threads), theirs(threads, "--ops", *CASES)) for _ in range(options.rounds)]
     table = []
-    for case in rounds[0][0]:
+    for case in [case for case in rounds[0][0] if all(case in side for r in rounds for side in r)]:
         median = [statistics.median(r[i][case] for r in rounds) for i in (0, 1)]
         table.append((statistics.median(r[1][case] / r[0][case] for r in rounds), *median, case))
     table.sort()

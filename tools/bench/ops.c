@@ -7,6 +7,7 @@
 #include "autograd/ops.h"
 #include "autograd/rng.h"
 #include "tools/bench/measure.h"
+#include "tools/file.h"
 
 /* ---- Attributes shared by several ops. ---- */
 
@@ -264,26 +265,54 @@ static double time_case(const op_case *c, const ds_dataset *data, double seconds
     return us;
 }
 
+static bool bench_case(const yardstick *y, const char *line, const ds_dataset *data, FILE *csv)
+{
+    op_case c;
+    if (!op_case_parse(&c, line)) {
+        fprintf(stderr, "bench: cannot read '%s'\n", line);
+        return false;
+    }
+    const double us = time_case(&c, data, y->seconds);
+    if (us < 0)
+        return false;
+    printf("%-64s %10.2f\n", c.line, us);
+    fflush(stdout);
+    if (csv)
+        fprintf(csv, "%s,%d,%.2f\n", c.line, y->threads, us);
+    return true;
+}
+
 int bench_ops(const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv)
 {
     int n = 0;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        op_case c;
         if (!strstr(lines[i], filter))
             continue;
-        if (!op_case_parse(&c, lines[i])) {
-            fprintf(stderr, "bench: ops.def: cannot read '%s'\n", lines[i]);
-            return -1;
-        }
         if (n++ == 0)
             printf("\n%-64s %10s\n", "op", "us");
-        double us = time_case(&c, data, y->seconds);
-        if (us < 0)
+        if (!bench_case(y, lines[i], data, csv))
             return -1;
-        printf("%-64s %10.2f\n", c.line, us);
-        fflush(stdout);
-        if (csv)
-            fprintf(csv, "%s,%d,%.2f\n", c.line, y->threads, us);
     }
+    return n;
+}
+
+int bench_ops_in(const char *path, const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv)
+{
+    int      n = 0;
+    size_t   size;
+    tl_error why;
+    char    *text = tl_read_file(path, &size, &why);
+    if (!text) {
+        fprintf(stderr, "bench: %s\n", why.text);
+        return -1;
+    }
+    printf("\n%-64s %10s\n", "op", "us");
+    for (char *line = text, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = 0;
+        n += strstr(line, filter) && bench_case(y, line, data, csv);
+    }
+    free(text);
     return n;
 }

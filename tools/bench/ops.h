@@ -12,6 +12,9 @@
  * number; -1 when one fails. */
 int bench_ops(const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv);
 
+/* The same of the cases in a file, one a line. Those that fail are left out, with a message. */
+int bench_ops_in(const char *path, const yardstick *y, const char *filter, const ds_dataset *data, FILE *csv);
+
 /* Median microseconds of a case; OP_FAILED, with a message, on failure; OP_UNKNOWN if the op is not one of its own. */
 enum { OP_FAILED = -1, OP_UNKNOWN = -2 };
 double time_op(const op_case *c, double seconds);

@@ -27,6 +27,7 @@ import numpy as np
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--data", default="data/mnist")
 parser.add_argument("--filter", help="letters of workloads, or text of ops")
+parser.add_argument("--cases", help="for --ops: a file with cases, one a line, in place of ops.def")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--epochs", type=int, help="in place of the recipe's, for --quality")
 parser.add_argument("--seconds", type=float, default=1.0)
