@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "autograd/kernels/simd/few_rows.h"
+#include "autograd/kernels/simd/small.h"
 #include "autograd/kernels/simd/tile.h"
 
 #define KC         1024                          /* rows of a panel, at most */
@@ -358,7 +359,7 @@ enum { TINY = 256 };
 
 static bool is_tiny(int64_t m, int64_t n, int64_t k)
 {
-    return m * n == 1 || (n < NR && m * n * k <= TINY);
+    return n < NR && m * n * k <= TINY;
 }
 
 INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
@@ -375,8 +376,12 @@ INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc, ag_real *workspace)
 {
+    int64_t   length;
+    small_fn *small = small_of(m, n, k, a, b, &length);
     ldinit = init ? ldinit : 0;
-    if (is_tiny(m, n, k))
+    if (small)
+        small(length, a, b, init, ldinit, c, ldc);
+    else if (is_tiny(m, n, k))
         tiny(m, n, k, a, b, init, ldinit, c, ldc);
     else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
         thin(m, n, k, a, b, init, ldinit, c, ldc);
@@ -396,8 +401,12 @@ void AGK(gemm_batch)(int64_t count, int64_t m, int64_t n, int64_t k, agk_matrix 
                      bool add, ag_real *c, int64_t c_step, ag_real *workspace)
 {
     const bool all_tiny = is_tiny(m, n, k);
+    int64_t    length;
+    small_fn  *small = small_of(m, n, k, a, b, &length);
     for (; count > 0; count--, a.data += a_step, b.data += b_step, c += c_step)
-        if (all_tiny)
+        if (small)
+            small(length, a, b, add ? c : NULL, n, c, n);
+        else if (all_tiny)
             tiny(m, n, k, a, b, add ? c : NULL, n, c, n);
         else
             AGK(gemm)(m, n, k, a, b, add ? c : NULL, n, c, n, workspace);
