@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "autograd/kernels/simd/few_rows.h"
+#include "autograd/kernels/simd/lanes.h"
 #include "autograd/kernels/simd/small.h"
 #include "autograd/kernels/simd/tile.h"
 
@@ -96,19 +97,29 @@ static int64_t height_of(int64_t left)
     return left <= MR ? left : left < 2 * MR ? (left + 1) / 2 : MR;
 }
 
-/* Copies k rows and `width` columns of a B whose columns are contiguous; columns up to a whole vector are zero. */
+/* Copies k rows and `columns` columns of a B whose columns are contiguous, a vector at most of both; columns up to a whole vector are
+ * zero. */
+static void pack_block(int64_t k, int64_t columns, const ag_real *x, int64_t ldx, ag_real *to)
+{
+    vec row[VL];
+    UNROLL for (int i = 0; i < VL; i++)
+        row[i] = i < columns ? vec_load_part(k, x + i * ldx, 0) : (vec){0};
+    transpose_blocks(VL, row);
+    UNROLL for (int i = 0; i < VL; i++)
+        if (i < k)
+            vec_store(to + i * NR, row[i]);
+}
+
+/* The same of any number of them. */
 static void pack_transposed(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
 {
     for (int64_t j = 0; j < width; j += VL) {
         const ag_real *x = b.data + j * b.col;
-        ag_real       *to = panel + j;
-        for (int64_t p = 0; p < k; p += VL) {
-            int64_t q = block_at(p, k, false);
-            if (q + VL <= k)
-                transpose_block(width - j, x + q, b.col, false, to + q * NR, NR);
-            else
-                for (int64_t i = 0; i < VL * (k - q); i++)
-                    to[(q + i / VL) * NR + i % VL] = j + i % VL < width ? x[i % VL * b.col + q + i / VL] : 0;
+        if (k < VL)
+            pack_block(k, width - j, x, b.col, panel + j);
+        for (int64_t p = 0; k >= VL && p < k; p += VL) {
+            const int64_t q = block_at(p, k, false);
+            transpose_block(width - j, x + q, b.col, false, panel + j + q * NR, NR);
         }
     }
 }
@@ -124,9 +135,7 @@ static void pack_narrow(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
         for (int64_t j = 0; j < whole; j += VL)
             vec_store(to + j, vec_load(row + j));
         if (whole < width)
-            vec_store(to + whole, (vec){0});
-        for (int64_t j = whole; j < width; j++)
-            to[j] = row[j];
+            vec_store(to + whole, vec_load_part(width - whole, row + whole, 0));
     }
 }
 

@@ -9,7 +9,7 @@
 #include "autograd/kernels/simd/vector.h"
 
 enum {
-    SMALL = 4,
+    SMALL_SIDE = 4,
     LEAST_SMALL = 16 /* multiplications that are worth calling a function for */
 };
 
@@ -18,7 +18,7 @@ INLINE void small_rows(int n, int k, bool dense, int64_t m, agk_matrix a, agk_ma
                        ag_real *restrict c, int64_t ldc)
 {
     const int64_t step = dense ? 1 : a.col;
-    ag_real       w[SMALL][SMALL];
+    ag_real       w[SMALL_SIDE][SMALL_SIDE];
     UNROLL for (int p = 0; p < k; p++)
         UNROLL for (int j = 0; j < n; j++)
             w[p][j] = b.data[p * b.row + j * b.col];
@@ -34,7 +34,7 @@ INLINE void small_rows(int n, int k, bool dense, int64_t m, agk_matrix a, agk_ma
 /* All of C, whose sums stay in registers while k runs. m and n are compile-time constants at every call. */
 INLINE void small_sums(int m, int n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit, ag_real *c, int64_t ldc)
 {
-    ag_real sum[SMALL][SMALL];
+    ag_real sum[SMALL_SIDE][SMALL_SIDE];
     UNROLL for (int i = 0; i < m; i++)
         UNROLL for (int j = 0; j < n; j++)
             sum[i][j] = init ? init[i * ldinit + j] : 0;
@@ -74,17 +74,17 @@ EACH_SMALL(SMALL_FUNCTIONS)
  * few_rows.h is better: along k a factor lies contiguous. */
 static small_fn *small_of(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, int64_t *length)
 {
-    static small_fn *const functions[SMALL * SMALL][2] = {EACH_SMALL(SMALL_NAMES)};
+    static small_fn *const functions[SMALL_SIDE * SMALL_SIDE][2] = {EACH_SMALL(SMALL_NAMES)};
     if (m * n * k < LEAST_SMALL)
         return NULL;
-    if (n <= SMALL && k <= SMALL) {
+    if (n <= SMALL_SIDE && k <= SMALL_SIDE) {
         *length = m;
-        return functions[(n - 1) * SMALL + k - 1][0];
+        return functions[(n - 1) * SMALL_SIDE + k - 1][0];
     }
-    if (m > SMALL || n > SMALL || (m * n > 1 && k >= VL && (a.col == 1 || b.row == 1)))
+    if (m > SMALL_SIDE || n > SMALL_SIDE || (m * n > 1 && k >= VL && (a.col == 1 || b.row == 1)))
         return NULL;
     *length = k;
-    return functions[(m - 1) * SMALL + n - 1][1];
+    return functions[(m - 1) * SMALL_SIDE + n - 1][1];
 }
 
 #endif
