@@ -187,7 +187,7 @@ static void binary_backward_some_rows(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* An operand that repeats collects sums, each in the order of the rows. */
+/* An operand that repeats collects sums, each in an order that the shapes decide. */
 typedef struct repeated_gradient {
     binary_gradient of;
     ag_turns        turns;

@@ -6,18 +6,26 @@
 enum { ROWS = 1500, WIDEST = 40, ALL = ROWS * WIDEST };
 
 static const int64_t widths[] = {1, 2, 3, 4, 5, 17, 31, 32, 33, WIDEST}, heights[] = {2, 8, 85, 300, 1023, 1024, ROWS};
-#define EACH_SHAPE(n, rows)                                                                                            \
-    for (size_t w = 0, h = 0; w < sizeof widths / sizeof *widths; w++)                                                 \
-        for (h = 0; h < sizeof heights / sizeof *heights; h++)                                                         \
-            for (int64_t n = widths[w], rows = heights[h], once = 1; once; once = 0)
 
-static ag_real a[ALL], b[ALL], g[ALL], got[ALL], wanted[ALL], portable[ALL];
+typedef void check(const agk_table *t, int64_t rows, int64_t n);
+
+static ag_real a[ALL], b[ALL], steep[ALL], g[ALL], got[ALL], wanted[ALL], portable[ALL];
 
 static void inputs(void)
 {
     fill(a, ALL, 1);
     fill(b, ALL, 2);
     fill(g, ALL, 3);
+    for (int64_t i = 0; i < ALL; i++)
+        steep[i] = 2000 * b[i];
+}
+
+static void each_shape(check *f, const agk_table *t)
+{
+    inputs();
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (size_t h = 0; h < sizeof heights / sizeof *heights; h++)
+            f(t, heights[h], widths[w]);
 }
 
 /* The same numbers in `got`, `wanted` and `portable`, to be added to. */
@@ -73,24 +81,25 @@ static void check_operands(const agk_table *t, int op, bool same_a, int64_t rows
     }
 }
 
-static void check_binary(const agk_table *t)
+static void check_binary(const agk_table *t, int64_t rows, int64_t n)
 {
-    inputs();
-    EACH_SHAPE(n, rows)
     for (int op = 0; op < AGK_BINARY_COUNT && (rows < 500 || op < 3); op++)
         for (int same_a = 0; same_a < 2; same_a++)
             check_operands(t, op, same_a, rows, n);
 }
 
-Test(narrow, binary)
+static void binary_of_each_shape(const agk_table *t)
 {
-    for_tables(check_binary);
+    each_shape(check_binary, t);
 }
 
-static void check_sums(const agk_table *t)
+Test(narrow, binary)
 {
-    inputs();
-    EACH_SHAPE(n, rows)
+    for_tables(binary_of_each_shape);
+}
+
+static void check_sums(const agk_table *t, int64_t rows, int64_t n)
+{
     for (int in_order = 0; in_order < 2; in_order++) {
         begin();
         for (int64_t j = 0; j < n; j++) {
@@ -105,16 +114,19 @@ static void check_sums(const agk_table *t)
     }
 }
 
+static void sums_of_each_shape(const agk_table *t)
+{
+    each_shape(check_sums, t);
+}
+
 Test(narrow, sums)
 {
-    for_tables(check_sums);
+    for_tables(sums_of_each_shape);
 }
 
 /* Copies, of the same row and of others, and what is spread: plain loops give the same bits. */
-static void check_copies(const agk_table *t)
+static void check_copies(const agk_table *t, int64_t rows, int64_t n)
 {
-    inputs();
-    EACH_SHAPE(n, rows)
     for (int kind = 0; kind < 6; kind++) {
         const bool    add = kind & 1;
         const int64_t ldx = kind < 2 ? 0 : n, ldy = kind < 4 || n == WIDEST ? n : n + 1;
@@ -134,9 +146,14 @@ static void check_copies(const agk_table *t)
     }
 }
 
+static void copies_of_each_shape(const agk_table *t)
+{
+    each_shape(check_copies, t);
+}
+
 Test(narrow, copies)
 {
-    for_tables(check_copies);
+    for_tables(copies_of_each_shape);
 }
 
 /* Function `kind` along columns. */
@@ -166,15 +183,11 @@ static void one_column(const agk_table *t, int kind, int64_t rows, int64_t strid
 }
 
 /* Forward with numbers so large that another than the largest, taken off, would not do. */
-static void check_softmax(const agk_table *t)
+static void check_softmax(const agk_table *t, int64_t rows, int64_t n)
 {
-    inputs();
-    for (int64_t i = 0; i < ALL; i++)
-        b[i] *= 2000;
-    EACH_SHAPE(n, rows)
     for (int kind = 0; kind < 10; kind++) {
         const int64_t  stride = kind < 5 || n == WIDEST ? n : n + 1;
-        const ag_real *x = kind % 5 < 3 ? b : a;
+        const ag_real *x = kind % 5 < 3 ? steep : a;
         begin();
         columns(t, kind % 5, rows, n, stride, x, got);
         columns(agk_find("portable"), kind % 5, rows, n, stride, x, portable);
@@ -184,7 +197,12 @@ static void check_softmax(const agk_table *t)
     }
 }
 
+static void softmax_of_each_shape(const agk_table *t)
+{
+    each_shape(check_softmax, t);
+}
+
 Test(narrow, softmax_along_columns)
 {
-    for_tables(check_softmax);
+    for_tables(softmax_of_each_shape);
 }

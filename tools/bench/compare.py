@@ -8,7 +8,7 @@
     tools/bench/compare.py --ops [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
         every op, optimizer and model at several shapes (ops.def) against PyTorch, the worst first; by default 0.1 s each
     tools/bench/compare.py --ops --other-shapes SEED [--filter TEXT] [--threads 1 2] [--rounds N] [--seconds S]
-        the ops and optimizers at shapes that ops.def does not name, drawn from the seed (other_shapes.py)
+        the ops and optimizers at shapes that ops.def does not name, drawn from the seed (cases.py)
     tools/bench/compare.py --ranks 2 [--data DIR] [--filter abc] [--rounds N] [--seconds S]
         the programs in models/, built with MPI=1, by one process and by N, of one thread each, against DistributedDataParallel
 
@@ -64,11 +64,9 @@ def output(command, **more):
 def cases_file():
     """The cases of --other-shapes."""
     sys.path.insert(0, HERE)
-    from other_shapes import other_shapes
-    with open(os.path.join(HERE, "ops.def")) as file:
-        lines = re.findall(r"^OP\((.*)\)$", file.read(), re.MULTILINE)
+    from cases import other_shapes
     to = tempfile.NamedTemporaryFile("w", prefix="cases-")
-    print(*other_shapes(lines, options.other_shapes), sep="\n", file=to, flush=True)
+    print(*other_shapes(options.other_shapes), sep="\n", file=to, flush=True)
     return to
 
 

@@ -3,8 +3,6 @@
 PyTorch gets its best settings: fused optimizers (foreach where there is none), foreach clipping, and for images whichever of
 contiguous and channels last is faster.
 """
-import os
-import re
 import statistics
 import time
 
@@ -12,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import pytorch_models
+from cases import all_cases, cases_in
 
 
 def sizes(text):
@@ -51,16 +50,6 @@ class Case:
             return torch.randint(2, shape).bool()
         x = torch.rand(shape) * 2 - 1 if kind == "" else torch.rand(shape) * 0.8 + 0.1
         return x.requires_grad_(kind in ("", "unit") and not self.forward_only)
-
-
-def all_lines():
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.def")) as file:
-        return [" ".join(found[1].split()) for found in re.finditer(r"^OP\((.*)\)$", file.read(), re.MULTILINE)]
-
-
-def lines_in(path):
-    with open(path) as file:
-        return file.read().splitlines()
 
 
 # ---- The ops: each takes a case and returns a function of its inputs. ----
@@ -355,7 +344,7 @@ def time_case(c, seconds, zoo):
 def run(options, zoo):
     """Of the cases in a file, those that PyTorch refuses are left out."""
     print("case,threads,us")
-    for line in lines_in(options.cases) if options.cases else all_lines():
+    for line in cases_in(options.cases) if options.cases else all_cases():
         if options.filter not in line:
             continue
         try:

@@ -1,16 +1,26 @@
-"""Shapes that ops.def does not name: each size above 4 in a line becomes another of its order, the same wherever the line has it.
-
-Most are odd, and some do not go together; those that an op refuses are left out by who measures them.
-"""
+"""The cases of `bench --ops`: those of ops.def, those in a file, and the same ops at other shapes."""
+import os
 import random
 import re
 
 FACTORS = (0.35, 0.5, 0.6, 0.75, 0.9, 1.3, 1.6, 2)
 
 
-def other_shapes(lines, seed):
+def all_cases():
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.def")) as file:
+        return [" ".join(found[1].split()) for found in re.finditer(r"^OP\((.*)\)$", file.read(), re.MULTILINE)]
+
+
+def cases_in(path):
+    with open(path) as file:
+        return file.read().splitlines()
+
+
+def other_shapes(seed):
+    """Each size above 4 of a case becomes another of its order, the same wherever the case has it. Most are odd, and some do not go
+    together: those that an op refuses are left out by who measures them."""
     draw = random.Random(seed)
-    return [other_shape(line, draw) for line in lines if not re.search("model=|begin=", line)]
+    return [other_shape(case, draw) for case in all_cases() if not re.search("model=|begin=", case)]
 
 
 def other_shape(line, draw):
