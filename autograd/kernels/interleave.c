@@ -8,7 +8,8 @@
 enum {
     LANES = AGK_LANES,
     NUMBERS = 2048, /* of each image that are moved together, */
-    PIXELS = 256    /* and how many of a channel, at most, are among them */
+    PIXELS = 256,   /* and how many of a channel, at most, are among them */
+    SOON = 2        /* so many pixels before they are written they are fetched */
 };
 
 _Static_assert(NUMBERS *LANES <= AGK_WORKSPACE, "what is moved together fits the workspace");
@@ -88,8 +89,10 @@ static void interleave_piece(const layout *l, const piece *p)
             agk()->transpose(p->images, n, x + c * l->pixels, size, false,
                              workspace ? workspace + c * n * LANES : to + c * LANES, workspace ? LANES : pixel);
     for (int64_t k = 0; workspace && k < n; k++)
-        for (int64_t c = 0; c < p->channels; c++)
+        for (int64_t c = 0; c < p->channels; c++) {
+            __builtin_prefetch(to + (k + SOON) * pixel + c * LANES, 1, 2);
             copy_lanes(workspace + (c * n + k) * LANES, to + k * pixel + c * LANES);
+        }
 }
 
 static void deinterleave_piece(const layout *l, const piece *p)

@@ -92,7 +92,7 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
     if (lines < 0 || more < 0 || cases < 0 || (o->growth && !bench_growth(y.seconds / 4)))
         return false;
     if (lines + more + cases == 0 && !o->growth)
-        fprintf(stderr, "bench: nothing has '%s' in its name\n", o->filter);
+        fprintf(stderr, "bench: nothing could be measured%s%s\n", *o->filter ? " of what is called " : "", o->filter);
     return lines + more + cases > 0 || o->growth;
 }
 

@@ -90,7 +90,8 @@ def rows(text):
 def ours(threads):
     with tempfile.TemporaryDirectory() as folder:
         csv = os.path.join(folder, "ours.csv")
-        what = ["--ops", *CASES, "--filter", options.filter] if options.ops else ["--workloads"]
+        only = ["--filter", options.filter] if options.filter else []  # the programs refuse an empty value
+        what = ["--ops", *CASES, *only] if options.ops else ["--workloads"]
         bench(threads, *what, "--csv", csv)
         with open(csv) as file:
             return rows(file.read())

@@ -4,6 +4,8 @@
 
 #include "autograd/kernels/simd/vector.h"
 
+enum { AHEAD = 32 /* numbers, of rows that lie far apart */ };
+
 /* Lane l of the two halves of an exchange at distance h: what moves, comes from the other vector. */
 #define FIRST(l, h)  ((l) & (h) ? (VL + (l) - (h)) % (2 * VL) : (l))
 #define SECOND(l, h) ((l) & (h) ? VL + (l) : ((l) + (h)) % (2 * VL))
@@ -99,8 +101,9 @@ INLINE void load_transposed(const ag_real *x, int64_t ldx, vec *row)
     transpose_blocks(half, row);
 }
 
-/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. */
-INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+/* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. What follows in the
+ * rows of y is fetched `ahead` numbers before it is written, or if 0 not. */
+INLINE void transpose_block_ahead(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy, int ahead)
 {
     vec row[VL];
     if (rows >= VL) {
@@ -110,8 +113,16 @@ INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool ad
             row[i] = i < rows ? vec_load(x + i * ldx) : (vec){0};
         transpose_blocks(VL, row);
     }
+    if (ahead)
+        UNROLL for (int i = 0; i < VL; i++)
+            __builtin_prefetch(y + i * ldy + ahead, 1, 2);
     UNROLL for (int i = 0; i < VL; i++)
         vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
+}
+
+INLINE void transpose_block(int64_t rows, const ag_real *x, int64_t ldx, bool add, ag_real *y, int64_t ldy)
+{
+    transpose_block_ahead(rows, x, ldx, add, y, ldy, 0);
 }
 
 /* Where the block at `i` of n begins: the last ends at n, over a part of the one before, unless it would add twice. */
@@ -122,11 +133,11 @@ INLINE int64_t block_at(int64_t i, int64_t n, bool add)
 
 /* The same for the part of a matrix that begins at row i and column j: a block, if it fits in. */
 INLINE void transpose_at(int64_t i, int64_t j, int64_t rows, int64_t columns, const ag_real *x, int64_t ldx, bool add, ag_real *y,
-                         int64_t ldy)
+                         int64_t ldy, int ahead)
 {
     const int64_t r = block_at(i, rows, add), c = block_at(j, columns, add);
     if (r + VL <= rows && c + VL <= columns) {
-        transpose_block(VL, x + r * ldx + c, ldx, add, y + c * ldy + r, ldy);
+        transpose_block_ahead(VL, x + r * ldx + c, ldx, add, y + c * ldy + r, ldy, ahead);
         return;
     }
     for (int64_t k = c; k < columns && k < c + VL; k++)
@@ -140,11 +151,11 @@ INLINE void transpose(int64_t rows, int64_t columns, const ag_real *x, int64_t l
     if (ldx >= ldy)
         for (int64_t i = 0; i < rows; i += VL)
             for (int64_t j = 0; j < columns; j += VL)
-                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy);
+                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy, 0);
     else
         for (int64_t j = 0; j < columns; j += VL)
             for (int64_t i = 0; i < rows; i += VL)
-                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy);
+                transpose_at(i, j, rows, columns, x, ldx, add, y, ldy, AHEAD);
 }
 
 #endif
