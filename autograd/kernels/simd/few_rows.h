@@ -27,7 +27,12 @@ INLINE agk_matrix part_of(agk_matrix x, int64_t i, int64_t j)
 
 /* ---- Few rows. ---- */
 
-enum { FEW = VL / 2 > 2 ? VL / 2 : 2, HALF_FEW = FEW / 2, FEW_BLOCKS = 2 };
+#if VECTOR_BYTES == 64 && !defined(AG_DOUBLE)
+enum { FEW = 12, ENOUGH_REGISTERS = true }; /* for a square, the sums and what transposing needs */
+#else
+enum { FEW = VL / 2 > 2 ? VL / 2 : 2, ENOUGH_REGISTERS = false };
+#endif
+enum { FEW_BLOCKS = 2 };
 
 /* Element (r, j) of C is at c + r * row + j * col; of init likewise. */
 typedef struct few {
@@ -82,6 +87,36 @@ static void few_end(const few *f, int64_t r, int64_t first, int64_t done, vec su
         f->c[r * f->c_row + o * f->c_col] = side[o - first];
 }
 
+/* The same of the VL steps whose square of B lies in `now`. The next square, at p, is loaded and transposed between them: the processor
+ * does not look so far ahead. */
+INLINE void few_square(int rows, const few *f, int64_t first, int64_t p, const ag_real *a, ag_real *now, vec *sum)
+{
+    vec row[VL];
+    UNROLL for (int part = 0; part < SQUARE_PARTS; part++) {
+        load_transposed_part(part, f->b.data + first * f->b.col + p, f->b.col, row);
+        UNROLL for (int i = part * VL / SQUARE_PARTS; i < (part + 1) * VL / SQUARE_PARTS; i++) {
+            const vec w = vec_once(vec_load(now + i * VL));
+            UNROLL for (int r = 0; r < rows; r++)
+                sum[r] = vec_fma(vec_splat(a[i * rows + r]), w, sum[r]);
+        }
+    }
+    UNROLL for (int i = 0; i < VL; i++)
+        vec_store(now + i * VL, row[i]);
+}
+
+/* The same of all whole squares. Returns the steps done. */
+INLINE int64_t few_squares(int rows, int blocks, const few *f, const int64_t *first, const ag_real *a, vec sum[FEW_BLOCKS][FEW])
+{
+    _Alignas(VECTOR_BYTES) ag_real now[FEW_BLOCKS][VL * VL];
+    int64_t p = 0;
+    UNROLL for (int b = 0; b < blocks; b++)
+        transpose_block(VL, f->b.data + first[b] * f->b.col, f->b.col, false, now[b], VL);
+    for (; p + VL <= f->k; p += VL)
+        UNROLL for (int b = 0; b < blocks; b++)
+            few_square(rows, f, first[b], least(p + VL, f->k - VL), a + p * rows, now[b], sum[b]);
+    return p;
+}
+
 /* Of up to `rows` rows VL outputs from each of `first` on. `rows` and `blocks` are compile-time constants at every call; more blocks than
  * one hide the latency of each other's sums. Each line of B is used up before the next block's are read, as columns may share places in
  * the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
@@ -92,6 +127,8 @@ INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first,
     UNROLL for (int b = 0; b < blocks; b++)
         UNROLL for (int r = 0; r < rows; r++)
             sum[b][r] = few_init(f, least(r, f->rows - 1), first[b]);
+    if (ENOUGH_REGISTERS && f->n >= VL)
+        p = few_squares(rows, blocks, f, first, a, sum);
     for (; p + CACHE_LINE <= f->k; p += CACHE_LINE)
         UNROLL for (int b = 0; b < blocks; b++)
             UNROLL for (int q = 0; q < CACHE_LINE; q += VL)
@@ -131,12 +168,27 @@ static void few_pack(int rows, const few *f, ag_real *to)
     }
 }
 
+#define FEW_ROWS(n) few_outputs((n) < FEW ? (n) : FEW, f, a)
+
+static void few_any(int rows, const few *f, const ag_real *a)
+{
+    switch (rows) {
+    case 1: FEW_ROWS(1); break;
+    case 2: FEW_ROWS(2); break;
+    case 4: FEW_ROWS(4); break;
+    case 6: FEW_ROWS(6); break;
+    case 8: FEW_ROWS(8); break;
+    case 10: FEW_ROWS(10); break;
+    default: FEW_ROWS(12); break;
+    }
+}
+
 /* As many steps at a time as the memory for A allows. */
 static void few_rows(const few *f, ag_real *workspace)
 {
     ag_real       small[FEW * KC_SMALL];
     ag_real      *packed = workspace ? workspace : small;
-    const int     rows = f->rows <= 2 ? (int)f->rows : f->rows <= HALF_FEW ? HALF_FEW : FEW;
+    const int     rows = f->rows == 1 ? 1 : (int)((f->rows + 1) / 2 * 2);
     const int64_t most = (workspace ? AGK_WORKSPACE : FEW * KC_SMALL) / rows;
     const bool    as_it_lies = rows == 1 && f->a.col == 1;
     few           some = *f;
@@ -151,14 +203,7 @@ static void few_rows(const few *f, ag_real *workspace)
         }
         if (!as_it_lies)
             few_pack(rows, &some, packed);
-        if (rows == 1)
-            few_outputs(1, &some, as_it_lies ? some.a.data : packed);
-        else if (rows == 2)
-            few_outputs(2, &some, packed);
-        else if (rows == FEW)
-            few_outputs(FEW, &some, packed);
-        else
-            few_outputs(HALF_FEW, &some, packed);
+        few_any(rows, &some, as_it_lies ? some.a.data : packed);
     }
 }
 

@@ -17,12 +17,13 @@
 #define KC         1024                          /* rows of a panel, at most */
 #define KC_TALL    512                           /* the same where columns of A are contiguous, and every step is in another line */
 #define KC_COPIED  256                           /* the same where A is copied: panel and tile's rows fit the first cache */
+#define KC_NEAR    128                           /* few of them: a panel stays in the first cache, one tile uses it up */
 #define KC_LOW     32                            /* the same where few rows of A use a wide B: its rows are used up in turn */
 #define BLOCK      (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
 #define SIDE_ROWS  (4 * MR)                      /* of the transpose of C, computed beside it */
 #define LOW_A      (2 * MR)                      /* rows of A, too few to copy a panel for that can be read as it is */
 #define FAR_APART  256                           /* columns of B and C whose rows lie far apart */
-#define LARGE_C    (1 << 18)                     /* reals of C that the caches do not hold */
+#define LARGE      (1 << 18)                     /* reals of a matrix that the near caches do not hold */
 #define MANY_STEPS 128                           /* more are worth copying panels for */
 #define PAGE       (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
 
@@ -251,7 +252,7 @@ static int64_t depth_at(int64_t p, int64_t m, int64_t n, int64_t k, agk_matrix a
 /* Rows of C that are taken at a time. A large C of few steps is written by whole rows: down a panel, each is in another page. */
 static int64_t rows_at_a_time(int64_t m, int64_t n, int64_t k, agk_matrix b, bool copied, int64_t depth)
 {
-    const bool few_steps = k <= MANY_STEPS && n >= FAR_APART && m * n > LARGE_C;
+    const bool few_steps = k <= MANY_STEPS && n >= FAR_APART && m * n > LARGE;
     return copied ? BLOCK / depth : few_steps && b.col == 1 ? LOW_A : m;
 }
 
@@ -382,6 +383,14 @@ INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
         }
 }
 
+/* Whether few_rows is the way for m rows: up to half as many as a vector has numbers, or more if reading B once counts. Of fewer columns
+ * than a vector holds only very few. */
+static bool few_pay(int64_t m, int64_t n, int64_t k)
+{
+    const int64_t most = n < VL ? VL / 4 : n * k < LARGE ? VL / 2 : FEW;
+    return m <= (most > 2 ? most : 2);
+}
+
 void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
                ag_real *c, int64_t ldc, ag_real *workspace)
 {
@@ -394,9 +403,11 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
         tiny(m, n, k, a, b, init, ldinit, c, ldc);
     else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
         thin(m, n, k, a, b, init, ldinit, c, ldc);
-    else if (m <= FEW && b.row == 1 && k >= VL && (n > FEW || n >= m || a.col != 1))
+    else if (m > 2 && m <= MR && b.row == 1 && n >= NR && k <= KC_NEAR)
+        straight(m, n, k, a, b, init, ldinit, c, ldc, workspace);
+    else if (few_pay(m, n, k) && b.row == 1 && k >= VL && (n > FEW || n >= m || a.col != 1))
         few_rows(&(few){m, n, k, a, b, init, ldinit, 1, c, ldc, 1}, workspace);
-    else if (n <= FEW && a.col == 1 && k >= VL)
+    else if (few_pay(n, m, k) && a.col == 1 && k >= VL)
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc}, workspace);
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
         straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);

@@ -39,18 +39,22 @@ INLINE vec vec_down(vec x, int h)
          : h == 4 ? EXCHANGE(SECOND, x, x, 4) : EXCHANGE(SECOND, x, x, 8);
 }
 
-/* The off-diagonal quarters of each 2h by 2h block change places. h is a compile-time constant at every call. */
+/* Lanes of two rows change places at distance h, a compile-time constant at every call. */
+INLINE void exchange_two(vec *first, vec *second, int h)
+{
+    const vec a = *first, b = *second;
+    *first = h == 1 ? EXCHANGE(FIRST, a, b, 1) : h == 2 ? EXCHANGE(FIRST, a, b, 2)
+           : h == 4 ? EXCHANGE(FIRST, a, b, 4) : EXCHANGE(FIRST, a, b, 8);
+    *second = h == 1 ? EXCHANGE(SECOND, a, b, 1) : h == 2 ? EXCHANGE(SECOND, a, b, 2)
+            : h == 4 ? EXCHANGE(SECOND, a, b, 4) : EXCHANGE(SECOND, a, b, 8);
+}
+
+/* The off-diagonal quarters of each 2h by 2h block change places. */
 INLINE void exchange(vec *row, int h)
 {
-    UNROLL for (int i = 0; i < VL; i++) {
-        if (i & h)
-            continue;
-        vec a = row[i], b = row[i + h];
-        row[i] = h == 1 ? EXCHANGE(FIRST, a, b, 1) : h == 2 ? EXCHANGE(FIRST, a, b, 2)
-               : h == 4 ? EXCHANGE(FIRST, a, b, 4) : EXCHANGE(FIRST, a, b, 8);
-        row[i + h] = h == 1 ? EXCHANGE(SECOND, a, b, 1) : h == 2 ? EXCHANGE(SECOND, a, b, 2)
-                   : h == 4 ? EXCHANGE(SECOND, a, b, 4) : EXCHANGE(SECOND, a, b, 8);
-    }
+    UNROLL for (int i = 0; i < VL; i++)
+        if (!(i & h))
+            exchange_two(row + i, row + i + h, h);
 }
 
 #ifndef AG_DOUBLE
@@ -61,14 +65,12 @@ INLINE void exchange(vec *row, int h)
 /* Four rows' blocks of four: two stages of one instruction each, where exchanges by one lane would take two. */
 INLINE void transpose_fours(vec *row)
 {
-    UNROLL for (int i = 0; i < VL; i += 4) {
-        const vec low = EXCHANGE(LOW, row[i], row[i + 1], 0), high = EXCHANGE(HIGH, row[i], row[i + 1], 0);
-        const vec low2 = EXCHANGE(LOW, row[i + 2], row[i + 3], 0), high2 = EXCHANGE(HIGH, row[i + 2], row[i + 3], 0);
-        row[i] = EXCHANGE(FIRST, low, low2, 2);
-        row[i + 1] = EXCHANGE(SECOND, low, low2, 2);
-        row[i + 2] = EXCHANGE(FIRST, high, high2, 2);
-        row[i + 3] = EXCHANGE(SECOND, high, high2, 2);
-    }
+    const vec low = EXCHANGE(LOW, row[0], row[1], 0), high = EXCHANGE(HIGH, row[0], row[1], 0);
+    const vec low2 = EXCHANGE(LOW, row[2], row[3], 0), high2 = EXCHANGE(HIGH, row[2], row[3], 0);
+    row[0] = EXCHANGE(FIRST, low, low2, 2);
+    row[1] = EXCHANGE(SECOND, low, low2, 2);
+    row[2] = EXCHANGE(FIRST, high, high2, 2);
+    row[3] = EXCHANGE(SECOND, high, high2, 2);
 }
 #endif
 
@@ -80,7 +82,8 @@ INLINE void transpose_blocks(int size, vec *row)
     if (size > 2)
         exchange(row, 2 % VL);
 #else
-    transpose_fours(row);
+    UNROLL for (int i = 0; i < VL; i += 4)
+        transpose_fours(row + i);
 #endif
     if (size > 4)
         exchange(row, 4 % VL);
@@ -88,17 +91,49 @@ INLINE void transpose_blocks(int size, vec *row)
         exchange(row, 8 % VL);
 }
 
-/* VL rows of VL, as their columns. Vectors of more than 16 bytes are loaded by halves, which takes the place of the last exchange. */
+enum { HALF = VECTOR_BYTES > 16 ? VL / 2 : VL };
+
+/* Row i of VL rows of VL, whose halves are loaded as if blocks of HALF had changed places: vectors of more than 16 bytes do so without
+ * the last exchange. */
+INLINE vec load_halves(const ag_real *x, int64_t ldx, int i)
+{
+    return HALF == VL ? vec_load(x + i * ldx)
+           : i < HALF ? vec_load_halves(x + i * ldx, x + (i + HALF) * ldx)
+                      : vec_load_halves(x + (i - HALF) * ldx + HALF, x + i * ldx + HALF);
+}
+
+/* VL rows of VL, as their columns. It has SQUARE_PARTS parts of about the same length, that other work can go between. */
+#ifdef AG_DOUBLE
+enum { SQUARE_PARTS = 1 };
+
+INLINE void load_transposed_part(int part, const ag_real *x, int64_t ldx, vec *row)
+{
+    (void)part;
+    UNROLL for (int i = 0; i < VL; i++)
+        row[i] = load_halves(x, ldx, i);
+    transpose_blocks(HALF, row);
+}
+#else
+enum { FOURS = VL / 4, SQUARE_PARTS = HALF > 4 ? 2 * FOURS : FOURS };
+
+INLINE void load_transposed_part(int part, const ag_real *x, int64_t ldx, vec *row)
+{
+    if (part < FOURS) {
+        UNROLL for (int i = 4 * part; i < 4 * part + 4; i++)
+            row[i] = load_halves(x, ldx, i);
+        transpose_fours(row + 4 * part);
+        return;
+    }
+    const int pair = 2 * (part - FOURS), i = pair / 4 * 8 + pair % 4;
+    exchange_two(row + i, row + i + 4, 4 % VL);
+    exchange_two(row + i + 1, row + i + 5, 4 % VL);
+}
+#endif
+
 INLINE void load_transposed(const ag_real *x, int64_t ldx, vec *row)
 {
-    const int half = VECTOR_BYTES > 16 ? VL / 2 : VL;
-    UNROLL for (int i = 0; i < half; i++) {
-        const ag_real *a = x + i * ldx, *b = a + half * ldx;
-        row[i] = half < VL ? vec_load_halves(a, b) : vec_load(a);
-        if (half < VL)
-            row[half + i] = vec_load_halves(a + half, b + half);
-    }
-    transpose_blocks(half, row);
+    UNROLL for (int part = 0; part < SQUARE_PARTS; part++)
+        load_transposed_part(part, x, ldx, row);
 }
 
 /* y[j * ldy + i] = x[i * ldx + j] for i, j < VL, or added. From row `rows` on, x counts as zero. What follows in the
