@@ -7,6 +7,19 @@
 
 enum { LANE_VECTORS = LANES / VL };
 
+#if VECTOR_BYTES == 32
+/* All bits of the first n elements. */
+INLINE __m256i first_elements(int64_t n)
+{
+#ifdef AG_DOUBLE
+    static const int64_t mask[2 * VL] = {-1, -1, -1, -1};
+#else
+    static const int32_t mask[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#endif
+    return _mm256_loadu_si256((const __m256i_u *)(const void *)(mask + VL - n));
+}
+#endif
+
 /* The first n elements of a vector that has no more, and `other` after them. With intrinsics where a mask spares the way through
  * memory; the last branch is their twin. */
 INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
@@ -15,18 +28,53 @@ INLINE vec vec_load_part(int64_t n, const ag_real *x, ag_real other)
     return (vec)_mm512_mask_loadu_pd((__m512d)vec_splat(other), (__mmask8)((1u << n) - 1), x);
 #elif VECTOR_BYTES == 64
     return (vec)_mm512_mask_loadu_ps((__m512)vec_splat(other), (__mmask16)((1u << n) - 1), x);
+#elif VECTOR_BYTES == 32 && defined(AG_DOUBLE)
+    const __m256i first = first_elements(n);
+    return (vec)_mm256_blendv_pd((__m256d)vec_splat(other), _mm256_maskload_pd(x, first), (__m256d)first);
+#elif VECTOR_BYTES == 32
+    const __m256i first = first_elements(n);
+    return (vec)_mm256_blendv_ps((__m256)vec_splat(other), _mm256_maskload_ps(x, first), (__m256)first);
 #else
     ag_real part[VL];
-    vec     one = vec_splat(other);
-    one[0] = x[0];
-    if (n == 1) /* without a way through memory */
-        return one;
     for (int l = 0; l < VL; l++)
         part[l] = other;
     for (int64_t l = 0; l < n; l++)
         part[l] = x[l];
     return vec_load(part);
 #endif
+}
+
+/* The way back: the first n elements. */
+INLINE void vec_store_part(int64_t n, ag_real *x, vec v)
+{
+#if VECTOR_BYTES == 64 && defined(AG_DOUBLE)
+    _mm512_mask_storeu_pd(x, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif VECTOR_BYTES == 64
+    _mm512_mask_storeu_ps(x, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif VECTOR_BYTES == 32 && defined(AG_DOUBLE)
+    _mm256_maskstore_pd(x, first_elements(n), (__m256d)v);
+#elif VECTOR_BYTES == 32
+    _mm256_maskstore_ps(x, first_elements(n), (__m256)v);
+#else
+    ag_real part[VL];
+    vec_store(part, v);
+    for (int64_t l = 0; l < n; l++)
+        x[l] = part[l];
+#endif
+}
+
+/* Up to a vector of what is left of a row, n numbers, and `other` where it ends. */
+INLINE vec vec_load_up_to(int64_t n, const ag_real *x, ag_real other)
+{
+    return n >= VL ? vec_load(x) : vec_load_part(n, x, other);
+}
+
+INLINE void vec_store_up_to(int64_t n, ag_real *x, vec v)
+{
+    if (n >= VL)
+        vec_store(x, v);
+    else
+        vec_store_part(n, x, v);
 }
 
 /* The last vector of a total: its own upper half on its lower. */

@@ -18,8 +18,8 @@ INLINE vec factor(vec q, const ag_real *g, const ag_real *w, int64_t n)
 {
     if (!g)
         return q;
-    const vec p = n >= VL ? vec_load(g) : vec_load_part(n, g, 0);
-    return !w ? p : p * (n >= VL ? vec_load(w) : vec_load_part(n, w, 0));
+    const vec p = vec_load_up_to(n, g, 0);
+    return !w ? p : p * vec_load_up_to(n, w, 0);
 }
 
 /* Some of a row; g and w, or w, may be NULL, at compile time. */
@@ -35,7 +35,7 @@ INLINE void add_row(int64_t n, const ag_real *x, const ag_real *g, const ag_real
         }
     UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
         if (i < n) {
-            const vec q = (n - i >= VL ? vec_load(x + i) : vec_load_part(n - i, x + i, centre)) - c;
+            const vec q = vec_load_up_to(n - i, x + i, centre) - c;
             add_vector(s, v, factor(q, g ? g + i : NULL, w ? w + i : NULL, n - i), q);
         }
 }

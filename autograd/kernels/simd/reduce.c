@@ -19,7 +19,7 @@ ag_real AGK(sum)(int64_t n, const ag_real *x)
             sum[v] += vec_load(x + i + v * VL);
     UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
         if (i < n)
-            sum[v] += i + VL <= n ? vec_load(x + i) : vec_load_part(n - i, x + i, 0); /* no sum is -0: 0 changes none */
+            sum[v] += vec_load_up_to(n - i, x + i, 0); /* no sum is -0: 0 changes none */
     return vectors_total(sum);
 }
 
@@ -47,7 +47,7 @@ ag_real AGK(max)(int64_t n, const ag_real *x)
             most[v] = vec_max(vec_load(x + i + v * VL), most[v]);
     UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
         if (i < n)
-            most[v] = vec_max(i + VL <= n ? vec_load(x + i) : vec_load_part(n - i, x + i, x[0]), most[v]);
+            most[v] = vec_max(vec_load_up_to(n - i, x + i, x[0]), most[v]);
     return vectors_max(most);
 }
 

@@ -2,11 +2,24 @@
 #include "autograd/kernels/simd/narrow.h"
 #include "autograd/kernels/simd/side.h"
 
+/* For the last vector of a row, filled up: a loop would take its numbers one by one. */
+INLINE vec vec_exp(vec x)
+{
+    _Alignas(VECTOR_BYTES) ag_real part[VL];
+    vec_store(part, x);
+    for (int l = 0; l < VL; l++)
+        part[l] = r_exp(part[l]);
+    return vec_load(part);
+}
+
 /* y = exp(x - shift); returns the sum. */
 static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
 {
-    for (int64_t i = 0; i < n; i++)
+    const int64_t whole = n / VL * VL;
+    for (int64_t i = 0; i < whole; i++)
         y[i] = r_exp(x[i] - shift);
+    if (whole < n)
+        vec_store_part(n - whole, y + whole, vec_exp(vec_load_part(n - whole, x + whole, shift) - shift));
     return AGK(sum)(n, y);
 }
 
@@ -80,9 +93,9 @@ void AGK(softmax)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
         return;
     }
     for (; rows > 0; rows--, x += n, y += n) {
-        ag_real inverse = 1 / exp_row(n, x, shift_of(n, x), y);
-        for (int64_t i = 0; i < n; i++)
-            y[i] *= inverse;
+        const ag_real inverse = 1 / exp_row(n, x, shift_of(n, x), y);
+        for (int64_t i = 0; i < n; i += VL)
+            vec_store_up_to(n - i, y + i, vec_load_up_to(n - i, y + i, 0) * inverse);
     }
 }
 
@@ -141,8 +154,8 @@ void AGK(log_softmax)(int64_t rows, int64_t n, const ag_real *x, ag_real *y)
     }
     for (; rows > 0; rows--, x += n, y += n) {
         const ag_real m = shift_of(n, x), log_sum = r_log(exp_row(n, x, m, y));
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (x[i] - m) - log_sum;
+        for (int64_t i = 0; i < n; i += VL)
+            vec_store_up_to(n - i, y + i, (vec_load_up_to(n - i, x + i, 0) - m) - log_sum);
     }
 }
 
@@ -160,6 +173,19 @@ static void side_softmax_backward(int64_t rows, int64_t n, const ag_real *y, con
     side_store(rows, n, d, dx);
 }
 
+/* In lanes, as AGK(sum). */
+static ag_real dot_of(int64_t n, const ag_real *x, const ag_real *y)
+{
+    vec sum[LANE_VECTORS];
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+        sum[v] = (vec){0};
+    for (int64_t i = 0; i < n;)
+        UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
+            if (i < n)
+                sum[v] = vec_fma(vec_load_up_to(n - i, x + i, 0), vec_load_up_to(n - i, y + i, 0), sum[v]);
+    return vectors_total(sum);
+}
+
 void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
 {
     if (side_by_side(rows, n)) {
@@ -168,17 +194,10 @@ void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_r
         return;
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
-        ag_real lane[LANES];
-        int64_t i = 0;
-        lanes_zero(lane);
-        for (; i + LANES <= n; i += LANES)
-            for (int l = 0; l < LANES; l++)
-                lane[l] = r_fma(g[i + l], y[i + l], lane[l]);
-        for (int l = 0; i + l < n; l++)
-            lane[l] = r_fma(g[i + l], y[i + l], lane[l]);
-        ag_real dot = lanes_total(lane);
-        for (i = 0; i < n; i++)
-            dx[i] = r_fma(y[i], g[i] - dot, dx[i]);
+        const ag_real dot = dot_of(n, g, y);
+        for (int64_t i = 0; i < n; i += VL)
+            vec_store_up_to(n - i, dx + i,
+                            vec_fma(vec_load_up_to(n - i, y + i, 0), vec_load_up_to(n - i, g + i, 0) - dot, vec_load_up_to(n - i, dx + i, 0)));
     }
 }
 
@@ -204,9 +223,11 @@ void AGK(log_softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const 
         return;
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
-        ag_real total = AGK(sum)(n, g);
-        for (int64_t i = 0; i < n; i++)
-            dx[i] += r_fma(-r_exp(y[i]), total, g[i]);
+        const vec total = vec_splat(AGK(sum)(n, g));
+        for (int64_t i = 0; i < n; i += VL)
+            vec_store_up_to(n - i, dx + i,
+                            vec_load_up_to(n - i, dx + i, 0) +
+                                    vec_fma(-vec_exp(vec_load_up_to(n - i, y + i, 0)), total, vec_load_up_to(n - i, g + i, 0)));
     }
 }
 
