@@ -141,7 +141,7 @@ void AGK(max_planes)(int64_t planes, const agk_pool *p, const ag_real *x, ag_rea
             max_plane(p, x + i * in, y + i * out, place + i * out);
         return;
     }
-    side from[SMALL], to[SMALL];
+    side from[SMALL], to[FEW_WINDOWS];
     side_load(planes, in, x, from);
     for (int64_t i = 0; i < out; i++) {
         const window w = window_at(p, i / p->out[1], i % p->out[1]);
@@ -159,7 +159,7 @@ INLINE void give_back(ag_real here, const ag_real *at, const ag_real *g, ag_real
 
 static void side_max_backward(int64_t planes, const agk_pool *p, const int32_t *place, const ag_real *g, bool add, ag_real *dx)
 {
-    side from[SMALL], to[SMALL];
+    side from[FEW_WINDOWS], to[SMALL];
     side_load(planes, area(p->out), g, from);
     if (add)
         side_load(planes, area(p->in), dx, to);

@@ -348,7 +348,7 @@ void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, co
                 mean_plane(p, rows, columns, x + i * in, y + i * out);
         return;
     }
-    side from[SMALL], to[SMALL];
+    side from[SMALL], to[FEW_WINDOWS];
     side_load(planes, in, x, from);
     for (int64_t i = 0; i < out; i++) {
         const int64_t oy = i / p->out[1], ox = i % p->out[1];
@@ -367,7 +367,7 @@ void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, co
 static void side_mean_backward(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *g, bool add,
                                ag_real *dx)
 {
-    side from[SMALL], to[SMALL];
+    side from[FEW_WINDOWS], to[SMALL];
     side_load(planes, area(p->out), g, from);
     if (add)
         side_load(planes, area(p->in), dx, to);

@@ -14,7 +14,8 @@ enum {
     LINE = 1024,      /* reals of a line */
     OUTPUTS = 256,    /* windows of a strip */
     MOST_STRIDE = 32, /* farther apart, windows are taken one by one */
-    SMALL = 100,      /* pixels of a small plane */
+    SMALL = sizeof(ag_real) == 4 ? 256 : 128, /* pixels of a small plane: side by side they take 16 KB of stack, */
+    FEW_WINDOWS = SMALL / 16 * 9              /* and their windows 9 KB */
 };
 
 INLINE int64_t area(const int64_t *size)
@@ -33,7 +34,7 @@ INLINE void copy_pairs(int64_t n, const ag_real *restrict row, ag_real *restrict
 
 INLINE bool is_small(const agk_pool *p)
 {
-    return area(p->in) <= SMALL && area(p->out) <= SMALL;
+    return area(p->in) <= SMALL && area(p->out) <= FEW_WINDOWS;
 }
 
 /* Windows `at` .. at+n-1 of a row; their columns are `first` .. first + n * stride + reach - 1 of the input. Column first + r + j *
