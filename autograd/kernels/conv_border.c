@@ -122,6 +122,12 @@ void agk__border_fill(const agk__border *b, const int64_t *size, int64_t first, 
             copy_columns(b, size[1], plane, to + row_place(b, y));
 }
 
+static void copy_every_second(int64_t n, const ag_real *restrict from, ag_real *restrict to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = from[2 * i];
+}
+
 void agk__border_row(const ag_real *row, int64_t width, int64_t at, int64_t stride, int64_t n, ag_real *to)
 {
     int64_t i = 0;
@@ -130,6 +136,8 @@ void agk__border_row(const ag_real *row, int64_t width, int64_t at, int64_t stri
     const int64_t inside = at < width ? agk__least((width - at + stride - 1) / stride, n - i) : 0;
     if (stride == 1)
         memcpy(to + i, row + at, (size_t)inside * sizeof *to);
+    else if (stride == 2)
+        copy_every_second(inside, row + at, to + i);
     else
         for (int64_t k = 0; k < inside; k++)
             to[i + k] = row[at + k * stride];

@@ -28,18 +28,28 @@ int64_t agk__group_weights(const agk_conv *c, bool forward)
     return j.blocks * AGK_CONV_ROWS * j.depth * j.taps;
 }
 
+static void order_block(const order_job *j, int64_t i, ag_real *to)
+{
+    const int64_t row_step = j->forward ? j->depth * j->taps : j->taps,
+                  depth_step = j->forward ? j->taps : j->rows * j->taps;
+    const int64_t g = i / j->blocks, r = i % j->blocks * AGK_CONV_ROWS, left = j->rows - r;
+    agk()->conv_order(left < AGK_CONV_ROWS ? left : AGK_CONV_ROWS, j->depth, j->taps,
+                      j->w + g * j->rows * j->depth * j->taps + r * row_step, row_step, depth_step, to);
+}
+
+void agk__order_block(const agk_conv *c, bool forward, const ag_real *w, int64_t block, ag_real *to)
+{
+    order_job j = order_of(c, forward);
+    j.w = w;
+    order_block(&j, block, to);
+}
+
 /* Items are blocks of all groups. */
 static void order_blocks(void *context, int64_t begin, int64_t end)
 {
     const order_job *j = context;
-    const int64_t    row_step = j->forward ? j->depth * j->taps : j->taps,
-                  depth_step = j->forward ? j->taps : j->rows * j->taps, size = AGK_CONV_ROWS * j->depth * j->taps;
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t g = i / j->blocks, r = i % j->blocks * AGK_CONV_ROWS, left = j->rows - r;
-        agk()->conv_order(left < AGK_CONV_ROWS ? left : AGK_CONV_ROWS, j->depth, j->taps,
-                          j->w + g * j->rows * j->depth * j->taps + r * row_step, row_step, depth_step,
-                          j->to + i * size);
-    }
+    for (int64_t i = begin; i < end; i++)
+        order_block(j, i, j->to + i * AGK_CONV_ROWS * j->depth * j->taps);
 }
 
 void agk__order_weights(const agk_conv *c, bool forward, const ag_real *w, ag_real *to)

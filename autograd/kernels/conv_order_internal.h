@@ -8,7 +8,8 @@
 /* Reals that those of a group take. */
 int64_t agk__group_weights(const agk_conv *c, bool forward);
 
-/* Writes those of w. */
+/* Writes those of w; or one block, of those of all groups. */
 void agk__order_weights(const agk_conv *c, bool forward, const ag_real *w, ag_real *to);
+void agk__order_block(const agk_conv *c, bool forward, const ag_real *w, int64_t block, ag_real *to);
 
 #endif

@@ -22,7 +22,7 @@ enum {
     LINE = 256,                   /* pixels, with what is between rows, that are computed as one */
     SHORT = 64,                   /* the same without workspace */
     LINES = AGK_CONV_ROWS * LINE, /* reals of workspace for the lines of a block of channels */
-    MANY = 12,                    /* bands that threads can share evenly */
+    MANY = 12,                    /* bands, or blocks of channels, that threads can share evenly */
     CACHED = 32768,               /* reals of a band */
     MOST = AGK_MOST_AREA,
     PHASES = AGK_MOST_STRIDE * AGK_MOST_STRIDE
@@ -47,7 +47,7 @@ typedef struct planes_job {
     int64_t              phases, blocks; /* blocks of AGK_CONV_ROWS channels in a group */
     phase                phase[PHASES];
     int64_t              weight[MOST], source[MOST]; /* of the phases' lines */
-    const ag_real       *w;                          /* ordered */
+    ag_real             *w;                          /* ordered */
     ag_real             *at;                         /* (image, group, band), bordered */
 } planes_job;
 
@@ -210,25 +210,57 @@ static void target_band(const planes_job *p, const channels *c, int64_t band)
     }
 }
 
+/* Reals of the weights of a block. */
+static int64_t block_size(const agk__conv_job *j)
+{
+    return AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel);
+}
+
 /* A block of channels of one band of one image and group, whose source is `source`. */
-static void target_block(const planes_job *p, int64_t i, int64_t block, const ag_real *source)
+static void target_block(const planes_job *p, int64_t i, int64_t block, const ag_real *weight, const ag_real *source)
 {
     const agk__conv_job *j = p->j;
-    const int64_t        block_size = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel), row = block * AGK_CONV_ROWS;
+    const int64_t        row = block * AGK_CONV_ROWS;
     const int64_t        image = i / p->bands.count, group = image % j->c->groups; /* image and group */
-    channels             c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS), .source = source};
-    c.weight = p->w + (group * p->blocks + block) * block_size;
+    channels             c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS), .weight = weight, .source = source};
     c.bias = j->bias ? j->bias + group * j->rows + row : NULL;
     c.target = j->target + (image * j->rows + row) * agk__area(j->to);
     target_band(p, &c, i % p->bands.count);
+}
+
+static int64_t group_of(const planes_job *p, int64_t band)
+{
+    return band / p->bands.count % p->j->c->groups;
+}
+
+static const ag_real *weight_of(const planes_job *p, int64_t band, int64_t block)
+{
+    return p->w + (group_of(p, band) * p->blocks + block) * block_size(p->j);
 }
 
 /* Items are blocks of bands, those of a band one after the other: so its source stays in a near cache. */
 static void target_items(void *context, int64_t begin, int64_t end)
 {
     const planes_job *p = context;
-    for (int64_t i = begin; i < end; i++)
-        target_block(p, i / p->blocks, i % p->blocks, p->at + i / p->blocks * p->bands.size);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t band = i / p->blocks, block = i % p->blocks;
+        target_block(p, band, block, weight_of(p, band, block), p->at + band * p->bands.size);
+    }
+}
+
+/* Items are blocks of all groups, where they are larger than what they meet: each is ordered, always in the place of
+ * the first, and used up. */
+static void whole_blocks(void *context, int64_t begin, int64_t end)
+{
+    const planes_job *p = context;
+    const int64_t     count = p->j->c->batch * p->j->c->groups * p->bands.count;
+    ag_real          *weight = p->w + begin * block_size(p->j);
+    for (int64_t i = begin; i < end; i++) {
+        agk__order_block(p->j->c, p->j->forward, p->j->w, i, weight);
+        for (int64_t band = 0; band < count; band++)
+            if (group_of(p, band) == i / p->blocks)
+                target_block(p, band, i % p->blocks, weight, p->at + band * p->bands.size);
+    }
 }
 
 /* Items are bands, where there are many, as of large planes: their source is not kept, but lies behind the lines. */
@@ -240,7 +272,7 @@ static void whole_bands(void *context, int64_t begin, int64_t end)
         ag_real *source = workspace ? workspace + LINES : p->at + i * p->bands.size;
         fill_band(p, i, source);
         for (int64_t block = 0; block < p->blocks; block++)
-            target_block(p, i, block, source);
+            target_block(p, i, block, weight_of(p, i, block), source);
     }
 }
 
@@ -248,14 +280,20 @@ void agk__conv_planes(const agk__conv_job *j)
 {
     planes_job p;
     plan(&p, j);
-    agk__order_weights(j->c, j->forward, j->w, j->workspace);
-    const int64_t count = j->c->batch * j->c->groups * p.bands.count;
-    const int64_t work = AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel) * LINE; /* about, per block */
+    const int64_t count = j->c->batch * j->c->groups * p.bands.count,
+                  work = block_size(j) * LINE; /* about, per block */
     if (count >= MANY && LINES + p.bands.size <= AGK_WORKSPACE) {
+        agk__order_weights(j->c, j->forward, j->w, p.w);
         agk_parallel(count, AGK_CONV_GRAIN / (work * p.blocks) + 1, whole_bands, &p);
         return;
     }
     agk_parallel(count, AGK_CONV_GRAIN / p.bands.size + 1, fill_bands, &p);
+    const int64_t blocks = j->c->groups * p.blocks;
+    if (blocks >= MANY && count * p.bands.size < blocks * block_size(j)) {
+        agk_parallel(blocks, AGK_CONV_GRAIN / (work * count) + 1, whole_blocks, &p);
+        return;
+    }
+    agk__order_weights(j->c, j->forward, j->w, p.w);
     agk_parallel(count * p.blocks, AGK_CONV_GRAIN / work + 1, target_items, &p);
 }
 

@@ -21,6 +21,7 @@ static const layer_case cases[] = {
     {false, 4, 6, 13, 14, {3, 2}, {.stride = {3, 2}, .padding = {2, 0}, .dilation = {2, 3}}},
     {false, 6, 9, 8, 8, {3, 3}, {.padding = {1, 1}, .groups = 3}},
     {false, 12, 5, 7, 7, {1, 1}, {.groups = 1}},
+    {false, 150, 150, 4, 5, {3, 3}, {.padding = {1, 1}, .groups = 2}}, /* weights that are larger than the images */
     {false, 2, 3, 60, 50, {7, 7}, {.stride = {2, 2}, .padding = {3, 3}}},
     {true, 6, 4, 7, 7, {4, 4}, {.stride = {2, 2}, .padding = {1, 1}}},
     {true, 8, 3, 5, 6, {5, 5}, {.stride = {3, 3}, .padding = {1, 1}}},
@@ -82,13 +83,13 @@ Test(small_batches, a_convolution_of_one_image_is_that_of_many)
 
 Test(small_batches, a_row_through_a_linear_layer_is_that_of_many)
 {
-    static const int64_t sizes[][2] = {{784, 400}, {37, 53}, {16, 16}, {5, 3}, {1030, 17}, {300, 10}};
+    static const int64_t sizes[][2] = {{784, 400}, {37, 53}, {16, 16}, {5, 3}, {1030, 17}, {300, 10}, {100, 90}};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         const int64_t in = sizes[k][0], out = sizes[k][1];
         ag_tape      *tape = ag_tape_new(1);
         ag_tensor    *x = random_input(tape, AG_SHAPE(MANY, in), 3), *w = random_input(tape, AG_SHAPE(out, in), 4);
         ag_tensor    *b = random_input(tape, AG_SHAPE(out), 5), *y = ag_linear(x, w, b);
-        for (int64_t n = 1; n <= 5; n++) {
+        for (int64_t n = 1; n <= 12; n++) {
             ag_tensor *some = ag_linear(ag_slice(x, 0, 3, 3 + n), w, b);
             cr_assert(!ag_error(tape) && same(some->data, y->data + 3 * out, (size_t)(n * out)), "%d x %d, %d rows",
                       (int)in, (int)out, (int)n);
