@@ -134,9 +134,9 @@ void agk__border_row(const ag_real *row, int64_t width, int64_t at, int64_t stri
     for (; i < n && at < 0; i++, at += stride)
         to[i] = 0;
     const int64_t inside = at < width ? agk__least((width - at + stride - 1) / stride, n - i) : 0;
-    if (stride == 1)
+    if (stride == 1 && inside > 0)
         memcpy(to + i, row + at, (size_t)inside * sizeof *to);
-    else if (stride == 2)
+    else if (stride == 2 && inside > 0)
         copy_every_second(inside, row + at, to + i);
     else
         for (int64_t k = 0; k < inside; k++)

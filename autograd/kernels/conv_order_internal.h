@@ -8,7 +8,7 @@
 /* Reals that those of a group take. */
 int64_t agk__group_weights(const agk_conv *c, bool forward);
 
-/* Writes those of w; or one block, of those of all groups. */
+/* Writes those of w, or only those of a block, counted through all groups. */
 void agk__order_weights(const agk_conv *c, bool forward, const ag_real *w, ag_real *to);
 void agk__order_block(const agk_conv *c, bool forward, const ag_real *w, int64_t block, ag_real *to);
 

@@ -47,7 +47,7 @@ typedef struct planes_job {
     int64_t              phases, blocks; /* blocks of AGK_CONV_ROWS channels in a group */
     phase                phase[PHASES];
     int64_t              weight[MOST], source[MOST]; /* of the phases' lines */
-    ag_real             *w;                          /* ordered */
+    ag_real             *w;                          /* ordered, all or some blocks */
     ag_real             *at;                         /* (image, group, band), bordered */
 } planes_job;
 
@@ -248,18 +248,20 @@ static void target_items(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Items are blocks of all groups, where they are larger than what they meet: each is ordered, always in the place of
- * the first, and used up. */
+/* Items are blocks of all groups, where they are larger than what they meet: each is ordered and used at once, always
+ * in the place of the thread's first, where no other thread comes. */
 static void whole_blocks(void *context, int64_t begin, int64_t end)
 {
     const planes_job *p = context;
-    const int64_t     count = p->j->c->batch * p->j->c->groups * p->bands.count;
+    const agk_conv   *c = p->j->c;
     ag_real          *weight = p->w + begin * block_size(p->j);
     for (int64_t i = begin; i < end; i++) {
-        agk__order_block(p->j->c, p->j->forward, p->j->w, i, weight);
-        for (int64_t band = 0; band < count; band++)
-            if (group_of(p, band) == i / p->blocks)
-                target_block(p, band, i % p->blocks, weight, p->at + band * p->bands.size);
+        agk__order_block(c, p->j->forward, p->j->w, i, weight);
+        for (int64_t k = 0; k < c->batch * p->bands.count; k++) {
+            const int64_t image = k / p->bands.count * c->groups + i / p->blocks;
+            const int64_t band = image * p->bands.count + k % p->bands.count;
+            target_block(p, band, i % p->blocks, weight, p->at + band * p->bands.size);
+        }
     }
 }
 

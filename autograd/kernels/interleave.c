@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "autograd/kernels/prefetch.h"
 #include "autograd/kernels/threadpool.h"
 #include "autograd/kernels/workspace.h"
 
@@ -90,7 +91,7 @@ static void interleave_piece(const layout *l, const piece *p)
                              workspace ? workspace + c * n * LANES : to + c * LANES, workspace ? LANES : pixel);
     for (int64_t k = 0; workspace && k < n; k++)
         for (int64_t c = 0; c < p->channels; c++) {
-            __builtin_prefetch(to + (k + SOON) * pixel + c * LANES, 1, 2);
+            agk__prefetch_to_write(to, (k + SOON) * pixel + c * LANES);
             copy_lanes(workspace + (c * n + k) * LANES, to + k * pixel + c * LANES);
         }
 }

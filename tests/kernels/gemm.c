@@ -17,7 +17,7 @@ static void reference_product(int64_t m, int64_t n, int64_t k, agk_matrix x, agk
         }
 }
 
-static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind)
+static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, int kind, bool workspace)
 {
     int64_t  ldc = n + kind % 3;
     ag_real *x = malloc((size_t)(m * k) * sizeof *x), *w = malloc((size_t)(k * n) * sizeof *w);
@@ -32,7 +32,7 @@ static void check_product(const agk_table *t, int64_t m, int64_t n, int64_t k, i
     const ag_real *init = kind < 4 ? NULL : kind < 8 ? bias : c, *plain_init = init == c ? p : init;
     int64_t        ldinit = init == c ? ldc : 0;
     reference_product(m, n, k, mx, mw, init, ldinit, wanted);
-    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc, agk_workspace());
+    t->gemm(m, n, k, mx, mw, init, ldinit, c, ldc, workspace ? agk_workspace() : NULL);
     for (int64_t i = 0; i < m; i++)
         check_close(t->name, n, c + i * ldc, wanted + i * n, TOLERANCE * sqrt((double)k));
     agk_find("portable")->gemm(m, n, k, mx, mw, plain_init, ldinit, p, ldc, NULL);
@@ -50,13 +50,13 @@ static void check_products(const agk_table *t)
         {17, 1, 300},  {3, 9, 40},   {4, 13, 300},   {8, 12, 77},    {3, 33, 50},   {8, 40, 33},    {6, 20, 65},
         {30, 4, 45},   {9, 8, 16},   {20, 300, 100}, {1100, 270, 5}, {1, 3, 1000},  {2, 2, 300},    {5, 7, 300},
         {7, 5, 300},   {3, 3, 3},    {131, 3, 3},    {4, 4, 4},      {2, 3, 4},     {4, 1, 4},      {3, 4, 50},
-        {3, 37, 145},  {6, 20, 150}, {8, 48, 160},   {2, 40, 100},   {9, 520, 512}, {12, 517, 531}, {1000, 4, 2},
-        {4, 2, 1000},  {4, 2, 9},    {9, 1, 1},      {1, 1, 9},      {1, 1, 90}};
+        {3, 37, 145},  {6, 20, 150}, {8, 48, 160},   {2, 40, 100},   {9, 520, 512}, {12, 517, 531}, {520, 11, 512},
+        {5, 40, 16},   {1000, 4, 2}, {4, 2, 1000},   {4, 2, 9},      {9, 1, 1},     {1, 1, 9},      {1, 1, 90}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int kind = 0; kind < 12; kind++)
-            check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind);
-    check_product(t, 5, 9, 14000, 2); /* more steps than fit the workspace, with vectors of 16 numbers, */
-    check_product(t, 4, 9, 27000, 2); /* and of 8 */
+        for (int kind = 0; kind < 24; kind++)
+            check_product(t, sizes[s][0], sizes[s][1], sizes[s][2], kind / 2, kind % 2);
+    check_product(t, 5, 9, 14000, 2, true); /* more steps than fit the workspace, with vectors of 16 numbers, */
+    check_product(t, 4, 9, 27000, 2, true); /* and of 8 */
 }
 
 Test(kernels, products)

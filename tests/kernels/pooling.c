@@ -6,7 +6,7 @@
 #include "autograd/kernels/kernels.h"
 #include "tests/test.h"
 
-enum { PLANES = 7, MOST_IN = 3 * 4200, MOST_OUT = 3 * 4200 };
+enum { PLANES = 16, MOST_IN = 3 * 4200, MOST_OUT = 3 * 4200 };
 
 static ag_real x[PLANES * MOST_IN], g[PLANES * MOST_OUT];
 
@@ -15,8 +15,10 @@ static const agk_pool poolings[] = {
     {{4, 5}, {3, 4}, {2, 2}, {1, 1}, {0, 0}, {1, 1}}, /* small */
     {{3, 4}, {3, 3}, {2, 2}, {1, 2}, {0, 1}, {1, 3}}, /* windows that begin or lie in the border */
     {{10, 10}, {5, 5}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
-    {{16, 16}, {8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},   /* the largest small one, */
+    {{16, 16}, {8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},   /* the largest small one in float, */
     {{12, 12}, {12, 12}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, /* and with most windows */
+    {{8, 16}, {4, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},    /* the same in double */
+    {{8, 9}, {8, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
     {{13, 15}, {13, 15}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, /* strips */
     {{17, 17}, {8, 8}, {2, 2}, {2, 2}, {0, 0}, {1, 1}},
     {{28, 28}, {14, 14}, {2, 2}, {2, 2}, {0, 0}, {1, 1}}, /* blocks */
@@ -59,7 +61,7 @@ static void inputs(const agk_pool *p)
     }
 }
 
-static void check_max(const agk_table *t, const agk_pool *p)
+static void check_max(const agk_table *t, const agk_pool *p, int64_t planes)
 {
     static ag_real y[PLANES * MOST_OUT], dx[2][PLANES * MOST_IN];
     static int32_t place[16 * MOST_OUT];
@@ -67,8 +69,8 @@ static void check_max(const agk_table *t, const agk_pool *p)
     static int64_t pixel[6000];
     const int64_t  in = p->in[0] * p->in[1], out = p->out[0] * p->out[1];
     memset(wanted, 0, sizeof wanted);
-    t->max_planes(PLANES, p, x, y, place);
-    for (int64_t i = 0; i < PLANES * out; i++) {
+    t->max_planes(planes, p, x, y, place);
+    for (int64_t i = 0; i < planes * out; i++) {
         const ag_real *plane = x + i / out * in;
         const int64_t  n = taps_of(p, i % out, pixel);
         int64_t        at = n > 0 ? pixel[0] : -1;
@@ -82,17 +84,17 @@ static void check_max(const agk_table *t, const agk_pool *p)
         if (at >= 0)
             wanted[i / out * in + at] += (double)g[i];
     }
-    for (int64_t i = 0; i < PLANES * in; i++)
+    for (int64_t i = 0; i < planes * in; i++)
         dx[1][i] = 1;
-    t->max_planes_backward(PLANES, p, place, g, false, dx[0]);
-    t->max_planes_backward(PLANES, p, place, g, true, dx[1]);
-    for (int64_t i = 0; i < PLANES * in; i++)
+    t->max_planes_backward(planes, p, place, g, false, dx[0]);
+    t->max_planes_backward(planes, p, place, g, true, dx[1]);
+    for (int64_t i = 0; i < planes * in; i++)
         cr_assert(fabs((double)dx[0][i] - wanted[i]) < 1e-5 && fabs((double)dx[1][i] - 1 - wanted[i]) < 1e-5,
                   "%s: (%d, %d) by (%d, %d): gradient %d is %g, not %g", t->name, (int)p->in[0], (int)p->in[1],
                   (int)p->kernel[0], (int)p->kernel[1], (int)i, (double)dx[0][i], wanted[i]);
 }
 
-static void check_mean(const agk_table *t, const agk_pool *p)
+static void check_mean(const agk_table *t, const agk_pool *p, int64_t planes)
 {
     static ag_real y[2][PLANES * MOST_OUT], dx[2][PLANES * MOST_IN], rows[4200], columns[4200];
     static double  wanted[PLANES * MOST_IN];
@@ -106,10 +108,10 @@ static void check_mean(const agk_table *t, const agk_pool *p)
     for (int64_t i = 0; i < in; i++)
         x[2 * in + i] = -1;
     memset(wanted, 0, sizeof wanted);
-    t->mean_planes(PLANES, p, rows, columns, x, y[0]);
-    agk_find("portable")->mean_planes(PLANES, p, rows, columns, x, y[1]);
-    cr_assert(!memcmp(y[0], y[1], (size_t)(PLANES * out) * sizeof *y[0]), "%s: means differ", t->name);
-    for (int64_t i = 0; i < PLANES * out; i++) {
+    t->mean_planes(planes, p, rows, columns, x, y[0]);
+    agk_find("portable")->mean_planes(planes, p, rows, columns, x, y[1]);
+    cr_assert(!memcmp(y[0], y[1], (size_t)(planes * out) * sizeof *y[0]), "%s: means differ", t->name);
+    for (int64_t i = 0; i < planes * out; i++) {
         const int64_t n = taps_of(p, i % out, pixel), count = p->kernel[0] * p->kernel[1];
         double        sum = 0;
         for (int64_t k = 0; k < n; k++) {
@@ -118,11 +120,11 @@ static void check_mean(const agk_table *t, const agk_pool *p)
         }
         cr_assert(fabs((double)y[0][i] - sum / (double)count) < 1e-5);
     }
-    for (int64_t i = 0; i < PLANES * in; i++)
+    for (int64_t i = 0; i < planes * in; i++)
         dx[1][i] = 1;
-    t->mean_planes_backward(PLANES, p, rows, columns, g, false, dx[0]);
-    t->mean_planes_backward(PLANES, p, rows, columns, g, true, dx[1]);
-    for (int64_t i = 0; i < PLANES * in; i++)
+    t->mean_planes_backward(planes, p, rows, columns, g, false, dx[0]);
+    t->mean_planes_backward(planes, p, rows, columns, g, true, dx[1]);
+    for (int64_t i = 0; i < planes * in; i++)
         cr_assert(fabs((double)dx[0][i] - wanted[i]) < 1e-5 && fabs((double)dx[1][i] - 1 - wanted[i]) < 1e-5,
                   "%s: (%d, %d) by (%d, %d): gradient %d is %g, not %g", t->name, (int)p->in[0], (int)p->in[1],
                   (int)p->kernel[0], (int)p->kernel[1], (int)i, (double)dx[0][i], wanted[i]);
@@ -135,10 +137,13 @@ Test(pooling, every_path_on_every_table)
             const agk_table *t = agk_find(agk_name(i));
             if (!t)
                 continue;
-            inputs(&poolings[k]);
-            check_max(t, &poolings[k]);
-            if (poolings[k].dilation[0] == 1 && poolings[k].dilation[1] == 1)
-                check_mean(t, &poolings[k]);
+            for (int64_t planes = 7; planes <= PLANES;
+                 planes += PLANES - 7) { /* some, and as many as go side by side */
+                inputs(&poolings[k]);
+                check_max(t, &poolings[k], planes);
+                if (poolings[k].dilation[0] == 1 && poolings[k].dilation[1] == 1)
+                    check_mean(t, &poolings[k], planes);
+            }
         }
 }
 

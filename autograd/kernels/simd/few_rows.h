@@ -28,9 +28,9 @@ INLINE agk_matrix part_of(agk_matrix x, int64_t i, int64_t j)
 /* ---- Few rows. ---- */
 
 #if VECTOR_BYTES == 64 && !defined(AG_DOUBLE)
-enum { FEW = 12, ENOUGH_REGISTERS = true }; /* for a square, the sums and what transposing needs */
+enum { FEW = 12, LOOK_AHEAD = true }; /* there are registers for the sums, a square and what transposing needs */
 #else
-enum { FEW = VL / 2 > 2 ? VL / 2 : 2, ENOUGH_REGISTERS = false };
+enum { FEW = VL / 2 > 2 ? VL / 2 : 2, LOOK_AHEAD = false };
 #endif
 enum { FEW_BLOCKS = 2 };
 
@@ -56,17 +56,21 @@ INLINE void few_load(const few *f, int64_t first, int64_t p, vec *row)
     transpose_blocks(VL, row);
 }
 
+/* The sums of VL outputs go on by one step. */
+INLINE void few_step(int rows, const ag_real *a, vec row, vec *sum)
+{
+    UNROLL for (int r = 0; r < rows; r++)
+        sum[r] = vec_fma(vec_splat(a[r]), row, sum[r]);
+}
+
 /* The sums of VL outputs go on by the steps from `done` to p + VL - 1. Numbers `rows` of A for each step follow each other in a. */
 INLINE void few_steps(int rows, const few *f, int64_t first, int64_t p, int64_t done, const ag_real *a, vec *sum)
 {
     vec row[VL];
     few_load(f, first, p, row);
-    UNROLL for (int i = 0; i < VL; i++) {
-        if (p + i < done)
-            continue;
-        UNROLL for (int r = 0; r < rows; r++)
-            sum[r] = vec_fma(vec_splat(a[(p + i) * rows + r]), row[i], sum[r]);
-    }
+    UNROLL for (int i = 0; i < VL; i++)
+        if (p + i >= done)
+            few_step(rows, a + (p + i) * rows, row[i], sum);
 }
 
 /* Where the sums of row r begin. */
@@ -87,25 +91,22 @@ static void few_end(const few *f, int64_t r, int64_t first, int64_t done, vec su
         f->c[r * f->c_row + o * f->c_col] = side[o - first];
 }
 
-/* The same of the VL steps whose square of B lies in `now`. The next square, at p, is loaded and transposed between them: the processor
- * does not look so far ahead. */
+/* As few_steps, for the VL steps whose square of B, transposed, lies in `now`. Meanwhile the next square,
+ * at p, is loaded and transposed into it: the processor does not look that far ahead by itself. */
 INLINE void few_square(int rows, const few *f, int64_t first, int64_t p, const ag_real *a, ag_real *now, vec *sum)
 {
     vec row[VL];
     UNROLL for (int part = 0; part < SQUARE_PARTS; part++) {
         load_transposed_part(part, f->b.data + first * f->b.col + p, f->b.col, row);
-        UNROLL for (int i = part * VL / SQUARE_PARTS; i < (part + 1) * VL / SQUARE_PARTS; i++) {
-            const vec w = vec_once(vec_load(now + i * VL));
-            UNROLL for (int r = 0; r < rows; r++)
-                sum[r] = vec_fma(vec_splat(a[i * rows + r]), w, sum[r]);
-        }
+        UNROLL for (int i = part * VL / SQUARE_PARTS; i < (part + 1) * VL / SQUARE_PARTS; i++)
+            few_step(rows, a + i * rows, vec_once(vec_load(now + i * VL)), sum);
     }
     UNROLL for (int i = 0; i < VL; i++)
         vec_store(now + i * VL, row[i]);
 }
 
-/* The same of all whole squares. Returns the steps done. */
-INLINE int64_t few_squares(int rows, int blocks, const few *f, const int64_t *first, const ag_real *a, vec sum[FEW_BLOCKS][FEW])
+/* All steps, square by square; the last square of B begins VL steps before the end, so that it may hold some that are done. */
+INLINE void few_squares(int rows, int blocks, const few *f, const int64_t *first, const ag_real *a, vec sum[FEW_BLOCKS][FEW])
 {
     _Alignas(VECTOR_BYTES) ag_real now[FEW_BLOCKS][VL * VL];
     int64_t p = 0;
@@ -114,7 +115,9 @@ INLINE int64_t few_squares(int rows, int blocks, const few *f, const int64_t *fi
     for (; p + VL <= f->k; p += VL)
         UNROLL for (int b = 0; b < blocks; b++)
             few_square(rows, f, first[b], least(p + VL, f->k - VL), a + p * rows, now[b], sum[b]);
-    return p;
+    for (int64_t last = f->k - VL; p < f->k; p++)
+        UNROLL for (int b = 0; b < blocks; b++)
+            few_step(rows, a + p * rows, vec_load(now[b] + (p - last) * VL), sum[b]);
 }
 
 /* Of up to `rows` rows VL outputs from each of `first` on. `rows` and `blocks` are compile-time constants at every call; more blocks than
@@ -122,13 +125,14 @@ INLINE int64_t few_squares(int rows, int blocks, const few *f, const int64_t *fi
  * the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
 INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first, int64_t done, const ag_real *a)
 {
-    vec     sum[FEW_BLOCKS][FEW];
-    int64_t p = 0;
+    vec        sum[FEW_BLOCKS][FEW];
+    const bool ahead = LOOK_AHEAD && f->n >= VL;
+    int64_t    p = ahead ? f->k : 0;
     UNROLL for (int b = 0; b < blocks; b++)
         UNROLL for (int r = 0; r < rows; r++)
             sum[b][r] = few_init(f, least(r, f->rows - 1), first[b]);
-    if (ENOUGH_REGISTERS && f->n >= VL)
-        p = few_squares(rows, blocks, f, first, a, sum);
+    if (ahead)
+        few_squares(rows, blocks, f, first, a, sum);
     for (; p + CACHE_LINE <= f->k; p += CACHE_LINE)
         UNROLL for (int b = 0; b < blocks; b++)
             UNROLL for (int q = 0; q < CACHE_LINE; q += VL)
@@ -168,18 +172,23 @@ static void few_pack(int rows, const few *f, ag_real *to)
     }
 }
 
-#define FEW_ROWS(n) few_outputs((n) < FEW ? (n) : FEW, f, a)
+#define FEW_ROWS(n)                                                                                                  \
+    case n:                                                                                                          \
+        if (n <= FEW)                                                                                                \
+            few_outputs(n <= FEW ? n : FEW, f, a);                                                                   \
+        break
 
+/* `rows` is 1 or even, and at most FEW. */
 static void few_any(int rows, const few *f, const ag_real *a)
 {
     switch (rows) {
-    case 1: FEW_ROWS(1); break;
-    case 2: FEW_ROWS(2); break;
-    case 4: FEW_ROWS(4); break;
-    case 6: FEW_ROWS(6); break;
-    case 8: FEW_ROWS(8); break;
-    case 10: FEW_ROWS(10); break;
-    default: FEW_ROWS(12); break;
+        FEW_ROWS(1);
+        FEW_ROWS(2);
+        FEW_ROWS(4);
+        FEW_ROWS(6);
+        FEW_ROWS(8);
+        FEW_ROWS(10);
+        FEW_ROWS(12);
     }
 }
 

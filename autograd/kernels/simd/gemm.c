@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "autograd/kernels/prefetch.h"
 #include "autograd/kernels/simd/few_rows.h"
 #include "autograd/kernels/simd/lanes.h"
 #include "autograd/kernels/simd/small.h"
@@ -17,21 +18,14 @@
 #define KC         1024                          /* rows of a panel, at most */
 #define KC_TALL    512                           /* the same where columns of A are contiguous, and every step is in another line */
 #define KC_COPIED  256                           /* the same where A is copied: panel and tile's rows fit the first cache */
-#define KC_NEAR    128                           /* few of them: a panel stays in the first cache, one tile uses it up */
 #define KC_LOW     32                            /* the same where few rows of A use a wide B: its rows are used up in turn */
 #define BLOCK      (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
 #define SIDE_ROWS  (4 * MR)                      /* of the transpose of C, computed beside it */
 #define LOW_A      (2 * MR)                      /* rows of A, too few to copy a panel for that can be read as it is */
 #define FAR_APART  256                           /* columns of B and C whose rows lie far apart */
 #define LARGE      (1 << 18)                     /* reals of a matrix that the near caches do not hold */
-#define MANY_STEPS 128                           /* more are worth copying panels for */
+#define MANY_STEPS 128                           /* more are worth copying panels for; of so many a panel stays in the first cache */
 #define PAGE       (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
-
-/* Asks for p[i] to be brought into the caches. It may lie outside of all arrays. */
-INLINE void prefetch(const ag_real *p, int64_t i)
-{
-    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)i * sizeof *p));
-}
 
 /* One tile of `rows` by `vectors`, both compile-time constants at every call. Row i of `init` is at init + i * ldinit. */
 INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_row, int64_t a_col, const ag_real *b,
@@ -42,14 +36,14 @@ INLINE void tile(int rows, int vectors, int64_t k, const ag_real *a, int64_t a_r
         UNROLL for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_load(init + i * ldinit + j * VL);
     UNROLL for (int i = 0; i < rows; i++) /* the next tile's part of C */
-        prefetch(init, (rows + i) * ldinit);
+        agk__prefetch(init, (rows + i) * ldinit);
     const ag_real *triple[(MR + 2) / 3]; /* rows by threes: an address is a pointer plus 0, 1 or 2 strides */
     UNROLL for (int t = 0; t < (rows + 2) / 3; t++)
         triple[t] = a + 3 * t * a_row;
     const int64_t next = a_row % PAGE ? rows * a_row : 0; /* the next tile's rows, unless one would evict another */
     for (int64_t p = 0; p < k; p++, b += ldb) {
         if (a_col == 1 && rows == MR && p % CACHE_LINE < MR)
-            prefetch(a, next + p % CACHE_LINE * a_row + p / CACHE_LINE * CACHE_LINE);
+            agk__prefetch(a, next + p % CACHE_LINE * a_row + p / CACHE_LINE * CACHE_LINE);
         vec column[NV];
         UNROLL for (int j = 0; j < vectors; j++)
             column[j] = vec_load(b + j * VL);
@@ -155,7 +149,7 @@ static void pack(int64_t k, int64_t width, agk_matrix b, ag_real *panel)
     for (int64_t p = 0; p < k; p++) {
         const ag_real *row = b.data + p * b.row;
         UNROLL for (int j = 0; j < NV; j++)
-            prefetch(row, ahead * b.row + j * VL);
+            agk__prefetch(row, ahead * b.row + j * VL);
         UNROLL for (int j = 0; j < NV; j++)
             vec_store(panel + p * NR + j * VL, vec_load(row + j * VL));
     }
@@ -385,7 +379,7 @@ INLINE void tiny(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, co
 
 /* Whether few_rows is the way for m rows: up to half as many as a vector has numbers, or more if reading B once counts. Of fewer columns
  * than a vector holds only very few. */
-static bool few_pay(int64_t m, int64_t n, int64_t k)
+static bool few_rows_pay(int64_t m, int64_t n, int64_t k)
 {
     const int64_t most = n < VL ? VL / 4 : n * k < LARGE ? VL / 2 : FEW;
     return m <= (most > 2 ? most : 2);
@@ -403,11 +397,11 @@ void AGK(gemm)(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, cons
         tiny(m, n, k, a, b, init, ldinit, c, ldc);
     else if (k <= FEW_STEPS && b.col == 1 && n >= NR)
         thin(m, n, k, a, b, init, ldinit, c, ldc);
-    else if (m > 2 && m <= MR && b.row == 1 && n >= NR && k <= KC_NEAR)
+    else if (m > 2 && m <= MR && b.row == 1 && n >= NR && k <= MANY_STEPS)
         straight(m, n, k, a, b, init, ldinit, c, ldc, workspace);
-    else if (few_pay(m, n, k) && b.row == 1 && k >= VL && (n > FEW || n >= m || a.col != 1))
+    else if (few_rows_pay(m, n, k) && b.row == 1 && k >= VL && (n > FEW || n >= m || a.col != 1))
         few_rows(&(few){m, n, k, a, b, init, ldinit, 1, c, ldc, 1}, workspace);
-    else if (few_pay(n, m, k) && a.col == 1 && k >= VL)
+    else if (few_rows_pay(n, m, k) && a.col == 1 && k >= VL)
         few_rows(&(few){n, m, k, {b.data, b.col, b.row}, {a.data, 1, a.row}, init, 1, ldinit, c, 1, ldc}, workspace);
     else if (n == 1 && a.row == 1 && ldc == 1 && (!init || ldinit == 1)) /* a column is a row */
         straight(1, m, k, (agk_matrix){b.data, b.col, b.row}, (agk_matrix){a.data, a.col, 1}, init, 0, c, m, workspace);

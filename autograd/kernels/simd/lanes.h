@@ -16,7 +16,7 @@ INLINE __m256i first_elements(int64_t n)
 #else
     static const int32_t mask[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #endif
-    return _mm256_loadu_si256((const __m256i_u *)(const void *)(mask + VL - n));
+    return _mm256_loadu_si256((const void *)(mask + VL - n));
 }
 #endif
 

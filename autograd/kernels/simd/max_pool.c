@@ -133,21 +133,26 @@ static void side_max_window(const agk_pool *p, const window *w, side *x, ag_real
         place[l] = (int32_t)at[l];
 }
 
-void AGK(max_planes)(int64_t planes, const agk_pool *p, const ag_real *x, ag_real *y, int32_t *place)
+static void side_max_pool(int64_t planes, const agk_pool *p, const ag_real *x, ag_real *y, int32_t *place)
 {
-    const int64_t in = area(p->in), out = area(p->out);
-    if (!is_small(p)) {
-        for (int64_t i = 0; i < planes; i++)
-            max_plane(p, x + i * in, y + i * out, place + i * out);
-        return;
-    }
     side from[SMALL], to[FEW_WINDOWS];
-    side_load(planes, in, x, from);
-    for (int64_t i = 0; i < out; i++) {
+    side_load(planes, area(p->in), x, from);
+    for (int64_t i = 0; i < area(p->out); i++) {
         const window w = window_at(p, i / p->out[1], i % p->out[1]);
         side_max_window(p, &w, from, to[i], place + i * SIDE);
     }
-    side_store(planes, out, to, y);
+    side_store(planes, area(p->out), to, y);
+}
+
+void AGK(max_planes)(int64_t planes, const agk_pool *p, const ag_real *x, ag_real *y, int32_t *place)
+{
+    const int64_t in = area(p->in), out = area(p->out);
+    if (is_small(p)) {
+        side_max_pool(planes, p, x, y, place);
+        return;
+    }
+    for (int64_t i = 0; i < planes; i++)
+        max_plane(p, x + i * in, y + i * out, place + i * out);
 }
 
 /* Adds g where the largest was found `here`. */

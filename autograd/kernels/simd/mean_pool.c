@@ -336,21 +336,11 @@ static void mean_plane_backward(const agk_pool *p, const ag_real *rows, const ag
         mean_any_row_backward(p, oy, rows[oy], columns, g + oy * p->out[1], dx);
 }
 
-void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
+static void side_mean_pool(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
 {
-    const int64_t in = area(p->in), out = area(p->out);
-    const bool    blocks = are_blocks(p);
-    if (!is_small(p)) {
-        for (int64_t i = 0; i < planes; i++)
-            if (blocks)
-                block_means(p, x + i * in, y + i * out);
-            else
-                mean_plane(p, rows, columns, x + i * in, y + i * out);
-        return;
-    }
     side from[SMALL], to[FEW_WINDOWS];
-    side_load(planes, in, x, from);
-    for (int64_t i = 0; i < out; i++) {
+    side_load(planes, area(p->in), x, from);
+    for (int64_t i = 0; i < area(p->out); i++) {
         const int64_t oy = i / p->out[1], ox = i % p->out[1];
         const window  w = window_at(p, oy, ox);
         side          sum = {0};
@@ -361,7 +351,22 @@ void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, co
         for (int l = 0; l < SIDE; l++)
             to[i][l] = sum[l] / (rows[oy] * columns[ox]);
     }
-    side_store(planes, out, to, y);
+    side_store(planes, area(p->out), to, y);
+}
+
+void AGK(mean_planes)(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *x, ag_real *y)
+{
+    const int64_t in = area(p->in), out = area(p->out);
+    const bool    blocks = are_blocks(p);
+    if (is_small(p)) {
+        side_mean_pool(planes, p, rows, columns, x, y);
+        return;
+    }
+    for (int64_t i = 0; i < planes; i++)
+        if (blocks)
+            block_means(p, x + i * in, y + i * out);
+        else
+            mean_plane(p, rows, columns, x + i * in, y + i * out);
 }
 
 static void side_mean_backward(int64_t planes, const agk_pool *p, const ag_real *rows, const ag_real *columns, const ag_real *g, bool add,

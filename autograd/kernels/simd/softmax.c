@@ -2,7 +2,7 @@
 #include "autograd/kernels/simd/narrow.h"
 #include "autograd/kernels/simd/side.h"
 
-/* For the last vector of a row, filled up: a loop would take its numbers one by one. */
+/* Of each element. */
 INLINE vec vec_exp(vec x)
 {
     _Alignas(VECTOR_BYTES) ag_real part[VL];
@@ -12,7 +12,7 @@ INLINE vec vec_exp(vec x)
     return vec_load(part);
 }
 
-/* y = exp(x - shift); returns the sum. */
+/* y = exp(x - shift); returns the sum. A loop would take the numbers of the last vector one by one. */
 static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
 {
     const int64_t whole = n / VL * VL;
@@ -173,7 +173,7 @@ static void side_softmax_backward(int64_t rows, int64_t n, const ag_real *y, con
     side_store(rows, n, d, dx);
 }
 
-/* In lanes, as AGK(sum). */
+/* In lanes, as AGK(sum). Beyond the end the products are -0, which changes no sum. */
 static ag_real dot_of(int64_t n, const ag_real *x, const ag_real *y)
 {
     vec sum[LANE_VECTORS];
@@ -182,7 +182,7 @@ static ag_real dot_of(int64_t n, const ag_real *x, const ag_real *y)
     for (int64_t i = 0; i < n;)
         UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
             if (i < n)
-                sum[v] = vec_fma(vec_load_up_to(n - i, x + i, 0), vec_load_up_to(n - i, y + i, 0), sum[v]);
+                sum[v] = vec_fma(vec_load_up_to(n - i, x + i, 0), vec_load_up_to(n - i, y + i, -(ag_real)0), sum[v]);
     return vectors_total(sum);
 }
 
@@ -195,9 +195,10 @@ void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_r
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
         const ag_real dot = dot_of(n, g, y);
-        for (int64_t i = 0; i < n; i += VL)
-            vec_store_up_to(n - i, dx + i,
-                            vec_fma(vec_load_up_to(n - i, y + i, 0), vec_load_up_to(n - i, g + i, 0) - dot, vec_load_up_to(n - i, dx + i, 0)));
+        for (int64_t i = 0; i < n; i += VL) {
+            const vec change = vec_load_up_to(n - i, g + i, 0) - dot;
+            vec_store_up_to(n - i, dx + i, vec_fma(vec_load_up_to(n - i, y + i, 0), change, vec_load_up_to(n - i, dx + i, 0)));
+        }
     }
 }
 
@@ -224,10 +225,10 @@ void AGK(log_softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const 
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
         const vec total = vec_splat(AGK(sum)(n, g));
-        for (int64_t i = 0; i < n; i += VL)
-            vec_store_up_to(n - i, dx + i,
-                            vec_load_up_to(n - i, dx + i, 0) +
-                                    vec_fma(-vec_exp(vec_load_up_to(n - i, y + i, 0)), total, vec_load_up_to(n - i, g + i, 0)));
+        for (int64_t i = 0; i < n; i += VL) {
+            const vec p = vec_exp(vec_load_up_to(n - i, y + i, 0));
+            vec_store_up_to(n - i, dx + i, vec_load_up_to(n - i, dx + i, 0) + vec_fma(-p, total, vec_load_up_to(n - i, g + i, 0)));
+        }
     }
 }
 

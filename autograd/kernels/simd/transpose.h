@@ -2,6 +2,7 @@
 #ifndef AGK_TRANSPOSE_H
 #define AGK_TRANSPOSE_H
 
+#include "autograd/kernels/prefetch.h"
 #include "autograd/kernels/simd/vector.h"
 
 enum { AHEAD = 32 /* numbers, of rows that lie far apart */ };
@@ -93,8 +94,7 @@ INLINE void transpose_blocks(int size, vec *row)
 
 enum { HALF = VECTOR_BYTES > 16 ? VL / 2 : VL };
 
-/* Row i of VL rows of VL, whose halves are loaded as if blocks of HALF had changed places: vectors of more than 16 bytes do so without
- * the last exchange. */
+/* Row i of VL rows of VL after the exchange at distance HALF: vectors of more than 16 bytes are loaded by halves in its place. */
 INLINE vec load_halves(const ag_real *x, int64_t ldx, int i)
 {
     return HALF == VL ? vec_load(x + i * ldx)
@@ -102,7 +102,7 @@ INLINE vec load_halves(const ag_real *x, int64_t ldx, int i)
                       : vec_load_halves(x + (i - HALF) * ldx + HALF, x + i * ldx + HALF);
 }
 
-/* VL rows of VL, as their columns. It has SQUARE_PARTS parts of about the same length, that other work can go between. */
+/* VL rows of VL, as their columns: done in SQUARE_PARTS parts of about equal length, in order, so that other work can go between them. */
 #ifdef AG_DOUBLE
 enum { SQUARE_PARTS = 1 };
 
@@ -124,7 +124,7 @@ INLINE void load_transposed_part(int part, const ag_real *x, int64_t ldx, vec *r
         transpose_fours(row + 4 * part);
         return;
     }
-    const int pair = 2 * (part - FOURS), i = pair / 4 * 8 + pair % 4;
+    const int pair = 2 * (part - FOURS), i = pair / 4 * 8 + pair % 4; /* the first of two pairs of rows */
     exchange_two(row + i, row + i + 4, 4 % VL);
     exchange_two(row + i + 1, row + i + 5, 4 % VL);
 }
@@ -150,7 +150,7 @@ INLINE void transpose_block_ahead(int64_t rows, const ag_real *x, int64_t ldx, b
     }
     if (ahead)
         UNROLL for (int i = 0; i < VL; i++)
-            __builtin_prefetch(y + i * ldy + ahead, 1, 2);
+            agk__prefetch_to_write(y, i * ldy + ahead);
     UNROLL for (int i = 0; i < VL; i++)
         vec_store(y + i * ldy, add ? vec_load(y + i * ldy) + row[i] : row[i]);
 }

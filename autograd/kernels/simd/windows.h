@@ -14,8 +14,8 @@ enum {
     LINE = 1024,      /* reals of a line */
     OUTPUTS = 256,    /* windows of a strip */
     MOST_STRIDE = 32, /* farther apart, windows are taken one by one */
-    SMALL = sizeof(ag_real) == 4 ? 256 : 128, /* pixels of a small plane: side by side they take 16 KB of stack, */
-    FEW_WINDOWS = SMALL / 16 * 9              /* and their windows 9 KB */
+    SMALL = 1024 / sizeof(ag_real), /* pixels of a small plane: side by side they take 16 KB of stack, */
+    FEW_WINDOWS = SMALL / 16 * 9    /* and windows of it: 9 KB; 12 x 12 in float */
 };
 
 INLINE int64_t area(const int64_t *size)
