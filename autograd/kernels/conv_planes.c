@@ -216,21 +216,20 @@ static int64_t block_size(const agk__conv_job *j)
     return AGK_CONV_ROWS * j->depth * agk__area(j->c->kernel);
 }
 
-/* A block of channels of one band of one image and group, whose source is `source`. */
-static void target_block(const planes_job *p, int64_t i, int64_t block, const ag_real *weight, const ag_real *source)
-{
-    const agk__conv_job *j = p->j;
-    const int64_t        row = block * AGK_CONV_ROWS;
-    const int64_t        image = i / p->bands.count, group = image % j->c->groups; /* image and group */
-    channels             c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS), .weight = weight, .source = source};
-    c.bias = j->bias ? j->bias + group * j->rows + row : NULL;
-    c.target = j->target + (image * j->rows + row) * agk__area(j->to);
-    target_band(p, &c, i % p->bands.count);
-}
-
 static int64_t group_of(const planes_job *p, int64_t band)
 {
     return band / p->bands.count % p->j->c->groups;
+}
+
+/* A block of channels of one band of one image and group, whose source is `source`. */
+static void target_block(const planes_job *p, int64_t band, int64_t block, const ag_real *weight, const ag_real *source)
+{
+    const agk__conv_job *j = p->j;
+    const int64_t        row = block * AGK_CONV_ROWS, image = band / p->bands.count; /* image and group */
+    channels             c = {.count = agk__least(j->rows - row, AGK_CONV_ROWS), .weight = weight, .source = source};
+    c.bias = j->bias ? j->bias + group_of(p, band) * j->rows + row : NULL;
+    c.target = j->target + (image * j->rows + row) * agk__area(j->to);
+    target_band(p, &c, band % p->bands.count);
 }
 
 static const ag_real *weight_of(const planes_job *p, int64_t band, int64_t block)

@@ -91,8 +91,10 @@ static bool bench_on(int threads, const bench_options *o, const ds_dataset *data
                                     : bench_ops(&y, o->filter, data, csv);
     if (lines < 0 || more < 0 || cases < 0 || (o->growth && !bench_growth(y.seconds / 4)))
         return false;
-    if (lines + more + cases == 0 && !o->growth)
-        fprintf(stderr, "bench: nothing could be measured%s%s\n", *o->filter ? " of what is called " : "", o->filter);
+    if (lines + more + cases == 0 && !o->growth && *o->filter)
+        fprintf(stderr, "bench: nothing has '%s' in its name\n", o->filter);
+    else if (lines + more + cases == 0 && !o->growth)
+        fprintf(stderr, "bench: none of the cases could be measured\n");
     return lines + more + cases > 0 || o->growth;
 }
 

@@ -97,6 +97,22 @@ INLINE ag_real vectors_total(vec *x)
     return vec_total(x[0]);
 }
 
+/* The sum of x y. Beyond the end the products are -0, which changes no sum. */
+INLINE ag_real lanes_dot(int64_t n, const ag_real *x, const ag_real *y)
+{
+    vec sum[LANE_VECTORS];
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+        sum[v] = (vec){0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        UNROLL for (int v = 0; v < LANE_VECTORS; v++)
+            sum[v] = vec_fma(vec_load(x + i + v * VL), vec_load(y + i + v * VL), sum[v]);
+    UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
+        if (i < n)
+            sum[v] = vec_fma(vec_load_up_to(n - i, x + i, 0), vec_load_up_to(n - i, y + i, -(ag_real)0), sum[v]);
+    return vectors_total(sum);
+}
+
 /* As {0} would, which compilers write as a string operation: slow to begin. */
 INLINE void lanes_zero(ag_real *lane)
 {

@@ -25,15 +25,7 @@ ag_real AGK(sum)(int64_t n, const ag_real *x)
 
 ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
 {
-    ag_real lane[LANES];
-    int64_t i = 0;
-    lanes_zero(lane);
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] = r_fma(x[i + l], x[i + l], lane[l]);
-    for (int l = 0; i + l < n; l++)
-        lane[l] = r_fma(x[i + l], x[i + l], lane[l]);
-    return lanes_total(lane);
+    return lanes_dot(n, x, x);
 }
 
 ag_real AGK(max)(int64_t n, const ag_real *x)

@@ -173,19 +173,6 @@ static void side_softmax_backward(int64_t rows, int64_t n, const ag_real *y, con
     side_store(rows, n, d, dx);
 }
 
-/* In lanes, as AGK(sum). Beyond the end the products are -0, which changes no sum. */
-static ag_real dot_of(int64_t n, const ag_real *x, const ag_real *y)
-{
-    vec sum[LANE_VECTORS];
-    UNROLL for (int v = 0; v < LANE_VECTORS; v++)
-        sum[v] = (vec){0};
-    for (int64_t i = 0; i < n;)
-        UNROLL for (int v = 0; v < LANE_VECTORS; v++, i += VL)
-            if (i < n)
-                sum[v] = vec_fma(vec_load_up_to(n - i, x + i, 0), vec_load_up_to(n - i, y + i, -(ag_real)0), sum[v]);
-    return vectors_total(sum);
-}
-
 void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_real *g, ag_real *dx)
 {
     if (side_by_side(rows, n)) {
@@ -194,7 +181,7 @@ void AGK(softmax_backward)(int64_t rows, int64_t n, const ag_real *y, const ag_r
         return;
     }
     for (; rows > 0; rows--, y += n, g += n, dx += n) {
-        const ag_real dot = dot_of(n, g, y);
+        const ag_real dot = lanes_dot(n, g, y);
         for (int64_t i = 0; i < n; i += VL) {
             const vec change = vec_load_up_to(n - i, g + i, 0) - dot;
             vec_store_up_to(n - i, dx + i, vec_fma(vec_load_up_to(n - i, y + i, 0), change, vec_load_up_to(n - i, dx + i, 0)));
