@@ -133,6 +133,8 @@ ISAS := portable
 endif
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_FLAGS_avx2   := -mavx2 -mfma
+# In what is built to find faults the portable kernels use the instruction where there is one: libm's fma takes most of their time.
+FOR_FAULTS_portable := $(if $(filter avx2,$(ISAS)),$(shell grep -qsw fma /proc/cpuinfo && echo -mfma -DVECTOR_BYTES=16))
 
 # The functions of simd/math.h as text, for autograd/export.c.
 MATH_TEXT := $(BUILD)/generated/math_text.h
@@ -215,7 +217,7 @@ endef
 define isa_rule
 $(BUILD)/$(1)/autograd/kernels/simd/%.$(3).o: autograd/kernels/simd/%.c
 	@mkdir -p $$(@D)
-	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC)$$(CC) $$(ALL_CFLAGS) $(2) -DAGK_ISA=$(3) $$(ISA_FLAGS_$(3)) $(if $(findstring -O1,$(2)),$$(FOR_FAULTS_$(3))) -MMD -MP -c -o $$@ $$<
 
 endef
 
