@@ -128,6 +128,12 @@ static agk_norm channel_gradient(const gradients *j, int64_t c, double sum, doub
                       (ag_real)(p->training ? product / count * inverse * inverse : 0), saved[2 * c + 1] * weight};
 }
 
+/* In evaluation dx alone has no sums in it. */
+static bool needs_sums(const gradients *j)
+{
+    return ((const batch_norm_plan *)j->node->attr)->training || j->dw || j->db;
+}
+
 static void backward_channels(void *context, int64_t begin, int64_t end)
 {
     const gradients       *j = context;
@@ -136,7 +142,8 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
     for (int64_t c = begin; c < end; c++) {
         const ag_real *x = j->node->in[X]->data + c * p->pixels, *g = j->node->out->grad + c * p->pixels;
         double         sum = 0, product = 0;
-        agk()->norm_gradient_sums(p->batch, p->pixels, image_size(p), x, g, saved[2 * c], &sum, &product);
+        if (needs_sums(j))
+            agk()->norm_gradient_sums(p->batch, p->pixels, image_size(p), x, g, saved[2 * c], &sum, &product);
         const agk_norm o = channel_gradient(j, c, sum, product);
         if (j->dx.data)
             agk()->norm_gradient(p->batch, p->pixels, image_size(p), x, g, &o, j->dx.add, j->dx.data + c * p->pixels);
@@ -268,7 +275,7 @@ static void backward_columns(const gradients *j, int64_t c, int64_t n)
 {
     const batch_norm_plan *p = j->node->attr;
     const ag_real         *saved = j->node->saved;
-    double                 sums[2][COLUMNS];
+    double                 sums[2][COLUMNS] = {0};
     ag_real                centre[COLUMNS], mean[COLUMNS], slope[COLUMNS], scale[COLUMNS];
     columns                k = columns_of(j->node, c, n);
     k.g = j->node->out->grad + c * p->pixels;
@@ -278,7 +285,8 @@ static void backward_columns(const gradients *j, int64_t c, int64_t n)
     k.scale = scale;
     for (int64_t i = 0; i < n; i++)
         put(centre, i, p->pixels, saved[2 * (c + i)]);
-    sum_channels(k, p->pixels, sums);
+    if (needs_sums(j))
+        sum_channels(k, p->pixels, sums);
     for (int64_t i = 0; i < n; i++) {
         const agk_norm o = channel_gradient(j, c + i, sums[0][i], sums[1][i]);
         put(mean, i, p->pixels, o.mean);
