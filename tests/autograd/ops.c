@@ -94,42 +94,6 @@ Test(ops, gradients_of_one_tensor_as_two_inputs)
 }
 #endif
 
-/* Gradients of the inputs in `wanted`, a bit each, alone: those of `all` of them, bit for bit, and no others. */
-static void check_some(const op_sample *s, int k, int wanted, ag_tensor *const *all)
-{
-    ag_tensor *in[SAMPLE_INPUTS];
-    ag_tape   *tape = ag_tape_new(1);
-    sample_inputs(s, k, in);
-    for (int i = 0; i < s->sets[k].n; i++)
-        in[i]->needs_grad &= wanted >> i & 1;
-    ag_tensor *y = s->f(NULL, tape, in);
-    cr_assert(!y->needs_grad || ag_backward(ag_sum(ag_square(y), AG_ALL, false)), "%s", ag_error(tape));
-    for (int i = 0; i < s->sets[k].n; i++) {
-        cr_expect(in[i]->needs_grad || !in[i]->grad, "%s %s: a gradient that nobody wants", s->name, s->variant);
-        cr_expect(!in[i]->grad || !memcmp(in[i]->grad, all[i]->grad, (size_t)ag_numel(&in[i]->shape) * sizeof(ag_real)),
-                  "%s %s, set %d: the gradient of input %d is another without the rest", s->name, s->variant, k, i);
-    }
-    ag_tape_free(tape);
-    sample_free(s, k, in);
-}
-
-Test(ops, gradients_of_some_inputs)
-{
-    for (int i = 0; i < op_sample_count; i++)
-        for (int k = 0; op_samples[i].sets[k].n; k++) {
-            const op_sample *s = &op_samples[i];
-            ag_tensor       *all[SAMPLE_INPUTS];
-            ag_tape         *tape = ag_tape_new(1);
-            sample_inputs(s, k, all);
-            ag_tensor *y = s->f(NULL, tape, all);
-            cr_assert(!y->needs_grad || ag_backward(ag_sum(ag_square(y), AG_ALL, false)), "%s", ag_error(tape));
-            for (int wanted = 0; wanted < 1 << s->sets[k].n; wanted++)
-                check_some(s, k, wanted, all);
-            ag_tape_free(tape);
-            sample_free(s, k, all);
-        }
-}
-
 /* ---- PyTorch's numbers: tests/golden/ops.txt, made by tests/golden/make_ops.py. ----
  *
  * A case: "case NAME/VARIANT SET", then lines "in", "weight", "out", "grad", each followed by rank, dimensions and

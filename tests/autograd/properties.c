@@ -1,0 +1,113 @@
+/* What holds for every op: gradients do not depend on who else wants one, they are added to what is there, and results
+ * do not depend on whether they are recorded. */
+#include <math.h>
+#include <string.h>
+
+#include "tests/support/samples.h"
+#include "tests/test.h"
+
+/* Inputs of a sample's set, those in `wanted`, a bit each, with gradients; freed with the tape by `end`. */
+typedef struct pass {
+    const op_sample *sample;
+    int              set, n;
+    ag_tape         *tape;
+    ag_tensor       *in[SAMPLE_INPUTS], *y;
+} pass;
+
+static pass begin(const op_sample *s, int set, int wanted)
+{
+    pass p = {.sample = s, .set = set, .n = s->sets[set].n, .tape = ag_tape_new(1)};
+    sample_inputs(s, set, p.in);
+    for (int i = 0; i < p.n; i++)
+        p.in[i]->needs_grad &= wanted >> i & 1;
+    return p;
+}
+
+static void end(pass *p)
+{
+    ag_tape_free(p->tape);
+    sample_free(p->sample, p->set, p->in);
+}
+
+/* The gradients of a sum that is not linear in the result. */
+static void run(pass *p)
+{
+    ag_tape_reset(p->tape);
+    p->y = p->sample->f(NULL, p->tape, p->in);
+    cr_assert(!ag_error(p->tape), "%s %s: %s", p->sample->name, p->sample->variant, ag_error(p->tape));
+    cr_assert(!p->y->needs_grad || ag_backward(ag_sum(ag_square(p->y), AG_ALL, false)), "%s", ag_error(p->tape));
+}
+
+static void for_samples(void (*check)(const op_sample *s, int set))
+{
+    for (int i = 0; i < op_sample_count; i++)
+        for (int k = 0; op_samples[i].sets[k].n; k++)
+            check(&op_samples[i], k);
+}
+
+static void check_some(const op_sample *s, int set)
+{
+    pass all = begin(s, set, -1);
+    run(&all);
+    for (int wanted = 0; wanted < 1 << all.n; wanted++) {
+        pass some = begin(s, set, wanted);
+        run(&some);
+        for (int i = 0; i < some.n; i++) {
+            const ag_tensor *x = some.in[i];
+            cr_expect(x->needs_grad || !x->grad, "%s %s: a gradient that nobody wants", s->name, s->variant);
+            cr_expect(!x->grad || !memcmp(x->grad, all.in[i]->grad, (size_t)ag_numel(&x->shape) * sizeof(ag_real)),
+                      "%s %s, set %d: the gradient of input %d is another without the rest", s->name, s->variant, set,
+                      i);
+        }
+        end(&some);
+    }
+    end(&all);
+}
+
+Test(ops, gradients_of_some_inputs)
+{
+    for_samples(check_some);
+}
+
+static void check_added(const op_sample *s, int set)
+{
+    if (s->random)
+        return;
+    pass once = begin(s, set, -1), thrice = begin(s, set, -1);
+    run(&once);
+    for (int i = 0; i < 3; i++)
+        run(&thrice);
+    for (int i = 0; i < once.n; i++) {
+        const ag_real *g = once.in[i]->grad, *sum = thrice.in[i]->grad;
+        double         most = 0;
+        for (int64_t k = 0; g && k < ag_numel(&once.in[i]->shape); k++)
+            most = fmax(most, fabs((double)g[k]));
+        for (int64_t k = 0; g && k < ag_numel(&once.in[i]->shape); k++)
+            cr_assert(fabs((double)sum[k] - 3 * (double)g[k]) <= 1e-5 * (1 + most),
+                      "%s %s, set %d, input %d: %g, three times %g", s->name, s->variant, set, i, (double)sum[k],
+                      (double)g[k]);
+    }
+    end(&once), end(&thrice);
+}
+
+Test(ops, gradients_are_added)
+{
+    for_samples(check_added);
+}
+
+static void check_unrecorded(const op_sample *s, int set)
+{
+    pass recorded = begin(s, set, -1), not = begin(s, set, -1);
+    run(&recorded);
+    ag_set_grad_enabled(not .tape, false);
+    run(&not );
+    cr_expect(!not .y->needs_grad && ag_shape_equal(&recorded.y->shape, &not .y->shape) &&
+                  !memcmp(recorded.y->data, not .y->data, (size_t)ag_numel(&not .y->shape) * sizeof(ag_real)),
+              "%s %s, set %d: another result when it is not recorded", s->name, s->variant, set);
+    end(&recorded), end(&not );
+}
+
+Test(ops, the_same_without_recording)
+{
+    for_samples(check_unrecorded);
+}
