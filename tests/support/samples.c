@@ -86,7 +86,7 @@
 
 /* Input i, on the tape. */
 /* in[i] on the tape, where it is not there already. */
-#define IN(i) (in[i]->tape ? in[i] : ag_on_tape(tape, in[i]))
+#define IN(i) (in[i] && in[i]->tape ? in[i] : ag_on_tape(tape, in[i]))
 
 #define SAMPLE(id, expression)                                                                                         \
     static ag_tensor *id(void *context, ag_tape *tape, ag_tensor *const *in)                                           \
