@@ -133,6 +133,39 @@ Test(values, bce_with_logits_at_infinity)
     ag_tape_free(tape);
 }
 
+/* Mean, mean square, least and largest of 100,000 draws; four deviations of a mean are allowed. */
+static void check_draws(const char *what, ag_tensor *x, double mean, double square, double low, double high)
+{
+    const int64_t n = ag_numel(&x->shape);
+    double        sum = 0, squares = 0, least = (double)x->data[0], most = least;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = (double)x->data[i];
+        sum += v;
+        squares += v * v;
+        least = fmin(least, v);
+        most = fmax(most, v);
+    }
+    cr_expect(fabs(sum / (double)n - mean) < 0.015 && fabs(squares / (double)n - square) < 0.03,
+              "%s: mean %g, square %g", what, sum / (double)n, squares / (double)n);
+    cr_expect(least >= low && most <= high, "%s: %g to %g", what, least, most);
+}
+
+Test(values, random_ops_draw_what_they_say)
+{
+    ag_tape       *tape = ag_tape_new(5);
+    const ag_shape shape = AG_SHAPE(100, 1000);
+    ag_tensor     *like = ag_zeros(tape, shape);
+    check_draws("rand", ag_rand(tape, shape), 0.5, 1.0 / 3, 0, 1);
+    check_draws("rand_like", ag_rand_like(like), 0.5, 1.0 / 3, 0, 1);
+    check_draws("randn", ag_randn(tape, shape), 0, 1, -6, 6);
+    check_draws("randn_like", ag_randn_like(like), 0, 1, -6, 6);
+    check_draws("bernoulli", ag_bernoulli(tape, shape, 0.3), 0.3, 0.3, 0, 1);
+    check_draws("bernoulli_like", ag_bernoulli_like(like, 0.3), 0.3, 0.3, 0, 1);
+    check_draws("dropout", ag_dropout(ag_ones(tape, shape), 0.2), 1, 1.25, 0, 1.25 + 1e-6);
+    cr_assert(!ag_error(tape));
+    ag_tape_free(tape);
+}
+
 Test(values, loss_gradients_add)
 {
     ag_tape   *tape = ag_tape_new(0);
