@@ -54,9 +54,22 @@ static bool give_back(grad_memory *m, ag_real *data, int64_t size)
     return true;
 }
 
+/* A view's gradient becomes its input's, where that has none so far: no copy is made. */
+static bool hand_on(const ag_node *n)
+{
+    ag_tensor *x = ag__is_view(n) ? n->in[0] : NULL;
+    if (!x || !x->tape || !x->needs_grad || x->grad_buffer || n->out->retains_grad)
+        return false;
+    x->grad_buffer = n->out->grad_buffer;
+    x->grad_size = n->out->grad_size;
+    return true;
+}
+
 /* What one node's backward needs, and what is free after it. */
 static bool reserve_node(grad_memory *m, const ag_node *n)
 {
+    if (hand_on(n))
+        return true;
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i]->needs_grad && !reserve(m, n->in[i]))
             return false;

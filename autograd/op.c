@@ -174,3 +174,20 @@ void ag_grad_add(ag_tensor *t, const ag_real *g)
     if (d.data)
         agk_copy_rows(1, n, g, n, d.add, d.data, n);
 }
+
+bool ag__is_view(const ag_node *node)
+{
+    return node && node->n_in > 0 && node->in[0] && node->out && node->op->backward == ag_view_backward &&
+           ag_numel(&node->in[0]->shape) == ag_numel(&node->out->shape);
+}
+
+void ag_view_backward(const ag_node *node)
+{
+    if (!ag__is_view(node))
+        return;
+    ag_tensor *x = node->in[0];
+    if (x->grad_buffer && x->grad_buffer == node->out->grad)
+        x->grad = x->grad_buffer;
+    else
+        ag_grad_add(x, node->out->grad);
+}

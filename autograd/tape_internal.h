@@ -35,6 +35,9 @@ bool ag__is_stale(const ag_tensor *t, const char *who);
 /* An empty tensor of the tape's pass; NULL, and the tape fails, when memory runs out. */
 ag_tensor *ag__tensor_new(ag_tape *tape);
 
+/* Whether ag_view_backward is the node's backward, and can be. */
+bool ag__is_view(const ag_node *node);
+
 /* Nanoseconds on a clock that does not go back. */
 int64_t ag__now(void);
 

@@ -2,11 +2,6 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 
-static void view_backward(const ag_node *node)
-{
-    ag_grad_add(node->in[0], node->out->grad);
-}
-
 /* ---- reshape. ---- */
 
 static bool reshape_shape(ag_node *node)
@@ -33,7 +28,7 @@ static bool reshape_shape(ag_node *node)
     return true;
 }
 
-static const ag_op reshape_op = {"reshape", reshape_shape, NULL, view_backward};
+static const ag_op reshape_op = {"reshape", reshape_shape, NULL, ag_view_backward};
 
 ag_tensor *ag_reshape(ag_tensor *x, ag_shape shape)
 {
@@ -64,7 +59,7 @@ static bool flatten_shape(ag_node *node)
     return true;
 }
 
-static const ag_op flatten_op = {"flatten", flatten_shape, NULL, view_backward};
+static const ag_op flatten_op = {"flatten", flatten_shape, NULL, ag_view_backward};
 
 ag_tensor *ag_flatten(ag_tensor *x, int first, int last)
 {
@@ -81,7 +76,7 @@ static bool same_shape(ag_node *node)
     return true;
 }
 
-static const ag_op on_tape_op = {"on_tape", same_shape, NULL, view_backward};
+static const ag_op on_tape_op = {"on_tape", same_shape, NULL, ag_view_backward};
 static const ag_op detach_op = {"detach", same_shape, NULL, NULL};
 
 ag_tensor *ag_on_tape(ag_tape *tape, ag_tensor *t)

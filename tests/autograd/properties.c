@@ -116,3 +116,53 @@ Test(ops, the_same_without_recording)
 {
     for_samples(check_unrecorded);
 }
+
+/* A view hands its gradient on where it can. x = 2 p goes through views, before and after other uses of it; the loss is
+ * sum x^2 of each use, so that the gradient of x is 2 x for each. */
+static double gradient_through_views(bool before, bool after, bool keep, int times)
+{
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(2, 3));
+    ag_tape   *tape = ag_tape_new(1);
+    for (int i = 0; i < 6; i++)
+        p->data[i] = (ag_real)(i + 1);
+    ag_tensor *x = ag_scale(ag_on_tape(tape, p), 2), *loss = ag_zeros(tape, AG_SCALAR);
+    if (before)
+        loss = ag_add(loss, ag_sum(ag_square(x), AG_ALL, false));
+    ag_tensor *view = ag_reshape(ag_flatten(x, 0, 1), AG_SHAPE(3, 2));
+    if (keep)
+        ag_retain_grad(view);
+    loss = ag_add(loss, ag_sum(ag_square(view), AG_ALL, false));
+    if (after)
+        loss = ag_add(loss, ag_sum(ag_square(x), AG_ALL, false));
+    for (int i = 0; i < times; i++)
+        cr_assert(ag_backward_retain(loss), "%s", ag_error(tape));
+    cr_assert(!keep || (view->grad && fabs((double)view->grad[5] - 24.0 * times) < 1e-5));
+    const double slope = (double)p->grad[5] / 48;
+    for (int i = 0; i < 6; i++)
+        cr_assert(fabs((double)p->grad[i] - 8 * slope * (i + 1)) < 1e-4);
+    ag_tape_free(tape);
+    ag_parameter_free(p);
+    return slope;
+}
+
+Test(ops, views_hand_their_gradient_on)
+{
+    for (int kind = 0; kind < 16; kind++) {
+        const bool   before = kind & 1, after = kind & 2, keep = kind & 4;
+        const int    times = kind & 8 ? 2 : 1;
+        const double got = gradient_through_views(before, after, keep, times);
+        cr_expect(fabs(got - (1 + before + after) * times) < 1e-6, "kind %d: %g", kind, got);
+    }
+}
+
+/* The gradient of an input that is marked on the tape is its own after backward, though a view's became it. */
+Test(ops, the_gradient_of_a_viewed_input_stays)
+{
+    ag_tape   *tape = ag_tape_new(1);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(4, 4))), *w = ag_requires_grad(ag_ones(tape, AG_SHAPE(16)));
+    ag_tensor *y = ag_mul(ag_exp(ag_flatten(x, 0, 1)), ag_exp(w));
+    cr_assert(ag_backward(ag_sum(ag_square(y), AG_ALL, false)), "%s", ag_error(tape));
+    for (int i = 0; i < 16; i++)
+        cr_assert(fabs((double)(x->grad[i] / w->grad[i]) - 1) < 1e-6 && fabs((double)x->grad[i] - 2 * exp(4)) < 1e-3);
+    ag_tape_free(tape);
+}
