@@ -133,7 +133,7 @@ Test(values, bce_with_logits_at_infinity)
     ag_tape_free(tape);
 }
 
-/* Mean, mean square, least and largest of 100,000 draws; four deviations of a mean are allowed. */
+/* Mean, mean square, least and largest of 100,000 draws, within more than four deviations of what they should be. */
 static void check_draws(const char *what, ag_tensor *x, double mean, double square, double low, double high)
 {
     const int64_t n = ag_numel(&x->shape);

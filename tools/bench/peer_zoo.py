@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""The models of several losses or phases in PyTorch, trained to their end with the recipes of the programs: what the column
+of PyTorch in models/README.md says. The models are those of tools/pytorch_models.py.
+
+    tools/bench/peer_zoo.py [--data DIR] [--seeds 1 2 3] [--threads N] [--epochs N] RUN...
+
+j          adversarial_ae_mnist: test reconstruction; mean, deviation and Kolmogorov-Smirnov distance of each number of the code
+j-plain    the same without an adversary
+j-labels   adversarial_ae_mnist --labels 1000: test error
+m          stacked_ae_mnist: test error, pre-trained and not
+deep       stacked_ae_mnist --deep: squared error summed over a test image
+n          poem_vae --epochs 5 --kl-warmup 9000; --data is the file of couplets
+fixed      flow_vae_mnist --recipe vae; --data is the folder of fixed-binarised MNIST. -log p of a test image by 200 samples;
+           with --epochs the rate stays, as in the program
+"""
+import argparse
+import os
+import sys
+import time
+
+import numpy as np
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("run", nargs="+", metavar="RUN")
+parser.add_argument("--data", default="data/mnist")
+parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--epochs", type=int, help="in place of the recipe's; of each phase")
+parser.add_argument("--lr", type=float, help="in place of the recipe's")
+options = parser.parse_args()
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[variable] = str(options.threads)
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import pytorch_models as zoo
+
+torch.set_num_threads(options.threads)
+
+
+# ---- Data. ----
+
+def read_idx(name):
+    data = np.fromfile(os.path.join(options.data, name), np.uint8)
+    rank = data[3]
+    return torch.from_numpy(data[4 + 4 * rank:].reshape(np.frombuffer(data[4:4 + 4 * rank], ">u4").astype(int)))
+
+
+def read_images(part):
+    return read_idx(part + "-images-idx3-ubyte").reshape(-1, 784).float() / 255
+
+
+def read_labels(part):
+    return read_idx(part + "-labels-idx1-ubyte").long()
+
+
+def read_couplets():
+    """Training and held-out tokens (count, length), and how many characters there are."""
+    lines = [line.strip() for line in open(options.data, encoding="utf-8") if line.strip()]
+    index = {c: i for i, c in enumerate(sorted({c for line in lines for c in line}))}
+    tokens = torch.tensor([[index[c] for c in line] for line in lines])
+    return tokens[:-5000], tokens[-5000:], len(index)
+
+
+# ---- Training. ----
+
+def train(name, count, batch, epochs, step, optimizers, schedule=lambda done: 1.0):
+    """step(index) for every batch of every epoch; each optimizer's rate is its own times schedule(the share that is done)."""
+    epochs = options.epochs or epochs
+    rates = [[group["lr"] for group in o.param_groups] for o in optimizers]
+    total, done, start = epochs * -(-count // batch), 0, time.time()
+    for epoch in range(epochs):
+        losses = 0.0
+        for index in torch.randperm(count).split(batch):
+            for o, of_groups in zip(optimizers, rates):
+                for group, lr in zip(o.param_groups, of_groups):
+                    group["lr"] = lr * schedule(done / total)
+            losses += step(index) * len(index)
+            done += 1
+        print(f"  {name}: epoch {epoch + 1} of {epochs}, loss {losses / count:.6g}, {time.time() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def falls(done):
+    return 1 - done
+
+
+def minimize(loss, optimizer):
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+def adam(part, lr, beta1=0.9):
+    return torch.optim.Adam(part.parameters(), lr=options.lr or lr, betas=(beta1, 0.999), fused=True)
+
+
+def mean_over(parts, f):
+    """The mean of f(part, ...), means over parts of a test set."""
+    total, count = 0.0, 0
+    for part in parts:
+        total, count = total + float(f(*part)) * len(part[0]), count + len(part[0])
+    return total / count
+
+
+# ---- Runs: each returns its measures by name. ----
+
+def largest_distance(a, b):
+    """Kolmogorov and Smirnov's, of two samples."""
+    a, b = np.sort(a), np.sort(b)
+    at = np.concatenate([a, b])
+    return np.abs(np.searchsorted(a, at, "right") / len(a) - np.searchsorted(b, at, "right") / len(b)).max()
+
+
+def adversarial(name, labels=0, plain=False):
+    x, test, y_test = read_images("train"), read_images("t10k"), read_labels("t10k")
+    latent = 10 if labels else 8
+    m = zoo.AdversarialAe(784, 1000, latent, labels=10 if labels else 0)
+    encoder = m.autoencoder.encoder
+    reconstruct, judge, deceive, classify = (adam(part, 2e-4, 0.5) for part in (m.autoencoder, m.discriminator, encoder, encoder))
+    if labels:
+        y = read_labels("train")
+        few = torch.cat([(y == digit).nonzero()[:labels // 10, 0] for digit in range(10)])
+
+    def prior(n):
+        z = torch.randn(n, latent)
+        return torch.cat([F.one_hot(torch.randint(10, (n,)), 10).float(), z], 1) if labels else z
+
+    def step(index):
+        b = x[index]
+        loss = minimize(m.reconstruction(b), reconstruct)
+        if plain:
+            return loss
+        minimize(m.judge(b, None, prior(len(b))), judge)
+        minimize(m.deceive(b, None), deceive)
+        if labels:
+            some = few[torch.randint(len(few), (len(b),))]
+            minimize(F.cross_entropy(m.classify(x[some] + 0.3 * torch.randn(len(b), 784)), y[some]), classify)
+        return loss
+    train(name, len(x), 100, 50, step, (reconstruct, judge, deceive, classify), falls if labels else lambda done: 1.0)
+    with torch.no_grad():
+        if labels:
+            return {"test_error": mean_over([(test, y_test)], lambda a, b: (m.classify(a).argmax(1) != b).float().mean())}
+        code, z = m.encode(test), torch.randn(len(test), latent)
+        return {"test_loss": float(m.reconstruction(test)), "mean": code.mean(0).numpy(), "deviation": code.std(0).numpy(),
+                "ks": np.array([largest_distance(code[:, k].numpy(), z[:, k].numpy()) for k in range(latent)])}
+
+
+def stacked(name):
+    x, y = read_images("train"), read_labels("train")
+    x, y, test, y_test = x[:50000], y[:50000], read_images("t10k"), read_labels("t10k")
+    batch, errors = 50, {}
+    for measure, pretrained in ("pretrained", True), ("plain", False):
+        m = zoo.StackedAe(784)
+        for k in range(3 * pretrained):
+            o = torch.optim.SGD(m.layers[k].parameters(), lr=0.001 * batch, fused=True)
+            train(f"{name}, layer {k + 1}", len(x), batch, 15, lambda index: minimize(m.layer_loss(x[index], k), o), [o], falls)
+        o = torch.optim.SGD(m.parameters(), lr=options.lr or 1, fused=True)
+        train(f"{name}, {measure}", len(x), batch, 25, lambda index: minimize(F.cross_entropy(m(x[index]), y[index]), o), [o], falls)
+        with torch.no_grad():
+            errors[measure] = float((m(test).argmax(1) != y_test).float().mean())
+    return errors
+
+
+def deep(name):
+    x, test = read_images("train"), read_images("t10k")
+    m = zoo.mlp_ae((784, 1000, 500, 250, 30), torch.nn.ReLU)
+    o = adam(m, 1e-3)
+    train(name, len(x), 128, 100, lambda index: minimize(F.mse_loss(m(x[index]), x[index], reduction="sum") / len(index), o), [o], falls)
+    with torch.no_grad():
+        return {"test_loss": float(F.mse_loss(m(test), test, reduction="sum")) / len(test)}
+
+
+def poems(name):
+    x, test, characters = read_couplets()
+    m = zoo.CoupletVae(characters, x.shape[1])
+    o, steps = adam(m, 1e-3), 0
+
+    def step(index):
+        nonlocal steps
+        reconstruction, kld = zoo.couplet_losses(m(x[index]), x[index])
+        steps += 1
+        return minimize((reconstruction + min(1, steps / 9000) * kld) / len(index), o)
+    train(name, len(x), 64, 5, step, [o])
+    with torch.no_grad():
+        parts = [(m(b), b) for b in test.split(500)]
+        return {"test_loss": sum(float(sum(zoo.couplet_losses(*p))) for p in parts) / len(test),
+                "kld": sum(float(zoo.couplet_losses(*p)[1]) for p in parts) / len(test)}
+
+
+def fixed(name):
+    x, test = (read_images(part).round() for part in ("train", "t10k"))
+    m = zoo.FlowVae(784, 400, 1, 40, 0)
+    o = adam(m, 1e-4)
+    train(name, len(x), 100, 500, lambda index: minimize(m.loss(x[index]), o), [o],
+          lambda done: 1.0 if options.epochs else 10 ** (-((done >= 0.4) + (done >= 0.7)) / 5))
+
+    def log_weight(b):
+        h = m.encoder(b)
+        mu, deviation = m.mu(h), F.softplus(m.deviation(h))
+        eps = torch.randn_like(mu)
+        z = mu + deviation * eps
+        return (-F.binary_cross_entropy_with_logits(m.decoder(z), b, reduction="none").sum(1) - (z ** 2).sum(1) / 2
+                + (eps ** 2).sum(1) / 2 + deviation.log().sum(1))
+    with torch.no_grad():
+        return {"elbo": -mean_over([(b,) for b in test.split(500)], m.loss),
+                "nll": mean_over([(b,) for b in test.split(500)], lambda b: np.log(200) - torch.logsumexp(
+                    torch.stack([log_weight(b) for _ in range(200)]), 0).mean())}
+
+
+RUNS = {"j": adversarial, "j-plain": lambda name: adversarial(name, plain=True), "j-labels": lambda name: adversarial(name, labels=1000),
+        "m": stacked, "deep": deep, "n": poems, "fixed": fixed}
+
+
+def show(value):
+    return " ".join(f"{v:.3f}" for v in value) if isinstance(value, np.ndarray) else f"{value:.6g}"
+
+
+def main():
+    unknown = [name for name in options.run if name not in RUNS]
+    if unknown:
+        parser.error(f"{unknown[0]}: expected {', '.join(RUNS)}")
+    for name in options.run:
+        for seed in options.seeds:
+            torch.manual_seed(seed)
+            measures = RUNS[name](name)
+            print(f"{name}, seed {seed}: " + ", ".join(f"{key} {show(value)}" for key, value in measures.items()), flush=True)
+
+
+main()
