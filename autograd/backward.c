@@ -68,13 +68,12 @@ static bool hand_on(const ag_node *n)
 /* What one node's backward needs, and what is free after it. */
 static bool reserve_node(grad_memory *m, const ag_node *n)
 {
-    if (hand_on(n))
-        return true;
+    const bool handed = hand_on(n);
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i]->needs_grad && !reserve(m, n->in[i]))
             return false;
     return (!n->saved || m->retain || give_back(m, n->saved, n->saved_size)) &&
-           (n->out->retains_grad || give_back(m, n->out->grad_buffer, n->out->grad_size));
+           (handed || n->out->retains_grad || give_back(m, n->out->grad_buffer, n->out->grad_size));
 }
 
 /* A gradient would be computed with the new values of what forward used with the old ones. */

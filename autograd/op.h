@@ -75,8 +75,9 @@ bool ag_visit_nodes(const ag_tape *tape, bool (*visit)(void *context, const ag_n
 /* Adds g, in t's layout, to the gradient of t if one is wanted. */
 void ag_grad_add(ag_tensor *t, const ag_real *g);
 
-/* The backward of an op whose output is its input in another shape: hands the gradient on. The walk knows this
- * function: where the input has no gradient yet, the output's becomes the input's, and nothing is copied. */
+/* The backward of an op whose output has the numbers of its first input in another shape: hands the gradient on. The
+ * walk knows this function: where the input has no gradient yet, the output's becomes the input's, and nothing is
+ * copied. */
 void ag_view_backward(const ag_node *node);
 
 #ifdef __cplusplus

@@ -168,8 +168,8 @@ class FlowVae(nn.Module):
         mean, gate = flow(z, context)
         return mean + torch.sigmoid(gate + 2) * (z - mean), F.logsigmoid(gate + 2).sum(-1)
 
-    def loss(self, x, noise=torch.randn_like):
-        """-(log p(x, z) - log q(z | x)), a mean over x."""
+    def log_weight(self, x, noise=torch.randn_like):
+        """log p(x, z) - log q(z | x) of a draw of z."""
         h = self.encoder(x)
         mu, deviation = self.mu(h), F.softplus(self.deviation(h))
         eps = noise(mu)
@@ -178,7 +178,10 @@ class FlowVae(nn.Module):
             z, log_det = self.carry(getattr(self, f"flow{i}"), z, h)
             log_q = log_q - log_det
         log_p = -F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none").sum(-1) - (z ** 2 / 2).sum(-1)
-        return (log_q - log_p).mean()
+        return log_p - log_q
+
+    def loss(self, x, noise=torch.randn_like):
+        return -self.log_weight(x, noise).mean()
 
 
 class VqVae(nn.Module):

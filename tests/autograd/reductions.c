@@ -1,9 +1,7 @@
 /* sum, mean, max, min and var over every choice of axes, against plain loops: results and gradients. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "autograd/runtime.h"
 #include "tests/test.h"
 
 enum { RANK = 4, SUM = 0, MEAN, MAX, MIN, VAR, KINDS };

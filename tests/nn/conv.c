@@ -26,10 +26,10 @@ static ag_conv_options of_op(const nn_conv_options *o)
 typedef ag_tensor *conv_fn(ag_tensor *x, ag_tensor *w, ag_tensor *b, ag_conv_options o);
 
 /* What the layer makes of x is what the op makes with the layer's weights. */
-static void check_same(nn_module *m, conv_fn *op, int rank, ag_shape weight, nn_conv_options o)
+static void check_same(nn_module *m, conv_fn *op, ag_shape weight, nn_conv_options o)
 {
     ag_tape   *tape = ag_tape_new(1);
-    ag_tensor *x = ag_randn(tape, rank == 3 ? AG_SHAPE(2, 4, 15) : AG_SHAPE(2, 4, 15, 14));
+    ag_tensor *x = ag_randn(tape, weight.rank == 3 ? AG_SHAPE(2, 4, 15) : AG_SHAPE(2, 4, 15, 14));
     nn_reset_parameters(m, 1);
     ag_tensor *w = nn_parameter_named(m, "weight"), *b = nn_parameter_named(m, "bias");
     ag_tensor *got = nn_forward(m, x), *expected = op(x, w, b, of_op(&o));
@@ -45,12 +45,12 @@ Test(layers, convolutions_take_every_option)
 {
     nn_conv_options plain = all, bare = {.in = 4, .out = 6, .kernel = {2, 3}, .no_bias = true};
     plain.output_padding[0] = 0;
-    check_same(nn_conv2d_with(plain), ag_conv2d, 4, AG_SHAPE(6, 2, 2, 3), plain);
-    check_same(nn_conv1d(plain), ag_conv1d, 3, AG_SHAPE(6, 2, 2), plain);
-    check_same(nn_conv_transpose2d_with(all), ag_conv_transpose2d, 4, AG_SHAPE(4, 3, 2, 3), all);
-    check_same(nn_conv_transpose1d(all), ag_conv_transpose1d, 3, AG_SHAPE(4, 3, 2), all);
-    check_same(nn_conv2d_with(bare), ag_conv2d, 4, AG_SHAPE(6, 4, 2, 3), bare);
-    check_same(nn_conv_transpose2d_with(bare), ag_conv_transpose2d, 4, AG_SHAPE(4, 6, 2, 3), bare);
+    check_same(nn_conv2d_with(plain), ag_conv2d, AG_SHAPE(6, 2, 2, 3), plain);
+    check_same(nn_conv1d(plain), ag_conv1d, AG_SHAPE(6, 2, 2), plain);
+    check_same(nn_conv_transpose2d_with(all), ag_conv_transpose2d, AG_SHAPE(4, 3, 2, 3), all);
+    check_same(nn_conv_transpose1d(all), ag_conv_transpose1d, AG_SHAPE(4, 3, 2), all);
+    check_same(nn_conv2d_with(bare), ag_conv2d, AG_SHAPE(6, 4, 2, 3), bare);
+    check_same(nn_conv_transpose2d_with(bare), ag_conv_transpose2d, AG_SHAPE(4, 6, 2, 3), bare);
 }
 
 /* all with one of its numbers changed. */

@@ -84,8 +84,7 @@
         }                                                                                                              \
     }
 
-/* Input i, on the tape. */
-/* in[i] on the tape, where it is not there already. */
+/* Input i, put on the tape where it is not there already. */
 #define IN(i) (in[i] && in[i]->tape ? in[i] : ag_on_tape(tape, in[i]))
 
 #define SAMPLE(id, expression)                                                                                         \

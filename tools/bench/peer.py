@@ -22,8 +22,6 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--data", default="data/mnist")
 parser.add_argument("--filter", help="letters of workloads, or text of ops")
@@ -54,6 +52,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pytorch_models as zoo
+import mnist
 import peer_ops
 
 torch.set_num_threads(options.threads)
@@ -140,15 +139,9 @@ WORKLOADS = {w.name: w for w in [
 
 # ---- Data. ----
 
-def read_idx(name):
-    data = np.fromfile(os.path.join(options.data, name), np.uint8)
-    rank = data[3]
-    return data[4 + 4 * rank:].reshape(np.frombuffer(data[4:4 + 4 * rank], ">u4").astype(int))
-
-
 def load():
     try:
-        return [torch.from_numpy(read_idx(part + kind).copy()) for part in ("train-", "t10k-")
+        return [mnist.read_idx(options.data, part + kind) for part in ("train-", "t10k-")
                 for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
     except FileNotFoundError:
         if options.quality:

@@ -36,24 +36,19 @@ import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import pytorch_models as zoo
+import mnist
 
 torch.set_num_threads(options.threads)
 
 
 # ---- Data. ----
 
-def read_idx(name):
-    data = np.fromfile(os.path.join(options.data, name), np.uint8)
-    rank = data[3]
-    return torch.from_numpy(data[4 + 4 * rank:].reshape(np.frombuffer(data[4:4 + 4 * rank], ">u4").astype(int)))
-
-
 def read_images(part):
-    return read_idx(part + "-images-idx3-ubyte").reshape(-1, 784).float() / 255
+    return mnist.read_idx(options.data, part + "-images-idx3-ubyte").reshape(-1, 784).float() / 255
 
 
 def read_labels(part):
-    return read_idx(part + "-labels-idx1-ubyte").long()
+    return mnist.read_idx(options.data, part + "-labels-idx1-ubyte").long()
 
 
 def read_couplets():
@@ -66,7 +61,7 @@ def read_couplets():
 
 # ---- Training. ----
 
-def train(name, count, batch, epochs, step, optimizers, schedule=lambda done: 1.0):
+def train(name, count, batch, epochs, step, optimizers, schedule):
     """step(index) for every batch of every epoch; each optimizer's rate is its own times schedule(the share that is done)."""
     epochs = options.epochs or epochs
     rates = [[group["lr"] for group in o.param_groups] for o in optimizers]
@@ -80,6 +75,10 @@ def train(name, count, batch, epochs, step, optimizers, schedule=lambda done: 1.
             losses += step(index) * len(index)
             done += 1
         print(f"  {name}: epoch {epoch + 1} of {epochs}, loss {losses / count:.6g}, {time.time() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def stays(done):
+    return 1
 
 
 def falls(done):
@@ -97,12 +96,9 @@ def adam(part, lr, beta1=0.9):
     return torch.optim.Adam(part.parameters(), lr=options.lr or lr, betas=(beta1, 0.999), fused=True)
 
 
-def mean_over(parts, f):
-    """The mean of f(part, ...), means over parts of a test set."""
-    total, count = 0.0, 0
-    for part in parts:
-        total, count = total + float(f(*part)) * len(part[0]), count + len(part[0])
-    return total / count
+def mean_over(test, f):
+    """The mean of f, of means over 500 examples each."""
+    return sum(float(f(part)) * len(part) for part in test.split(500)) / len(test)
 
 
 # ---- Runs: each returns its measures by name. ----
@@ -139,10 +135,10 @@ def adversarial(name, labels=0, plain=False):
             some = few[torch.randint(len(few), (len(b),))]
             minimize(F.cross_entropy(m.classify(x[some] + 0.3 * torch.randn(len(b), 784)), y[some]), classify)
         return loss
-    train(name, len(x), 100, 50, step, (reconstruct, judge, deceive, classify), falls if labels else lambda done: 1.0)
+    train(name, len(x), 100, 50, step, (reconstruct, judge, deceive, classify), falls if labels else stays)
     with torch.no_grad():
         if labels:
-            return {"test_error": mean_over([(test, y_test)], lambda a, b: (m.classify(a).argmax(1) != b).float().mean())}
+            return {"test_error": float((m.classify(test).argmax(1) != y_test).float().mean())}
         code, z = m.encode(test), torch.randn(len(test), latent)
         return {"test_loss": float(m.reconstruction(test)), "mean": code.mean(0).numpy(), "deviation": code.std(0).numpy(),
                 "ks": np.array([largest_distance(code[:, k].numpy(), z[:, k].numpy()) for k in range(latent)])}
@@ -183,11 +179,10 @@ def poems(name):
         reconstruction, kld = zoo.couplet_losses(m(x[index]), x[index])
         steps += 1
         return minimize((reconstruction + min(1, steps / 9000) * kld) / len(index), o)
-    train(name, len(x), 64, 5, step, [o])
+    train(name, len(x), 64, 5, step, [o], stays)
     with torch.no_grad():
-        parts = [(m(b), b) for b in test.split(500)]
-        return {"test_loss": sum(float(sum(zoo.couplet_losses(*p))) for p in parts) / len(test),
-                "kld": sum(float(zoo.couplet_losses(*p)[1]) for p in parts) / len(test)}
+        losses = lambda b: zoo.couplet_losses(m(b), b)
+        return {"test_loss": mean_over(test, lambda b: sum(losses(b)) / len(b)), "kld": mean_over(test, lambda b: losses(b)[1] / len(b))}
 
 
 def fixed(name):
@@ -195,19 +190,10 @@ def fixed(name):
     m = zoo.FlowVae(784, 400, 1, 40, 0)
     o = adam(m, 1e-4)
     train(name, len(x), 100, 500, lambda index: minimize(m.loss(x[index]), o), [o],
-          lambda done: 1.0 if options.epochs else 10 ** (-((done >= 0.4) + (done >= 0.7)) / 5))
-
-    def log_weight(b):
-        h = m.encoder(b)
-        mu, deviation = m.mu(h), F.softplus(m.deviation(h))
-        eps = torch.randn_like(mu)
-        z = mu + deviation * eps
-        return (-F.binary_cross_entropy_with_logits(m.decoder(z), b, reduction="none").sum(1) - (z ** 2).sum(1) / 2
-                + (eps ** 2).sum(1) / 2 + deviation.log().sum(1))
+          stays if options.epochs else lambda done: 10 ** (-((done >= 0.4) + (done >= 0.7)) / 5))
     with torch.no_grad():
-        return {"elbo": -mean_over([(b,) for b in test.split(500)], m.loss),
-                "nll": mean_over([(b,) for b in test.split(500)], lambda b: np.log(200) - torch.logsumexp(
-                    torch.stack([log_weight(b) for _ in range(200)]), 0).mean())}
+        likelihood = lambda b: torch.logsumexp(torch.stack([m.log_weight(b) for _ in range(200)]), 0) - np.log(200)
+        return {"elbo": -mean_over(test, m.loss), "nll": -mean_over(test, lambda b: likelihood(b).mean())}
 
 
 RUNS = {"j": adversarial, "j-plain": lambda name: adversarial(name, plain=True), "j-labels": lambda name: adversarial(name, labels=1000),
