@@ -259,6 +259,7 @@ static bool build(void *context, train_images *m, tl_error *why)
     const int64_t            labels = p->labels > 0 ? TRAIN_DIGITS : 0;
     adam.beta1 = 0.5;
     m->code = labels + p->latent;
+    m->classes = labels;
     p->model = adversarial_ae_new((adversarial_ae_config){m->height * m->width, p->hidden, p->latent, classes, labels});
     m->job->plan.model = (nn_module *)p->model;
     if (!p->model)

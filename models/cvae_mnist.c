@@ -86,6 +86,8 @@ static bool build(void *context, train_images *m, tl_error *why)
     cvae_program *p = context;
     (void)why;
     m->code = p->latent + p->classes;
+    m->class_at = p->latent;
+    m->classes = p->classes;
     m->phase.sum_loss = true;
     m->job->input = AG_SHAPE(m->phase.batch, m->height * m->width + p->classes);
     m->columns = p->digit < 0 ? p->classes : m->columns;

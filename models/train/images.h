@@ -36,7 +36,9 @@ typedef struct train_images {
     int64_t                    code;         /* set by build: numbers of an image's code */
     bool                       encodes_only; /* set by build: this model of the program's has no decoder */
     bool                       symbols; /* set by build: codes are numbers of a codebook's vectors, not quantities */
-    int64_t                    columns; /* of --generate's picture; 16 if build leaves it */
+    int64_t class_at;                   /* set by build of a conditional model: where in a code its class is, one-hot */
+    int64_t classes;                    /* ..., and of how many; 0 if the model is none */
+    int64_t columns;                    /* of --generate's picture; 16 if build leaves it */
 
     /* ---- Private. ---- */
     const char          *data, *encode, *decode, *reconstruct, *denoise, *exported, *output, *classifier;

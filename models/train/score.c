@@ -1,5 +1,6 @@
 #include "models/train/score_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,16 +45,39 @@ static bool test_features(train_images *m, train_classifier *c, train_table *to,
     return ok;
 }
 
-/* Of as many new images as there are test images. */
-static bool sample_features(train_images *m, train_classifier *c, train_table *to, tl_error *why)
+/* Of as many new images as there are test images, and the codes that they were made of. */
+static bool sample_features(train_images *m, train_classifier *c, train_table *codes, train_table *to, tl_error *why)
 {
-    train_table codes, images = {0};
-    bool        ok = train__sample(m, m->test.count, &codes, why) && train__decode(m, &codes, &images, why);
+    train_table images = {0};
+    bool        ok = train__sample(m, m->test.count, codes, why) && train__decode(m, codes, &images, why);
     if (ok)
         train_to_unit(m, images.rows, images.at);
     ok = ok && train__map_rows(m, features, c, &images, to, why);
-    free(codes.at);
     free(images.at);
+    return ok;
+}
+
+/* ---- What a conditional model was asked for. ---- */
+
+static ag_tensor *classify(void *classifier, const train_batch *b)
+{
+    return ag_argmax(nn_forward(((train_classifier *)classifier)->output, b->x), 1, false);
+}
+
+/* The share of new images that the classifier takes for what their codes ask for; NaN if they ask for nothing. */
+static bool share_as_asked(train_images *m, train_classifier *c, const train_table *codes, const train_table *samples,
+                           double *share, tl_error *why)
+{
+    train_table taken;
+    *share = NAN;
+    if (m->classes != TRAIN_CLASSES)
+        return true;
+    const bool ok = train__map_rows(m, classify, c, samples, &taken, why);
+    int64_t    right = 0;
+    for (int64_t i = 0; ok && i < codes->rows; i++)
+        right += codes->at[i * codes->width + m->class_at + (int64_t)taken.at[i]] > 0;
+    *share = (double)right / (double)codes->rows;
+    free(taken.at);
     return ok;
 }
 
@@ -71,6 +95,7 @@ static bool classifier_path(train_images *m, char *path, size_t size, tl_error *
 typedef struct score {
     double kid, halves; /* of the samples; of the two halves of the test images, to compare with */
     double accuracy;    /* of the classifier */
+    double as_asked;    /* the share of samples taken for the class that was asked for; NaN if none was */
 } score;
 
 static bool write_score(train_images *m, const score *s, tl_error *why)
@@ -81,9 +106,12 @@ static bool write_score(train_images *m, const score *s, tl_error *why)
         return true;
     if (!train_result_path(m, "score.csv", path, sizeof path, why) || !tl_output_open(&out, path, why))
         return false;
-    fputs("kid,kid_of_test_halves,classifier_accuracy\n", out.stream);
+    fprintf(out.stream, "kid,kid_of_test_halves,classifier_accuracy%s\n", isnan(s->as_asked) ? "" : ",as_asked");
     fprintf(out.stream, "%s,%s,", TL_NUMBER(s->kid, 6), TL_NUMBER(s->halves, 6));
-    fprintf(out.stream, "%s\n", TL_NUMBER(s->accuracy, 6));
+    fputs(TL_NUMBER(s->accuracy, 6), out.stream);
+    if (!isnan(s->as_asked))
+        fprintf(out.stream, ",%s", TL_NUMBER(s->as_asked, 6));
+    fputc('\n', out.stream);
     return tl_output_close(&out, why);
 }
 
@@ -97,21 +125,30 @@ static double kid_of_halves(const train_table *test, ag_real *workspace)
     return train_kid(TRAIN_FEATURES, half, workspace, half, workspace + half * TRAIN_FEATURES);
 }
 
+static void print_score(const score *s)
+{
+    printf("sample score (KID) %s; two halves of the test images: ", TL_NUMBER(s->kid, 4));
+    printf("%s; the classifier's accuracy: %s\n", TL_NUMBER(s->halves, 2), TL_NUMBER(s->accuracy, 4));
+    if (!isnan(s->as_asked))
+        printf("taken for the digit that was asked for: %.2f %% of the samples\n", 100 * s->as_asked);
+}
+
 static bool compare(train_images *m, train_classifier *c, tl_error *why)
 {
-    train_table test = {0}, samples = {0};
-    bool        ok = test_features(m, c, &test, why) && sample_features(m, c, &samples, why);
+    train_table test = {0}, samples = {0}, codes = {0};
+    score       s = {.accuracy = c->accuracy};
+    bool        ok = test_features(m, c, &test, why) && sample_features(m, c, &codes, &samples, why) &&
+              share_as_asked(m, c, &codes, &samples, &s.as_asked, why);
     if (ok) {
-        const double kid = train_kid(TRAIN_FEATURES, test.rows, test.at, samples.rows, samples.at);
-        const score  s = {kid, kid_of_halves(&test, samples.at), c->accuracy};
-        if (!m->job->options.quiet || m->job->options.load) {
-            printf("sample score (KID) %s; two halves of the test images: ", TL_NUMBER(s.kid, 4));
-            printf("%s; the classifier's accuracy: %s\n", TL_NUMBER(s.halves, 2), TL_NUMBER(s.accuracy, 4));
-        }
+        s.kid = train_kid(TRAIN_FEATURES, test.rows, test.at, samples.rows, samples.at);
+        s.halves = kid_of_halves(&test, samples.at);
+        if (!m->job->options.quiet || m->job->options.load)
+            print_score(&s);
         ok = write_score(m, &s, why);
     }
     free(test.at);
     free(samples.at);
+    free(codes.at);
     return ok;
 }
 

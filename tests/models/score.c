@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/dataset.h"
 #include "models/train/kid.h"
 #include "tests/support/programs.h"
 #include "tests/test.h"
@@ -63,6 +64,43 @@ Test(score, trained_once_and_the_same_again)
              folder, folder);
     cr_assert(run_program("vae_mnist", "", options) == 1, "%s", output);
     cr_expect(strstr(output, "run/model.safetensors: is not the classifier of a sample score: "), "%s", output);
+}
+
+static void write_idx(const char *part, const char *of, uint8_t rank, int64_t n, int64_t side, const uint8_t *data)
+{
+    char          path[256];
+    const uint8_t header[16] = {0, 0, 8, rank,         0, 0, (uint8_t)(n / 256), (uint8_t)n, 0, 0, 0, (uint8_t)side,
+                                0, 0, 0, (uint8_t)side};
+    const size_t  size = (size_t)(rank == 3 ? n * side * side : n), head = 4 + 4 * (size_t)rank;
+    snprintf(path, sizeof path, "%s/data/%s-%s-ubyte", folder, part, of);
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && fwrite(header, 1, head, f) == head && fwrite(data, 1, size, f) == size && fclose(f) == 0);
+}
+
+/* In place of the images of make_data, which all have one label. */
+static void write_digits(const char *part, int64_t n, uint64_t seed)
+{
+    ds_dataset d;
+    tl_error   why;
+    cr_assert(ds_digits_make(n, seed, &d, &why), "%s", why.text);
+    write_idx(part, "images-idx3", 3, n, d.height, d.pixels);
+    write_idx(part, "labels-idx1", 1, n, 0, d.labels);
+    ds_dataset_free(&d);
+}
+
+Test(score, tells_whether_a_conditional_model_gives_what_it_is_asked_for)
+{
+    char options[1024];
+    make_data();
+    write_digits("train", 1280, 1);
+    write_digits("t10k", 200, 2);
+    snprintf(options, sizeof options, "--hidden 100 --epochs 10 --lr 0.003 --score --out %s/run", folder);
+    cr_assert(run_program("cvae_mnist", "", options) == 0, "%s", output);
+    const char *at = strstr(output, "taken for the digit that was asked for: ");
+    cr_assert(at && atof(at + 40) > 50, "%s", output);
+    snprintf(options, sizeof options, "head -1 %s/run/score.csv | grep -q as_asked", folder);
+    cr_expect(system(options) == 0);
+    cr_expect(!strstr(output, "nan"), "%s", output);
 }
 
 Test(score, refuses)
