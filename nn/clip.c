@@ -12,7 +12,7 @@ static bool add_squares(void *context, const char *name, nn_parameter *p)
     const ag_tensor *t = p->tensor;
     (void)name;
     for (int64_t i = 0, n = ag_numel(&t->shape); t->grad && i < n; i += CHUNK)
-        *total += (double)agk()->sum_squares(n - i < CHUNK ? n - i : CHUNK, t->grad + i);
+        *total += (double)agk()->dot(n - i < CHUNK ? n - i : CHUNK, t->grad + i, t->grad + i);
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* matmul: matrix products, in batches that broadcast. */
+/* matmul: matrix products, in batches that broadcast; and the product of two vectors, which is one long sum. */
+#include "autograd/kernels/chunks.h"
 #include "autograd/kernels/kernels.h"
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
@@ -31,6 +32,11 @@ static ag_shape as_matrix(const ag_shape *s, bool left)
     return left ? AG_SHAPE(1, s->dim[0]) : AG_SHAPE(s->dim[0], 1);
 }
 
+static bool is_dot(const ag_node *node)
+{
+    return node->in[0]->shape.rank == 1 && node->in[1]->shape.rank == 1;
+}
+
 static bool matmul_shape(ag_node *node)
 {
     const ag_shape *given_a = &node->in[0]->shape, *given_b = &node->in[1]->shape;
@@ -46,6 +52,8 @@ static bool matmul_shape(ag_node *node)
         return ag_op_fail(node, "inner dimensions of %s and %s differ: %lld and %lld", AG_STR(given_a), AG_STR(given_b),
                           (long long)plan->k, (long long)b.dim[b.rank - 2]);
     ag_shape batch_a = batch_of(&a), batch_b = batch_of(&b);
+    if (is_dot(node) && !ag_op_save(node, agk_chunks(plan->k)))
+        return false;
     if (!ag__broadcast_plan(&batch_a, &batch_b, &plan->batch))
         return ag_op_fail(node, "batch dimensions of %s and %s do not broadcast", AG_STR(given_a), AG_STR(given_b));
     if (!plan->batch.b_step && plan->batch.rows == 1 && !plan->batch.a_repeats) { /* one B: one taller product */
@@ -122,9 +130,19 @@ static void all_matrices(matmul_job *j, bool in_order)
         agk_parallel(batch, THREAD_WORK / (work + LEAST_WORK) + 1, some_matrices, j);
 }
 
+static ag_real dot_partial(const void *context, int64_t begin, int64_t end)
+{
+    const ag_node *node = context;
+    return agk()->dot(end - begin, node->in[0]->data + begin, node->in[1]->data + begin);
+}
+
 static void matmul_forward(ag_node *node)
 {
-    all_matrices(&(matmul_job){node, FORWARD, false, node->out->data}, false);
+    const matmul_plan *p = node->attr;
+    if (is_dot(node))
+        node->out->data[0] = agk_sum_chunks(p->k, dot_partial, node, node->saved);
+    else
+        all_matrices(&(matmul_job){node, FORWARD, false, node->out->data}, false);
 }
 
 static void matmul_backward_of(const ag_node *node, int which, matmul_product product, bool repeats)
@@ -141,9 +159,24 @@ static void matmul_backward_of(const ag_node *node, int which, matmul_product pr
         all_matrices(&j, repeats);
 }
 
+/* Of a vector: g times the other. */
+static void dot_backward_of(const ag_node *node, int which)
+{
+    const int64_t  k = node->in[0]->shape.dim[0];
+    ag_grad_target d = ag_grad_open(node->in[which]);
+    if (d.data)
+        agk_gemm(1, k, 1, (agk_matrix){node->out->grad, 1, 1}, (agk_matrix){node->in[1 - which]->data, k, 1},
+                 d.add ? d.data : NULL, k, d.data, k);
+}
+
 static void matmul_backward(const ag_node *node)
 {
     const matmul_plan *p = node->attr;
+    if (is_dot(node)) {
+        dot_backward_of(node, 0);
+        dot_backward_of(node, 1);
+        return;
+    }
     matmul_backward_of(node, 0, GRADIENT_A, p->batch.a_repeats);
     matmul_backward_of(node, 1, GRADIENT_B, p->batch.b_repeats);
 }
@@ -152,8 +185,6 @@ static const ag_op matmul_op = {"matmul", matmul_shape, matmul_forward, matmul_b
 
 ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b)
 {
-    if (a && b && a->shape.rank == 1 && ag_shape_equal(&a->shape, &b->shape)) /* one long sum: in lanes */
-        return ag_sum(ag_mul(a, b), AG_ALL, false);
     ag_tensor  *in[] = {a, b};
     matmul_plan plan = {.m = 0};
     return ag_apply(&matmul_op, 2, in, &plan, sizeof plan);

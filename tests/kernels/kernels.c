@@ -241,17 +241,18 @@ static void check_sums(const agk_table *t)
     const agk_table *plain = agk_find("portable");
     for (int l = 0; l < LENGTHS; l++) {
         int64_t n = lengths[l];
-        double  sum = 0, squares = 0, most = -1;
+        double  sum = 0, squares = 0, product = 0, most = -1;
         inputs();
         for (int64_t i = 0; i < n; i++) {
             sum += (double)a[i];
             squares += (double)a[i] * (double)a[i];
+            product += (double)a[i] * (double)b[i];
             most = most < (double)a[i] ? (double)a[i] : most;
         }
-        ag_real got[3] = {t->sum(n, a), t->sum_squares(n, a), t->max(n, a)};
-        ag_real same[3] = {plain->sum(n, a), plain->sum_squares(n, a), plain->max(n, a)};
-        check_close("sums", 3, got, (double[]){sum, squares, most}, TOLERANCE);
-        cr_assert(same_bits(got, same, 3), "%s: sums of %lld differ", t->name, (long long)n);
+        ag_real got[4] = {t->sum(n, a), t->dot(n, a, a), t->dot(n, a, b), t->max(n, a)};
+        ag_real same[4] = {plain->sum(n, a), plain->dot(n, a, a), plain->dot(n, a, b), plain->max(n, a)};
+        check_close("sums", 4, got, (double[]){sum, squares, product, most}, TOLERANCE);
+        cr_assert(same_bits(got, same, 4), "%s: sums of %lld differ", t->name, (long long)n);
         a[n / 2] = (ag_real)NAN;
         cr_assert(isnan(t->max(n, a)), "%s: max hides a NaN", t->name);
     }

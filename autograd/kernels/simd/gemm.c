@@ -19,11 +19,13 @@
 #define KC_TALL    512                           /* the same where columns of A are contiguous, and every step is in another line */
 #define KC_COPIED  256                           /* the same where A is copied: panel and tile's rows fit the first cache */
 #define KC_LOW     32                            /* the same where few rows of A use a wide B: its rows are used up in turn */
+#define KC_LOW_FAR 16                            /* the same where B comes from memory: the processor follows so many rows at once */
 #define BLOCK      (144 * KC_COPIED)             /* reals of A that are copied at a time: they fit the second cache */
 #define SIDE_ROWS  (4 * MR)                      /* of the transpose of C, computed beside it */
 #define LOW_A      (2 * MR)                      /* rows of A, too few to copy a panel for that can be read as it is */
 #define FAR_APART  256                           /* columns of B and C whose rows lie far apart */
 #define LARGE      (1 << 18)                     /* reals of a matrix that the near caches do not hold */
+#define FAR_AWAY   (4 * LARGE)                   /* reals of one that only the last cache holds, if any */
 #define MANY_STEPS 128                           /* more are worth copying panels for; of so many a panel stays in the first cache */
 #define PAGE       (4096 / (int)sizeof(ag_real)) /* reals after which addresses share a place in the first cache */
 
@@ -239,8 +241,9 @@ static bool copying_pays(int64_t m, int64_t n, int64_t k, agk_matrix a)
 /* Steps that are taken at a time, of those from p on. */
 static int64_t depth_at(int64_t p, int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, bool copied, bool alone)
 {
-    const bool low = m <= LOW_A && b.col == 1 && n >= FAR_APART;
-    return depth_of(k - p, alone ? KC_SMALL : copied ? KC_COPIED : low ? KC_LOW : a.col != 1 ? KC_TALL : KC);
+    const bool    low = m <= LOW_A && b.col == 1 && n >= FAR_APART;
+    const int64_t most = low ? (n * k > FAR_AWAY ? KC_LOW_FAR : KC_LOW) : a.col != 1 ? KC_TALL : KC;
+    return depth_of(k - p, alone ? KC_SMALL : copied ? KC_COPIED : most);
 }
 
 /* Rows of C that are taken at a time. A large C of few steps is written by whole rows: down a panel, each is in another page. */
@@ -255,6 +258,8 @@ static void times_panel(const left_side *l, int64_t width, agk_matrix b, const a
                         ag_real *panel)
 {
     if (l->m <= LOW_A && b.col == 1 && width == NR) {
+        for (int64_t p = 0; p < l->depth; p++) /* the panel after the next: each row of B is in another page */
+            agk__prefetch(b.data, p * b.row + 2 * NR);
         panel_product(l, width, b.data, b.row, init, ldinit, c, ldc);
         return;
     }

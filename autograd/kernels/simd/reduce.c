@@ -23,9 +23,9 @@ ag_real AGK(sum)(int64_t n, const ag_real *x)
     return vectors_total(sum);
 }
 
-ag_real AGK(sum_squares)(int64_t n, const ag_real *x)
+ag_real AGK(dot)(int64_t n, const ag_real *x, const ag_real *y)
 {
-    return lanes_dot(n, x, x);
+    return lanes_dot(n, x, y);
 }
 
 ag_real AGK(max)(int64_t n, const ag_real *x)
