@@ -180,7 +180,7 @@ static void edge_tile(tile_fn *f, int64_t rows, int64_t width, int64_t k, const 
 typedef struct left_side {
     int64_t    m, depth;
     agk_matrix a;
-    bool       copied;
+    bool       copied, far; /* far: B is read once, and lies in no near cache */
 } left_side;
 
 /* All tiles of one panel: C (m, width) = init + A (m, depth) panel. */
@@ -258,8 +258,9 @@ static void times_panel(const left_side *l, int64_t width, agk_matrix b, const a
                         ag_real *panel)
 {
     if (l->m <= LOW_A && b.col == 1 && width == NR) {
-        for (int64_t p = 0; p < l->depth; p++) /* the panel after the next: each row of B is in another page */
-            agk__prefetch(b.data, p * b.row + 2 * NR);
+        for (int64_t p = 0; l->far && p < l->depth; p++) /* the panel after the next: each row of B is in another page */
+            UNROLL for (int j = 0; j < NR; j += CACHE_LINE)
+                agk__prefetch(b.data, p * b.row + 2 * NR + j);
         panel_product(l, width, b.data, b.row, init, ldinit, c, ldc);
         return;
     }
@@ -277,7 +278,7 @@ static void straight(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b
         depth = depth_at(p, m, n, k, a, b, copied, !workspace);
         const int64_t most = rows_at_a_time(m, n, k, b, copied, depth);
         for (int64_t i = 0; i < m; i += most) {
-            left_side l = {least(most, m - i), depth, part_of(a, i, p), copied};
+            left_side l = {least(most, m - i), depth, part_of(a, i, p), copied, m <= most && n * k > LARGE};
             if (copied) {
                 copy_left(&l, workspace + KC * NR);
                 l.a.data = workspace + KC * NR;
@@ -316,7 +317,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
                 int64_t rows = least(n - i, SIDE_ROWS);
                 ag_real *to = c + j * ldc + i;
                 side_load(rows, width, p > 0 ? to : init ? init + j * ldinit + i : zeros, p > 0 ? ldc : ldinit, side);
-                const left_side l = {rows, depth, {b.data + p * b.row + i * b.col, b.col, b.row}, false};
+                const left_side l = {rows, depth, {b.data + p * b.row + i * b.col, b.col, b.row}, false, false};
                 panel_product(&l, width > VL ? NR : VL, panel, NR, side, NR, side, NR);
                 transpose(rows, width, side, NR, false, to, ldc);
             }
