@@ -77,16 +77,18 @@ static bool classify(void *context, train_step *s)
     return train_is_test(s) || p->in_pieces || report_gradients(s, m, b.n);
 }
 
-/* The error that Hinton and Salakhutdinov give: squared, summed over an image. */
+/* Learns by cross entropy, and reports the error that Hinton and Salakhutdinov give: squared, summed over an image. */
 static bool autoencode(void *context, train_step *s)
 {
     stacked_program *p = context;
     train_batch      b;
     if (!train_load(s, &b))
         return false;
-    ag_tensor *error = ag_mse_loss(mlp_ae_forward(p->autoencoder, b.x).reconstruction, b.x, AG_SUM);
-    train_report(s, "loss", error);
-    return train_minimize(s, ag_scale(error, 1.0 / (double)b.n), &p->optimizer[0]);
+    ag_tensor *logits = mlp_ae_forward(p->autoencoder, b.x).reconstruction;
+    ag_tensor *loss = ag_bce_with_logits_loss(logits, b.x, AG_SUM);
+    train_report(s, "loss", loss);
+    train_report(s, "mse", ag_mse_loss(ag_sigmoid(ag_detach(logits)), b.x, AG_SUM));
+    return train_minimize(s, ag_scale(loss, 1.0 / (double)b.n), &p->optimizer[0]);
 }
 
 /* ---- What is left at the end. ---- */
@@ -165,7 +167,7 @@ static ag_tensor *encode(void *context, const train_batch *b)
 static ag_tensor *decode(void *context, ag_tensor *code)
 {
     stacked_program *p = context;
-    return p->deep ? nn_forward(p->autoencoder->decoder, code)
+    return p->deep ? ag_sigmoid(nn_forward(p->autoencoder->decoder, code))
                    : ag_fail(code->tape, "a classifier decodes nothing; the autoencoder of --deep does");
 }
 
@@ -181,9 +183,9 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 {
     stacked_program *p = context;
     use->held_out = p->deep ? 0 : 6; /* the test images are for the end */
-    o->batch = p->deep ? 128 : 50;
-    o->epochs = p->deep ? 100 : 25;
-    o->lr = p->deep ? 1e-3 : 1;
+    o->batch = p->deep ? 64 : 50;
+    o->epochs = p->deep ? 50 : 25;
+    o->lr = p->deep ? 5e-4 : 1;
     o->schedule = "linear";
 }
 
@@ -197,10 +199,11 @@ static bool check(void *context, const train_job *job, tl_error *why)
     return true;
 }
 
+/* Its output are logits. */
 static bool build_deep(stacked_program *p, train_images *m)
 {
     const mlp_ae_config c = {
-        .widths = 5, .width = {m->height * m->width, 1000, 500, 250, 30}, .activation = nn_relu, .output = nn_sigmoid};
+        .widths = 5, .width = {m->height * m->width, 1000, 500, 250, 30}, .activation = nn_tanh, .xavier = true};
     m->code = 30;
     m->phase.step = autoencode;
     p->autoencoder = mlp_ae_new(&c);

@@ -447,6 +447,13 @@ class StackedAe(nn.Module):
         return F.binary_cross_entropy_with_logits(logits, target, reduction="sum") / len(x)
 
 
+def score_classifier():
+    """models/train/classifier.c: of the sample score."""
+    block = lambda before, after: [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(nn.Unflatten(1, (1, 28, 28)), *block(1, 16), *block(16, 32), nn.Flatten(), nn.Linear(32 * 7 * 7, 128), nn.ReLU(),
+                         nn.Dropout(0.2), nn.Linear(128, 10))
+
+
 class Autoencoder(nn.Module):
     def __init__(self, encoder, decoder):
         super().__init__()
@@ -487,13 +494,22 @@ def tanh3(*widths):
     return mlp_ae(widths, nn.Tanh)
 
 
-def relu2(*widths):
-    m = mlp_ae(widths, nn.ReLU, None, nn.Tanh)
+def with_xavier(m):
+    """Keras's initialisation."""
     for layer in m.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
     return m
+
+
+def relu2(*widths):
+    return with_xavier(mlp_ae(widths, nn.ReLU, None, nn.Tanh))
+
+
+def deep_ae():
+    """models/stacked_ae_mnist.c, --deep; gives logits."""
+    return with_xavier(mlp_ae((784, 1000, 500, 250, 30), nn.Tanh, out=None))
 
 
 def conv_ae(_, first, second):

@@ -65,12 +65,13 @@ score="--score --classifier $out/classifier.safetensors"
 workload j test_loss     %.4f '' adversarial_ae_mnist "$score"
 workload j kid           %.0f '' adversarial_ae_mnist "$score" score.csv
 workload j-labels test_error %.4f '' adversarial_ae_mnist '--labels 1000'
+workload o-asked as_asked %.4f '' cvae_mnist "$score" score.csv
 workload k kid           %.0f '' vae_gan_mnist "$score" score.csv
 workload vq test_loss    %.2f '' vq_vae_mnist "$score"
 workload vq kid          %.0f '' vq_vae_mnist "$score" score.csv
 workload m pretrained    %.4f '' stacked_ae_mnist '' errors.csv
 workload m plain         %.4f '' stacked_ae_mnist '' errors.csv
-workload deep test_loss  %.2f '' stacked_ae_mnist --deep
+workload deep test_mse   %.2f '' stacked_ae_mnist --deep
 for n in 100 1000; do
     workload "labels-$n" alone     %.4f '' augmentation_mnist "--labels $n" accuracy.csv
     workload "labels-$n" augmented %.4f '' augmentation_mnist "--labels $n" accuracy.csv

@@ -269,8 +269,8 @@ def steps_of(c):
         m, layer = z.StackedAe(784), c.number("layer", 3)
         return m, [(lambda x, y: m.layer_loss(x, layer) if layer < 3 else F.cross_entropy(m(x), y), m)]
     if name == "deep_ae":
-        m = z.mlp_ae((784, 1000, 500, 250, 30), torch.nn.ReLU)
-        return m, [(lambda x, y: F.mse_loss(m(x), x, reduction="sum"), m)]
+        m = z.deep_ae()
+        return m, [(lambda x, y: F.binary_cross_entropy_with_logits(m(x), x, reduction="sum"), m)]
     if name == "couplet_vae":
         m = z.CoupletVae(8066, 10)
         return m, [(lambda x, y: sum(z.couplet_losses(m(x), x)), m)]

@@ -8,7 +8,8 @@ j          adversarial_ae_mnist: test reconstruction; mean, deviation and Kolmog
 j-plain    the same without an adversary
 j-labels   adversarial_ae_mnist --labels 1000: test error
 m          stacked_ae_mnist: test error, pre-trained and not
-deep       stacked_ae_mnist --deep: squared error summed over a test image
+deep       stacked_ae_mnist --deep: cross entropy and squared error, summed over a test image
+o          cvae_mnist: test loss, and the share of samples that a classifier takes for the digit that they were asked to be
 n          poem_vae --epochs 5 --kl-warmup 9000; --data is the file of couplets
 fixed      flow_vae_mnist --recipe vae; --data is the folder of fixed-binarised MNIST. -log p of a test image by 200 samples;
            with --epochs the rate stays, as in the program
@@ -162,11 +163,29 @@ def stacked(name):
 
 def deep(name):
     x, test = read_images("train"), read_images("t10k")
-    m = zoo.mlp_ae((784, 1000, 500, 250, 30), torch.nn.ReLU)
-    o = adam(m, 1e-3)
-    train(name, len(x), 128, 100, lambda index: minimize(F.mse_loss(m(x[index]), x[index], reduction="sum") / len(index), o), [o], falls)
+    m = zoo.deep_ae()
+    o = adam(m, 5e-4)
+    loss = lambda x: F.binary_cross_entropy_with_logits(m(x), x, reduction="sum") / len(x)
+    train(name, len(x), 64, 50, lambda index: minimize(loss(x[index]), o), [o], falls)
     with torch.no_grad():
-        return {"test_loss": float(F.mse_loss(m(test), test, reduction="sum")) / len(test)}
+        return {"test_loss": mean_over(test, loss), "test_mse": float(F.mse_loss(m(test).sigmoid(), test, reduction="sum")) / len(test)}
+
+
+def conditional(name):
+    (x, y), (test, y_test) = ((read_images(part), read_labels(part)) for part in ("train", "t10k"))
+    m, judge = zoo.ConditionalVae(784, 400, 20, 10), zoo.score_classifier()
+    o, o_judge = adam(m, 1e-3), adam(judge, 2e-3)
+    train(name, len(x), 128, 10, lambda index: minimize(zoo.vae_loss(m(x[index], y[index]), x[index]), o), [o], stays)
+    train(f"{name}, classifier", len(x), 128, 4, lambda index: minimize(F.cross_entropy(judge(x[index]), y[index]), o_judge), [o_judge],
+          lambda done: 0.5 * (1 + np.cos(np.pi * done)))
+    judge.eval()
+    with torch.no_grad():
+        asked = torch.arange(len(test)) % 10
+        code = torch.cat([torch.randn(len(test), 20), F.one_hot(asked, 10)], 1)
+        sample = torch.sigmoid(m.fc4(F.relu(m.fc3(code))))
+        return {"test_loss": float(zoo.vae_loss(m(test, y_test), test)) / len(test),
+                "as_asked": float((judge(sample).argmax(1) == asked).float().mean()),
+                "classifier_accuracy": float((judge(test).argmax(1) == y_test).float().mean())}
 
 
 def poems(name):
@@ -197,7 +216,7 @@ def fixed(name):
 
 
 RUNS = {"j": adversarial, "j-plain": lambda name: adversarial(name, plain=True), "j-labels": lambda name: adversarial(name, labels=1000),
-        "m": stacked, "deep": deep, "n": poems, "fixed": fixed}
+        "m": stacked, "deep": deep, "o": conditional, "n": poems, "fixed": fixed}
 
 
 def show(value):

@@ -133,14 +133,14 @@ static ag_tensor *stacked_loss(zoo_run *r, ag_tensor *x, ag_tensor *y, int i)
 static nn_module *make_deep(const op_case *c)
 {
     (void)c;
-    return (nn_module *)mlp_ae_new(&(mlp_ae_config){
-        .widths = 5, .width = {PIXELS, 1000, 500, 250, 30}, .activation = nn_relu, .output = nn_sigmoid});
+    return (nn_module *)mlp_ae_new(
+        &(mlp_ae_config){.widths = 5, .width = {PIXELS, 1000, 500, 250, 30}, .activation = nn_tanh, .xavier = true});
 }
 
 static ag_tensor *deep_loss(zoo_run *r, ag_tensor *x, ag_tensor *y, int i)
 {
     (void)y, (void)i;
-    return ag_mse_loss(mlp_ae_forward((mlp_ae *)r->model, x).reconstruction, x, AG_SUM);
+    return ag_bce_with_logits_loss(mlp_ae_forward((mlp_ae *)r->model, x).reconstruction, x, AG_SUM);
 }
 
 static nn_module *make_couplet(const op_case *c)
