@@ -199,7 +199,7 @@ static bool check(void *context, const train_job *job, tl_error *why)
     return true;
 }
 
-/* Its output are logits. */
+/* Its decoder gives logits. */
 static bool build_deep(stacked_program *p, train_images *m)
 {
     const mlp_ae_config c = {
