@@ -274,7 +274,10 @@ class ConditionalVae(nn.Module):
         h = F.relu(self.fc1(torch.cat([x, c], 1)))
         mu, logvar = self.fc21(h), self.fc22(h)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return self.fc4(F.relu(self.fc3(torch.cat([z, c], 1)))), mu, logvar
+        return self.decode(z, c), mu, logvar
+
+    def decode(self, z, c):
+        return self.fc4(F.relu(self.fc3(torch.cat([z, c], 1))))
 
 
 class ConvVae(Variational):

@@ -181,8 +181,7 @@ def conditional(name):
     judge.eval()
     with torch.no_grad():
         asked = torch.arange(len(test)) % 10
-        code = torch.cat([torch.randn(len(test), 20), F.one_hot(asked, 10)], 1)
-        sample = torch.sigmoid(m.fc4(F.relu(m.fc3(code))))
+        sample = torch.sigmoid(m.decode(torch.randn(len(test), 20), F.one_hot(asked, 10)))
         return {"test_loss": float(zoo.vae_loss(m(test, y_test), test)) / len(test),
                 "as_asked": float((judge(sample).argmax(1) == asked).float().mean()),
                 "classifier_accuracy": float((judge(test).argmax(1) == y_test).float().mean())}
