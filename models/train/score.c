@@ -72,6 +72,9 @@ static bool share_as_asked(train_images *m, train_classifier *c, const train_tab
     *share = NAN;
     if (m->classes != TRAIN_CLASSES)
         return true;
+    if (m->class_at < 0 || m->class_at > m->code - m->classes)
+        return tl_fail(why, "the class of a code begins at %lld of %lld numbers: there is no room for %d",
+                       (long long)m->class_at, (long long)m->code, TRAIN_CLASSES);
     const bool ok = train__map_rows(m, classify, c, samples, &taken, why);
     int64_t    right = 0;
     for (int64_t i = 0; ok && i < codes->rows; i++)
