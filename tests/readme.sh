@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the code in the READMEs: a block that begins with ```c names a file of the tree and equals it, all but its first comment;
+# Checks the code in the READMEs and the guide: a block that begins with ```c names a file of the tree and equals it, all but its first comment;
 # or, where "part" follows the name, equals some consecutive lines of it. Links to files lead somewhere. Run from the project's
 # folder.
 set -eu
@@ -74,4 +74,4 @@ END {
     if (!failed)
         print "readme: " blocks " blocks of code are the tree'\''s, " links " links lead to files"
     exit failed
-}' $(find . -name README.md -not -path './build/*' -not -path './data/*' | sed 's|^\./||' | sort)
+}' $(find . -name '*.md' -not -path './build/*' -not -path './data/*' | sed 's|^\./||' | sort)
