@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Of the library; the Makefile reads it here. */
-#define AG_VERSION "0.1.0"
+#define AG_VERSION "0.2.0"
 
 #define AG_MAX_THREADS 64
 
