@@ -244,7 +244,7 @@ ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape)
     return add_tensor(m, name, shape, true, false);
 }
 
-ag_tensor *nn_add_count(nn_module *m, const char *name)
+ag_tensor *nn_add_counter(nn_module *m, const char *name)
 {
     return add_tensor(m, name, AG_SCALAR, true, true);
 }

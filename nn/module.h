@@ -71,10 +71,10 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child);
  * are first written: a large model that was only made, to be compared with a file, takes none. */
 ag_tensor *nn_add_parameter(nn_module *m, const char *name, ag_shape shape);
 ag_tensor *nn_add_buffer(nn_module *m, const char *name, ag_shape shape);
-ag_tensor *nn_add_count(nn_module *m, const char *name); /* a buffer of one whole number */
+ag_tensor *nn_add_counter(nn_module *m, const char *name); /* a buffer of one whole number */
 #define NN_PARAMETER(m, field, shape) ((m)->field = nn_add_parameter(&(m)->base, #field, shape))
 #define NN_BUFFER(m, field, shape)    ((m)->field = nn_add_buffer(&(m)->base, #field, shape))
-#define NN_COUNT(m, field)            ((m)->field = nn_add_count(&(m)->base, #field))
+#define NN_COUNTER(m, field)          ((m)->field = nn_add_counter(&(m)->base, #field))
 
 /* How many children a module has, and child i of them, in the order of registration; NULL if there is none. */
 int64_t    nn_children(const nn_module *m);

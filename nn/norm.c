@@ -122,7 +122,7 @@ static nn_module *batch_norm_new(const nn_type *type, int64_t channels, int rank
     n->rank_most = rank_most;
     NN_BUFFER(n, running_mean, AG_SHAPE(channels));
     NN_BUFFER(n, running_var, AG_SHAPE(channels));
-    NN_COUNT(n, num_batches_tracked);
+    NN_COUNTER(n, num_batches_tracked);
     return &n->base;
 }
 
