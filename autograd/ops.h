@@ -25,7 +25,8 @@ extern "C" {
 #define BINARY(name, domain, y, da, db) ag_tensor *ag_##name(ag_tensor *a, ag_tensor *b);
 #include "autograd/kernels/elementwise.def"
 
-/* a where the condition is not 0, else b; all three broadcast. What is not taken gets no gradient, be it NaN. */
+/* a where the condition is not 0, else b; all three broadcast. The one that is not taken gets no gradient, even if it
+ * is NaN. */
 ag_tensor *ag_where(ag_tensor *condition, ag_tensor *a, ag_tensor *b);
 
 /* x with `value` where the mask is not 0. */
@@ -51,16 +52,16 @@ ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end);
  * in torch.chunk: returns how many; the rest of piece[0 .. chunks-1] is NULL. On failure all are poison. */
 int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece);
 
-/* Tensors of one shape but for `axis`, one after the other. */
+/* Joins n tensors along `axis`; their shapes agree along every other axis. */
 ag_tensor *ag_concat(int n, ag_tensor *const *x, int axis);
 
-/* Tensors of one shape (at most 64) along a new axis. */
+/* Joins n tensors of one shape, at most 64, along a new axis. */
 ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis);
 
-/* x with so many elements of `value` before and after it along an axis. */
+/* Pads x along an axis with `before` and `after` elements of `value`. */
 ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double value);
 
-/* By places along an axis: whole numbers from 0 to its size - 1; anything else is an error. */
+/* Indexing along an axis. An index holds whole numbers from 0 to the axis's size - 1; anything else is an error. */
 
 /* The slices of x at the places `index` (n): x's shape, with n in place of the axis. */
 ag_tensor *ag_index_select(ag_tensor *x, int axis, ag_tensor *index);
@@ -105,7 +106,7 @@ ag_tensor *ag_logsumexp(ag_tensor *x, int axis);
 /* ---- Products. ---- */
 
 /* torch.matmul: (..., m, k) by (..., k, n), batch axes broadcast; a vector on the left is a row, on the right a
- * column, and its axis goes from the result. */
+ * column, and that axis is removed from the result. */
 ag_tensor *ag_matmul(ag_tensor *a, ag_tensor *b);
 
 /* x W^T + b: x (..., in), weight (out, in), bias (out) or NULL. Result (..., out). */
@@ -139,8 +140,8 @@ typedef struct ag_pool_options {
     bool    exclude_pad;                                   /* avg_pool2d: PyTorch's count_include_pad = False */
 } ag_pool_options;
 
-/* Windows of x (N, C, H, W). A result has floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1 rows, and
- * columns likewise; padding is at most half the kernel. */
+/* Windows of x (N, C, H, W). A result has (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1 rows, rounded
+ * down, or up with ceil_mode, and columns likewise; padding is at most half the kernel. */
 
 /* The largest element of each window, the first of equals; padding counts as -infinity; NaN wins. */
 ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options);
@@ -157,7 +158,7 @@ ag_tensor *ag_adaptive_avg_pool2d(ag_tensor *x, int64_t height, int64_t width);
 /* Each pixel repeated: vertical and horizontal whole factors. */
 ag_tensor *ag_upsample_nearest2d(ag_tensor *x, int64_t vertical, int64_t horizontal);
 
-/* ---- Normalisation. weight and bias may be NULL, both. ---- */
+/* ---- Normalisation. weight, bias or both may be NULL. ---- */
 
 /* Over all axes but 1 (the channels) of x (N, C, ...): Ioffe, Szegedy: "Batch normalization", 2015. In training by the
  * batch's mean and biased variance, and running_mean, running_var (C each) move towards the batch's mean and unbiased
@@ -198,7 +199,7 @@ ag_tensor *ag_bernoulli_like(ag_tensor *x, double p);
 ag_tensor *ag_dropout(ag_tensor *x, double p);
 
 /* ---- Losses. Input and target have the same shape, without broadcasting; both get gradients. NONE keeps the shape;
- * MEAN divides by the number of elements (cross_entropy: of rows). ---- */
+ * MEAN divides by the number of elements (cross_entropy and nll: of targets, or by the sum of their weights). ---- */
 
 typedef enum ag_reduction { AG_MEAN, AG_SUM, AG_NONE } ag_reduction;
 
@@ -221,7 +222,7 @@ ag_tensor *ag_gaussian_kl_loss(ag_tensor *mu, ag_tensor *logvar, ag_reduction re
 /* Softmax cross entropy: logits (N, C, ...), target (N, ...) holds class numbers 0 .. C-1. */
 ag_tensor *ag_cross_entropy_loss(ag_tensor *logits, ag_tensor *target, ag_reduction reduction);
 
-/* The same with options, and of logarithms of probabilities. MEAN divides by the sum of the targets' weights. */
+/* The same with options, and nll_loss, which takes logarithms of probabilities. */
 typedef struct ag_class_options {
     ag_tensor *weight;          /* (C), of each class, without gradient; NULL: 1 each */
     double     label_smoothing; /* 0 to 1, not of nll_loss: the share of the target that goes to all classes alike */

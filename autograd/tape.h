@@ -18,13 +18,13 @@
 extern "C" {
 #endif
 
-/* A new tape, training and recording, whose random draws follow `seed`. NULL if memory runs out. Every pass of it
- * fails, with the reason, if HOURGLASS_ISA or HOURGLASS_THREADS asks for what cannot be done. */
+/* A new tape, training and recording, whose random draws follow `seed`. NULL if memory runs out. If
+ * HOURGLASS_ISA or HOURGLASS_THREADS is invalid, every pass on the tape fails with that reason. */
 ag_tape *ag_tape_new(uint64_t seed);
 void     ag_tape_free(ag_tape *tape);
 
-/* Forgets all nodes, tensors and the error of the last pass. Modes and random state stay. A tensor of the pass before
- * that is used afterwards is a sticky error of the tape. */
+/* Forgets all nodes, tensors and the error of the last pass. Modes and random state stay. Using a tensor of the
+ * pass just ended is a sticky error of the tape; one kept over two resets is not detected, as its memory is in use. */
 void ag_tape_reset(ag_tape *tape);
 
 /* Modes of the pass. Training (true at first) is what dropout and batch norm look at: PyTorch's train() and eval().
@@ -53,7 +53,7 @@ bool ag_backward_from(ag_tensor *t, const ag_real *gradient);
 /* Whether backward has run on this recording, without failure: what an optimizer step asks. */
 bool ag_backward_done(const ag_tape *tape);
 
-/* What went wrong first on this tape, or NULL. A NULL tape has no memory: it could not be made. */
+/* What went wrong first on this tape, or NULL. For a NULL tape: that memory ran out when it was made. */
 const char *ag_error(const ag_tape *tape);
 
 /* The same, found through any tensor of the pass. */

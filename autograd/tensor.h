@@ -51,7 +51,7 @@ ag_tensor *ag_on_tape(ag_tape *tape, ag_tensor *t);
 /* The same values without history: no gradient flows back. */
 ag_tensor *ag_detach(ag_tensor *t);
 
-/* Marks a tensor that no op made as wanting a gradient (requires_grad_). Returns t. */
+/* Makes a leaf, a tensor that no op made, require a gradient: PyTorch's requires_grad_(). Returns t. */
 ag_tensor *ag_requires_grad(ag_tensor *t);
 
 /* Keeps an intermediate tensor's gradient after backward. Without this, as in PyTorch, it is dropped as soon as it has

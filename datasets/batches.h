@@ -1,4 +1,13 @@
-/* Batches: the examples of an epoch in a shuffled order, a few at a time. */
+/* Batches: the examples of an epoch in a shuffled order, a few at a time.
+ *
+ *     const int64_t *index;
+ *     ds_batches_shuffle(&b, epoch);
+ *     for (int64_t n; (n = ds_batches_next(&b, &index)) > 0;) {
+ *         ag_tape_reset(tape);
+ *         ds_images(&data, index, n, pixels);
+ *         ag_tensor *x = ag_input(tape, AG_SHAPE(n, 784), pixels);
+ *         ...
+ *     } */
 #ifndef DS_BATCHES_H
 #define DS_BATCHES_H
 
@@ -28,7 +37,8 @@ void ds_batches_restart(ds_batches *b);
 int64_t ds_batches_next(ds_batches *b, const int64_t **index);
 
 /* Batch `step` of an endless draw, a function of (seed, step): examples at random, with repetition; and a block of
- * neighbours that begins at random. Returns the batch's size: `size`, or count if that is less. */
+ * neighbours that begins at random. Returns the batch's size: `size`, or count if that is less. An index is valid until
+ * the next call; these two overwrite the epoch's order, so call shuffle or restart before the next ds_batches_next. */
 int64_t ds_batches_random(ds_batches *b, uint64_t step, const int64_t **index);
 int64_t ds_batches_block(ds_batches *b, uint64_t step, const int64_t **index);
 

@@ -25,8 +25,8 @@ typedef struct ds_couplets {
 void ds_couplets_free(ds_couplets *c);
 
 /* Punctuation and spaces are left out: a couplet is what is left of a line, and all have the length of the first. Empty
- * lines are skipped. False with the reason and the number of the line: not UTF-8, another length, an odd one, none at
- * all. */
+ * lines are skipped. False with the reason and the number of the line: not UTF-8, another length, an odd one, one
+ * of more than DS_COUPLET_LENGTH characters, or no couplets at all. */
 bool ds_couplets_parse(const void *bytes, size_t size, const char *path, ds_couplets *c, tl_error *why);
 bool ds_couplets_read(const char *path, ds_couplets *c, tl_error *why);
 
@@ -34,8 +34,8 @@ bool ds_couplets_read(const char *path, ds_couplets *c, tl_error *why);
  * i) alone. */
 bool ds_couplets_make(int64_t count, uint64_t seed, ds_couplets *c, tl_error *why);
 
-/* The next character of a text that is no punctuation and no space, and 0 at its end. *at moves behind it. UINT32_MAX:
- * not UTF-8. */
+/* The next character of a text that is neither punctuation nor a space, 0 at the end, or UINT32_MAX if the text is not
+ * UTF-8. Moves *at past it. */
 uint32_t ds_next_character(const char **at, const char *end);
 
 /* A character as UTF-8, ended by 0. Returns its length. */

@@ -27,7 +27,7 @@ void ds_images(const ds_dataset *d, const int64_t *index, int64_t n, ag_real *ou
 /* Reads labelled images from a folder: PART-images-idx3-ubyte and PART-labels-idx1-ubyte. */
 bool ds_part_read(const char *folder, const char *part, ds_dataset *d, tl_error *why);
 
-/* MNIST's: of part "train" or "t10k". */
+/* MNIST's training images, or, if `train` is false, its test images. */
 bool ds_mnist_read(const char *folder, bool train, ds_dataset *d, tl_error *why);
 
 /* Makes `count` digits like handwritten ones, 28 x 28, ten classes in equal parts: strokes with random shape, pen,

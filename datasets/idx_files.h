@@ -19,8 +19,8 @@ typedef struct ds_idx_files {
     struct ds_idx_part *part;
 } ds_idx_files;
 
-/* Opens n files, which stay open and must not change; their rows must have one shape. False with the reason; close it
- * in either case. */
+/* Opens n files, which stay open and must not change; their rows must have one shape. False with the reason; call
+ * ds_idx_files_close in either case. */
 bool ds_idx_files_open(ds_idx_files *f, int n, const char *const *paths, tl_error *why);
 void ds_idx_files_close(ds_idx_files *f);
 

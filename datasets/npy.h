@@ -1,5 +1,5 @@
-/* NumPy's .npy files of float32 and float64 in C order (numpy.lib.format, versions 1.0 to 3.0). Written are ag_reals.
- */
+/* NumPy's .npy files of float32 and float64 in C order (numpy.lib.format, versions 1.0 to 3.0). ds_npy_write
+ * writes ag_real. */
 #ifndef DS_NPY_H
 #define DS_NPY_H
 

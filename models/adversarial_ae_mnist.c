@@ -293,7 +293,7 @@ int main(int argc, char **argv)
         &(train_image_program){
             .name = "adversarial_ae_mnist",
             .about =
-                "Trains an adversarial autoencoder on images of digits: its codes come to be distributed as a prior is.\n"
+                "Trains an adversarial autoencoder on images of digits: its codes are trained to follow a prior distribution.\n"
                 "metrics.csv has the reconstruction's loss, the discriminator's and the generator's, and the\n"
                 "discriminator's accuracy; prior.csv how far the codes are from the prior. With --labels, an error is\n"
                 "the share of images taken for another digit.",

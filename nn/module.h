@@ -11,8 +11,8 @@
  *     NN_CHILD(n, fc2, nn_linear(400, 10));
  *     nn_reset_parameters(&n->base, seed);
  *
- * Parameters have no values until nn_reset_parameters gives them PyTorch's default ones; forward refuses before that.
- */
+ * Parameters have no values until nn_reset_parameters gives them PyTorch's defaults, nn_load of a whole model has read
+ * them, or nn_set_ready says so; before that, forward is an error. */
 #ifndef NN_MODULE_H
 #define NN_MODULE_H
 

@@ -20,8 +20,8 @@ extern "C" {
 
 typedef struct nn_optimizer nn_optimizer;
 
-/* Options begin with those of nn_..._defaults: a zero is a zero, not a default. weight_decay is L2, added to the
- * gradient, but for AdamW, where it is decoupled. */
+/* Begin with nn_..._defaults and change fields: unlike in ag_conv_options, 0 means 0 here. weight_decay is L2, added to
+ * the gradient, except for AdamW, where it is decoupled. */
 typedef struct nn_sgd_options {
     double lr, momentum, dampening, weight_decay;
     bool   nesterov;

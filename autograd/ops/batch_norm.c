@@ -7,6 +7,7 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/norm_internal.h"
 
 enum { X, RUNNING_MEAN, RUNNING_VAR, WEIGHT, BIAS }; /* the inputs; the last two may be missing */
 
@@ -361,6 +362,7 @@ static const ag_op batch_norm_op = {"batch_norm", batch_norm_shape, batch_norm_f
 ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_tensor *running_mean,
                          ag_tensor *running_var, double momentum, double eps)
 {
+    ag__norm_affine(x, &weight, &bias);
     ag_tensor      *in[] = {x, running_mean, running_var, weight, bias};
     batch_norm_plan p = {.momentum = momentum, .eps = eps};
     return ag_apply(&batch_norm_op, weight || bias ? 5 : 3, in, &p, sizeof p);

@@ -7,6 +7,7 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/norm_internal.h"
 
 enum { X, WEIGHT, BIAS }; /* the inputs; the last two may be missing */
 
@@ -197,6 +198,7 @@ static const ag_op group_norm_op = {"group_norm", group_norm_shape, group_norm_f
 
 ag_tensor *ag_group_norm(ag_tensor *x, int64_t groups, ag_tensor *weight, ag_tensor *bias, double eps)
 {
+    ag__norm_affine(x, &weight, &bias);
     ag_tensor      *in[] = {x, weight, bias};
     group_norm_plan p = {.eps = eps, .groups = groups};
     return ag_apply(&group_norm_op, weight || bias ? 3 : 1, in, &p, sizeof p);

@@ -6,6 +6,7 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/norm_internal.h"
 
 enum { X, WEIGHT, BIAS };
 
@@ -145,6 +146,7 @@ static const ag_op layer_norm_op = {"layer_norm", layer_norm_shape, layer_norm_f
 
 ag_tensor *ag_layer_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, double eps)
 {
+    ag__norm_affine(x, &weight, &bias);
     ag_tensor      *in[] = {x, weight, bias};
     layer_norm_plan p = {.eps = eps};
     return ag_apply(&layer_norm_op, weight || bias ? 3 : 1, in, &p, sizeof p);

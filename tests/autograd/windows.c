@@ -321,7 +321,8 @@ Test(windows, refuse)
             ag_batch_norm(S(4, 2), NULL, NULL, S(3), S(2), 0.1, 1e-5));
     REFUSED("batch_norm: input (1, 2) has one value per channel",
             ag_batch_norm(S(1, 2), NULL, NULL, S(2), S(2), 0.1, 1e-5));
-    REFUSED("batch_norm: input 4 is NULL", ag_batch_norm(S(4, 2), S(2), NULL, S(2), S(2), 0.1, 1e-5));
+    REFUSED("batch_norm: weight (3), expected (2) for input (4, 2)",
+            ag_batch_norm(S(4, 2), S(3), NULL, S(2), S(2), 0.1, 1e-5));
     REFUSED("group_norm: input (4), expected (N, C, ...)", ag_group_norm(S(4), 1, NULL, NULL, 1e-5));
     REFUSED("group_norm: the 4 channels of input (2, 4, 3) in 3 groups",
             ag_group_norm(S(2, 4, 3), 3, NULL, NULL, 1e-5));

@@ -67,6 +67,10 @@ OTHER = {
     "batch_norm/train": lambda x, w, b: batch_norm(x, w, b, True),
     "batch_norm/eval": lambda x, w, b: batch_norm(x, w, b, False),
     "layer_norm/weight": lambda x, w, b: F.layer_norm(x, w.shape, w, b),
+    # Some of these have no backward in PyTorch with only one of weight and bias.
+    "batch_norm/scale": lambda x, w: batch_norm(x, w, torch.zeros_like(w), True),
+    "layer_norm/scale": lambda x, w: F.layer_norm(x, w.shape, w),
+    "group_norm/shift": lambda x, b: F.group_norm(x, 2, torch.ones_like(b), b),
     "layer_norm/plain": lambda x: F.layer_norm(x, x.shape[-1:]),
     "group_norm/weight": lambda x, w, b: F.group_norm(x, 2, w, b), "group_norm/plain": lambda x: F.group_norm(x, 3),
     "reshape/": lambda x: x.reshape(4, -1), "flatten/": lambda x: x.flatten(1, -1),

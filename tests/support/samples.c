@@ -254,12 +254,12 @@ static const sample_shapes class_sets[] = {TWO(S2(5, 4), S1(5)), TWO(S3(2, 4, 3)
 static const sample_shapes plain_class_sets[] = {TWO(S2(5, 4), S1(5)), TWO(S4(2, 4, 2, 2), S3(2, 2, 2)), END};
 static const sample_shapes weighted_sets[] = {TWO(S2(3, 4), S2(3, 4)), END};
 
-static ag_tensor *batch_norm_with(ag_tape *tape, ag_tensor *const *in, bool training)
+static ag_tensor *batch_norm_of(ag_tape *tape, ag_tensor *x, ag_tensor *weight, ag_tensor *bias, bool training)
 {
-    int64_t    c = in[0] ? in[0]->shape.dim[1] : 1;
+    int64_t    c = x && x->shape.rank > 1 ? x->shape.dim[1] : 1;
     ag_tensor *mean = ag_full(tape, AG_SHAPE(c), 0.25), *var = ag_full(tape, AG_SHAPE(c), 1.5);
     ag_set_training(tape, training);
-    ag_tensor *y = ag_batch_norm(IN(0), in[1], in[2], mean, var, 0.1, 1e-5);
+    ag_tensor *y = ag_batch_norm(x, weight, bias, mean, var, 0.1, 1e-5);
     ag_set_training(tape, true);
     return y;
 }
@@ -280,11 +280,14 @@ SAMPLE(max_pool2d_sample, ag_max_pool2d(IN(0), max_options))
 SAMPLE(avg_pool2d_sample, ag_avg_pool2d(IN(0), avg_options))
 SAMPLE(adaptive_avg_pool2d_sample, ag_adaptive_avg_pool2d(IN(0), 3, 2))
 SAMPLE(upsample_nearest2d_sample, ag_upsample_nearest2d(IN(0), 2, 3))
-SAMPLE(batch_norm_train, batch_norm_with(tape, in, true))
-SAMPLE(batch_norm_eval, batch_norm_with(tape, in, false))
+SAMPLE(batch_norm_train, batch_norm_of(tape, IN(0), in[1], in[2], true))
+SAMPLE(batch_norm_eval, batch_norm_of(tape, IN(0), in[1], in[2], false))
 SAMPLE(layer_norm_sample, ag_layer_norm(IN(0), in[1], in[2], 1e-5))
 SAMPLE(group_norm_sample, ag_group_norm(IN(0), 2, in[1], in[2], 1e-5))
 SAMPLE(group_norm_plain, ag_group_norm(IN(0), 3, NULL, NULL, 1e-5))
+SAMPLE(batch_norm_scale, batch_norm_of(tape, IN(0), in[1], NULL, true))
+SAMPLE(layer_norm_scale, ag_layer_norm(IN(0), in[1], NULL, 1e-5))
+SAMPLE(group_norm_shift, ag_group_norm(IN(0), 2, NULL, in[1], 1e-5))
 SAMPLE(layer_norm_plain, ag_layer_norm(IN(0), NULL, NULL, 1e-5))
 
 static const sample_shapes conv2d_sets[] = {THREE(S4(2, 4, 5, 4), S4(2, 2, 3, 2), S1(2)), END};
@@ -299,6 +302,7 @@ static const sample_shapes layer_norm_sets[] = {THREE(S2(3, 5), S1(5), S1(5)), T
                                                 END};
 static const sample_shapes group_norm_sets[] = {THREE(S4(2, 4, 3, 2), S1(4), S1(4)), THREE(S2(3, 6), S1(6), S1(6)),
                                                 END};
+static const sample_shapes scale_sets[] = {TWO(S3(2, 4, 4), S1(4)), TWO(S2(5, 4), S1(4)), END};
 static const sample_shapes groups_sets[] = {ONE(S3(2, 3, 4)), ONE(S2(2, 12)), END};
 static const sample_shapes deep_sets[] = {ONE(S3(2, 3, 4)), ONE(S3(3, 1, 37)), END};
 static const sample_shapes four_sets[] = {ONE(S4(2, 3, 2, 2)), END};
@@ -413,6 +417,9 @@ const op_sample op_samples[] = {
     {"batch_norm", "train", batch_norm_train, {R, R, R}, batch_norm_sets, false},
     {"batch_norm", "eval", batch_norm_eval, {R, R, R}, batch_norm_sets, false},
     {"layer_norm", "weight", layer_norm_sample, {R, R, R}, layer_norm_sets, false},
+    {"batch_norm", "scale", batch_norm_scale, {R, R}, scale_sets, false},
+    {"layer_norm", "scale", layer_norm_scale, {R, R}, scale_sets, false},
+    {"group_norm", "shift", group_norm_shift, {R, R}, scale_sets, false},
     {"layer_norm", "plain", layer_norm_plain, {R}, deep_sets, false},
     {"group_norm", "weight", group_norm_sample, {R, R, R}, group_norm_sets, false},
     {"group_norm", "plain", group_norm_plain, {R}, groups_sets, false},
