@@ -360,7 +360,7 @@ hostile: $(PROGRAMS) ## runs that are disturbed lose nothing, takes an hour; HOS
 # The readers, each with its own seeds; FUZZ_RUNS inputs each.
 FUZZ_RUNS ?= 10000000
 FUZZ_SRC  := autograd/real.c models/train/history.c $(wildcard nn/safetensors*.c) \
-	$(addprefix tools/,args.c file.c error.c stream.c text.c) $(addprefix datasets/,couplets.c npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
+	$(addprefix tools/,args.c file.c error.c stream.c text.c checksum.c) $(addprefix datasets/,couplets.c npy.c idx.c png.c pgm.c inflate.c picture.c picture_digit.c)
 fuzz: $(STAMP) ## the readers of files, checkpoints and command lines under libFuzzer; needs clang
 	@for reader in safetensors npy idx png pgm couplets history args; do mkdir -p $(BUILD)/fuzz/$$reader && \
 		clang -std=c11 -I. -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$$reader \

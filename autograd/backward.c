@@ -79,18 +79,25 @@ static bool reserve_node(grad_memory *m, const ag_node *n)
 /* A gradient would be computed with the new values of what forward used with the old ones. */
 static bool parameters_are_as_before(const ag_node *n)
 {
-    uint64_t         versions = 0;
-    const ag_tensor *p = NULL;
+    uint64_t versions = 0;
+    int      parameters = 0;
+    ag_shape shape = AG_SCALAR;
     for (int i = 0; i < n->n_in; i++) {
         versions += n->in[i]->version;
-        p = n->in[i]->tape ? p : n->in[i];
+        if (n->in[i]->tape)
+            continue;
+        shape = parameters++ ? shape : n->in[i]->shape;
     }
     if (versions == n->versions)
         return true;
     ag_fail(n->out->tape,
-            "backward: %s: a parameter of shape %s was changed after this pass had used it (by nn_step, nn_load or an "
-            "initialiser); compute the loss anew",
-            n->op->name, p ? AG_STR(&p->shape) : "()");
+            "backward: %s: %s%s was changed after this pass had used it (by nn_step, nn_load, an initialiser or "
+            "ag_written); compute the loss anew",
+            n->op->name,
+            parameters == 1 ? "a parameter of shape "
+            : parameters    ? "one of its parameters"
+                            : "an input",
+            parameters == 1 ? AG_STR(&shape) : "");
     return false;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "autograd/export_internal.h"
+#include "autograd/ops/written_internal.h"
 #include "autograd/runtime.h"
 #include "autograd/tape_internal.h"
 
@@ -50,7 +51,7 @@ static bool collect(void *context, const ag_node *node)
 /* How many of a node's inputs are written: what batch_norm needs of the others, it has worked out. */
 static int inputs_of(const ag_node *node)
 {
-    return strcmp(node->op->name, "batch_norm") ? node->n_in : 1;
+    return node->op == &ag__batch_norm_op ? 1 : node->n_in;
 }
 
 static bool is_input_of_any(const ag_node *const *nodes, int64_t n, const ag_tensor *t)
@@ -60,6 +61,27 @@ static bool is_input_of_any(const ag_node *const *nodes, int64_t n, const ag_ten
             if (nodes[i]->in[k] == t)
                 return true;
     return false;
+}
+
+/* Whether t is computed from the input of the file. */
+static bool is_of_input(const ag__writing *w, const ag_tensor *t)
+{
+    ag__writing all = {.nodes = NULL};
+    const bool  whole = !t->tape || ag_visit_nodes(t->tape, collect, &all);
+    bool        of = t == w->in || !whole; /* where memory runs out nobody knows */
+    int64_t     kept = 0;
+    for (int64_t i = 0; !of && i < all.n; i++) {
+        bool on_way = all.nodes[i]->out == t;
+        for (int64_t k = 0; k < kept && !on_way; k++)
+            for (int j = 0; j < all.nodes[k]->n_in; j++)
+                on_way |= all.nodes[k]->in[j] == all.nodes[i]->out;
+        for (int j = 0; on_way && j < all.nodes[i]->n_in; j++)
+            of |= all.nodes[i]->in[j] == w->in;
+        if (on_way)
+            all.nodes[kept++] = all.nodes[i];
+    }
+    free(all.nodes);
+    return of;
 }
 
 /* Keeps what `out` needs, the newest first. */
@@ -97,6 +119,16 @@ static bool is_constant(const ag__writing *w, int64_t node, int input)
 {
     char text[AG__C_NAME];
     return ag__c_name(w, node, input, text)[0] == 'w';
+}
+
+/* A linear layer's weight is written transposed, and what batch_norm does to a channel is worked out here. */
+static bool weights_are_constant(const ag__writing *w, int64_t i)
+{
+    const ag_node *node = w->nodes[i];
+    bool           ok = node->op != &ag__linear_op || node->n_in < 2 || is_constant(w, i, 1);
+    for (int k = inputs_of(node); k < node->n_in; k++)
+        ok = ok && !is_of_input(w, node->in[k]);
+    return ok || ag__c_fail(w, "%s by a weight that is computed cannot be written as C", node->op->name);
 }
 
 /* ---- Numbers. ---- */
@@ -171,7 +203,7 @@ static void write_functions(const ag__writing *w)
         if (op->text)
             fputs(op->text, w->to);
         if (op->formula)
-            fprintf(w->to, "INLINE real op_%s(%s    return %s;\n}\n\n", op->name, op->head, op->formula);
+            fprintf(w->to, "INLINE real op_%s(%s    return %s;\n}\n\n", w->nodes[i]->op->name, op->head, op->formula);
     }
 }
 
@@ -183,7 +215,7 @@ static void write_constants(const ag__writing *w)
         for (int k = 0; k < inputs_of(node); k++) {
             char            name[AG__C_NAME];
             const ag_shape *s = &node->in[k]->shape;
-            const bool      transposed = k == 1 && !strcmp(node->op->name, "linear");
+            const bool      transposed = k == 1 && node->op == &ag__linear_op;
             if (is_constant(w, i, k))
                 write_array(w, ag__c_name(w, i, k, name), transposed ? s->dim[0] : 1,
                             transposed ? s->dim[1] : ag_numel(s), node->in[k]->data, transposed);
@@ -218,20 +250,29 @@ static void write_all(const ag__writing *w)
     fprintf(w->to, "    memcpy(y, t%" PRId64 ", %" PRId64 " * sizeof *y);\n}\n", w->n, y);
 }
 
-static bool is_identifier(const char *name)
+/* Also none of C's keywords nor of the names that the file uses itself. */
+static bool is_free_identifier(const char *name)
 {
-    if (!name || !(isalpha((unsigned char)*name) || *name == '_'))
+    static const char taken[] = " auto break case char const continue default do double else enum extern float for goto"
+                                " if inline int long register restrict return short signed sizeof static struct switch"
+                                " typedef union unsigned void volatile while main real ";
+    char              word[AG__C_NAME];
+    if (!name || !(isalpha((unsigned char)*name) || *name == '_') || !strncmp(name, "op_", 3) ||
+        !strncmp(name, "r_", 2))
         return false;
+    snprintf(word, sizeof word, " %s ", name);
     while (isalnum((unsigned char)*name) || *name == '_')
         name++;
-    return !*name;
+    return !*name && !strstr(taken, word);
 }
 
 bool ag_export_c(FILE *to, const char *name, const ag_tensor *in, const ag_tensor *out, char *message, size_t size)
 {
     ag__writing w = {.to = to, .name = name, .in = in, .out = out, .message = message, .size = size};
-    if (!to || !is_identifier(name))
-        return ag__c_fail(&w, "%s", to ? "the name is no identifier of C" : "no stream");
+    if (!to)
+        return ag__c_fail(&w, "no stream");
+    if (!is_free_identifier(name))
+        return ag__c_fail(&w, "the name is no identifier of C, or one that the file uses itself");
     if (!in || !out || !out->tape || in->tape != out->tape || ag_error(out->tape))
         return ag__c_fail(&w, "%s",
                           out && out->tape && ag_error(out->tape) ? ag_error(out->tape)
@@ -242,7 +283,7 @@ bool ag_export_c(FILE *to, const char *name, const ag_tensor *in, const ag_tenso
         return ag__c_fail(&w, "the input needs no gradient, so what was made of it alone was not recorded");
     bool ok = find_way(&w);
     for (int64_t i = 0; ok && i < w.n; i++)
-        ok = ag__c_can_write(&w, w.nodes[i]);
+        ok = ag__c_can_write(&w, w.nodes[i]) && weights_are_constant(&w, i);
     if (ok) {
         write_all(&w);
         ok = (fflush(to) == 0 && !ferror(to)) || ag__c_fail(&w, "the stream cannot be written");

@@ -20,9 +20,10 @@ extern "C" {
  * with -lm. For linear, conv2d, conv_transpose2d, max_pool2d, batch_norm, slice, concat, changes of shape, and
  * elementwise ops on tensors of one shape.
  *
- * `name` is a C identifier. Returns false with the reason in `message` (size bytes, which may be 0) if there is another
- * op on the way, if `out` does not depend on `in` or in part by ops that no backward goes through (ag_detach), after
- * backward (but for ag_backward_retain), if memory runs out, or if the stream fails. */
+ * `name` is a C identifier that does not begin with op_ or r_. Returns false with the reason in `message` (size bytes,
+ * which may be 0) if there is another op on the way, if `out` does not depend on `in` or in part by ops that no
+ * backward goes through (ag_detach), after backward (but for ag_backward_retain), if memory runs out, or if the stream
+ * fails. */
 bool ag_export_c(FILE *to, const char *name, const ag_tensor *in, const ag_tensor *out, char *message, size_t size);
 
 #ifdef __cplusplus

@@ -20,7 +20,7 @@ typedef struct ag__writing {
 /* An op: how its call is written, and what goes before it once: text that ops share, its own, or for an elementwise one
  * a function of its formula. */
 typedef struct ag__c_op {
-    const char *name;
+    const ag_op *op;
     void (*write)(const ag__writing *w, int64_t node, const char *out);
     const char *shared, *text, *head, *formula;
     bool        is_view; /* the result is the input's memory */

@@ -8,12 +8,13 @@
 #include "autograd/ops/conv_internal.h"
 #include "autograd/ops/pool_internal.h"
 #include "autograd/ops/slice_internal.h"
+#include "autograd/ops/written_internal.h"
 
 enum { NAME = AG__C_NAME };
 
 static const char linear_text[] =
     "/* y = x W + b: x (rows, in), W (in, out). */\n"
-    "static void linear(int rows, int in, int out, const real *x, const real *w, const real *b, real *restrict y)\n"
+    "static void op_linear(int rows, int in, int out, const real *x, const real *w, const real *b, real *restrict y)\n"
     "{\n"
     "    for (int r = 0; r < rows; r++, x += in, y += out) {\n"
     "        for (int j = 0; j < out; j++)\n"
@@ -29,7 +30,7 @@ static void write_linear(const ag__writing *w, int64_t i, const char *out)
     const ag_node  *node = w->nodes[i];
     const ag_shape *s = &node->in[1]->shape;
     char            x[NAME], weight[NAME], bias[NAME];
-    fprintf(w->to, "    linear(%" PRId64 ", %" PRId64 ", %" PRId64 ", %s, %s, %s, %s);\n",
+    fprintf(w->to, "    op_linear(%" PRId64 ", %" PRId64 ", %" PRId64 ", %s, %s, %s, %s);\n",
             ag_numel(&node->out->shape) / s->dim[0], s->dim[1], s->dim[0], ag__c_name(w, i, 0, x),
             ag__c_name(w, i, 1, weight), node->n_in > 2 ? ag__c_name(w, i, 2, bias) : "NULL", out);
 }
@@ -42,7 +43,7 @@ static const char conv_text[] =
     "};\n\n";
 
 static const char conv2d_text[] =
-    "static void conv2d(struct conv c, const real *x, const real *w, const real *b, real *restrict y)\n"
+    "static void op_conv2d(struct conv c, const real *x, const real *w, const real *b, real *restrict y)\n"
     "{\n"
     "    const int depth = c.in_channels / c.groups, in = c.in[0] * c.in[1], kernel = c.kernel[0] * c.kernel[1];\n"
     "    for (int n = 0; n < c.batch; n++, x += c.in_channels * in)\n"
@@ -68,7 +69,7 @@ static const char conv2d_text[] =
     "}\n\n";
 
 static const char conv_transpose2d_text[] =
-    "static void conv_transpose2d(struct conv c, const real *x, const real *w, const real *b, real *restrict y)\n"
+    "static void op_conv_transpose2d(struct conv c, const real *x, const real *w, const real *b, real *restrict y)\n"
     "{\n"
     "    const int depth = c.out_channels / c.groups, in = c.in[0] * c.in[1], out = c.out[0] * c.out[1];\n"
     "    const int channels = c.in_channels / c.groups, kernel = c.kernel[0] * c.kernel[1];\n"
@@ -107,7 +108,7 @@ static void write_conv(const ag__writing *w, int64_t i, const char *out)
     const ag_node  *node = w->nodes[i];
     const agk_conv *c = &((const ag_conv_plan *)node->attr)->conv;
     char            x[NAME], weight[NAME], bias[NAME];
-    fprintf(w->to, "    %s((struct conv){%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64, node->op->name, c->batch,
+    fprintf(w->to, "    op_%s((struct conv){%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64, node->op->name, c->batch,
             c->in_channels, c->out_channels, c->groups);
     write_pairs(w->to, (const int64_t *const[PAIRS]){c->in, c->out, c->kernel, c->stride, c->padding, c->dilation});
     fprintf(w->to, "}, %s, %s, %s, %s);\n", ag__c_name(w, i, 0, x), ag__c_name(w, i, 1, weight),
@@ -118,7 +119,7 @@ static const char max_pool2d_text[] =
     "struct pool {\n"
     "    int planes, in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];\n"
     "};\n\n"
-    "static void max_pool2d(struct pool p, const real *x, real *restrict y)\n"
+    "static void op_max_pool2d(struct pool p, const real *x, real *restrict y)\n"
     "{\n"
     "    for (int n = 0; n < p.planes; n++, x += p.in[0] * p.in[1])\n"
     "        for (int i = 0; i < p.out[0]; i++)\n"
@@ -140,13 +141,13 @@ static void write_max_pool2d(const ag__writing *w, int64_t i, const char *out)
     const ag_node  *node = w->nodes[i];
     const agk_pool *p = &((const ag__pool_plan *)node->attr)->p;
     char            x[NAME];
-    fprintf(w->to, "    max_pool2d((struct pool){%" PRId64, ag_numel(&node->out->shape) / (p->out[0] * p->out[1]));
+    fprintf(w->to, "    op_max_pool2d((struct pool){%" PRId64, ag_numel(&node->out->shape) / (p->out[0] * p->out[1]));
     write_pairs(w->to, (const int64_t *const[PAIRS]){p->in, p->out, p->kernel, p->stride, p->padding, p->dilation});
     fprintf(w->to, "}, %s, %s);\n", ag__c_name(w, i, 0, x), out);
 }
 
 static const char batch_norm_text[] =
-    "static void batch_norm(int batch, int channels, int pixels, const real *x, const real *centre, const real *scale, "
+    "static void op_batch_norm(int batch, int channels, int pixels, const real *x, const real *centre, const real *scale, "
     "const real *shift,\n"
     "                       real *restrict y)\n"
     "{\n"
@@ -175,13 +176,13 @@ static void write_batch_norm(const ag__writing *w, int64_t i, const char *out)
         }
         fputs("};\n", w->to);
     }
-    fprintf(w->to, "    batch_norm(%" PRId64 ", %" PRId64 ", %" PRId64 ", %s, %s_centre, %s_scale, %s_shift, %s);\n",
+    fprintf(w->to, "    op_batch_norm(%" PRId64 ", %" PRId64 ", %" PRId64 ", %s, %s_centre, %s_scale, %s_shift, %s);\n",
             s->dim[0], channels, pixels, ag__c_name(w, i, 0, x), out, out, out, out);
 }
 
 /* Of each block of `from`, a part of `n` elements, to blocks of `to`. */
 static const char copy_text[] =
-    "static void copy(int blocks, int n, const real *from, int from_block, real *restrict to, int to_block)\n"
+    "static void op_copy(int blocks, int n, const real *from, int from_block, real *restrict to, int to_block)\n"
     "{\n"
     "    for (int i = 0; i < blocks; i++)\n"
     "        memcpy(to + i * to_block, from + i * from_block, (size_t)n * sizeof *to);\n"
@@ -191,8 +192,8 @@ static void write_slice(const ag__writing *w, int64_t i, const char *out)
 {
     const ag__slice_plan *p = w->nodes[i]->attr;
     char                  x[NAME];
-    fprintf(w->to, "    copy(%" PRId64 ", %" PRId64 ", %s + %" PRId64 ", %" PRId64 ", %s, %" PRId64 ");\n", p->blocks,
-            p->piece, ag__c_name(w, i, 0, x), p->offset, p->block, out, p->piece);
+    fprintf(w->to, "    op_copy(%" PRId64 ", %" PRId64 ", %s + %" PRId64 ", %" PRId64 ", %s, %" PRId64 ");\n",
+            p->blocks, p->piece, ag__c_name(w, i, 0, x), p->offset, p->block, out, p->piece);
 }
 
 /* The axis is the one in which the inputs differ from the output. */
@@ -206,8 +207,8 @@ static void write_concat(const ag__writing *w, int64_t i, const char *out)
     for (int k = 0; k < node->n_in; k++) {
         const int64_t n = ag_numel(&node->in[k]->shape) / blocks;
         char          x[NAME];
-        fprintf(w->to, "    copy(%" PRId64 ", %" PRId64 ", %s, %" PRId64 ", %s + %" PRId64 ", %" PRId64 ");\n", blocks,
-                n, ag__c_name(w, i, k, x), n, out, at, ag_numel(s) / blocks);
+        fprintf(w->to, "    op_copy(%" PRId64 ", %" PRId64 ", %s, %" PRId64 ", %s + %" PRId64 ", %" PRId64 ");\n",
+                blocks, n, ag__c_name(w, i, k, x), n, out, at, ag_numel(s) / blocks);
         at += n;
     }
 }
@@ -244,26 +245,28 @@ static void write_binary(const ag__writing *w, int64_t i, const char *out)
 }
 
 static const ag__c_op c_ops[] = {
-    {.name = "linear", .write = write_linear, .text = linear_text},
-    {.name = "conv2d", .write = write_conv, .shared = conv_text, .text = conv2d_text},
-    {.name = "conv_transpose2d", .write = write_conv, .shared = conv_text, .text = conv_transpose2d_text},
-    {.name = "max_pool2d", .write = write_max_pool2d, .text = max_pool2d_text},
-    {.name = "batch_norm", .write = write_batch_norm, .text = batch_norm_text},
-    {.name = "slice", .write = write_slice, .shared = copy_text},
-    {.name = "concat", .write = write_concat, .shared = copy_text},
-    {.name = "reshape", .write = write_view, .is_view = true},
-    {.name = "flatten", .write = write_view, .is_view = true},
-    {.name = "dropout", .write = write_view, .is_view = true}, /* in evaluation */
-    {.name = "on_tape", .write = write_view, .is_view = true},
-#define UNARY(op, domain, y, dx)      {.name = #op, .write = write_unary, .head = unary_head, .formula = #y},
-#define BINARY(op, domain, y, da, db) {.name = #op, .write = write_binary, .head = binary_head, .formula = #y},
+    {.op = &ag__linear_op, .write = write_linear, .text = linear_text},
+    {.op = &ag__conv2d_op, .write = write_conv, .shared = conv_text, .text = conv2d_text},
+    {.op = &ag__conv_transpose2d_op, .write = write_conv, .shared = conv_text, .text = conv_transpose2d_text},
+    {.op = &ag__max_pool2d_op, .write = write_max_pool2d, .text = max_pool2d_text},
+    {.op = &ag__batch_norm_op, .write = write_batch_norm, .text = batch_norm_text},
+    {.op = &ag__slice_op, .write = write_slice, .shared = copy_text},
+    {.op = &ag__concat_op, .write = write_concat, .shared = copy_text},
+    {.op = &ag__reshape_op, .write = write_view, .is_view = true},
+    {.op = &ag__flatten_op, .write = write_view, .is_view = true},
+    {.op = &ag__dropout_op, .write = write_view, .is_view = true}, /* in evaluation */
+    {.op = &ag__on_tape_op, .write = write_view, .is_view = true},
+#define UNARY(name, domain, y, dx)                                                                                     \
+    {.op = &ag__unary_ops[AGK_UNARY_##name], .write = write_unary, .head = unary_head, .formula = #y},
+#define BINARY(name, domain, y, da, db)                                                                                \
+    {.op = &ag__binary_ops[AGK_BINARY_##name], .write = write_binary, .head = binary_head, .formula = #y},
 #include "autograd/kernels/elementwise.def"
 };
 
 const ag__c_op *ag__c_op_of(const ag_node *node)
 {
     for (size_t i = 0; i < sizeof c_ops / sizeof *c_ops; i++)
-        if (!strcmp(c_ops[i].name, node->op->name))
+        if (c_ops[i].op == node->op)
             return &c_ops[i];
     return NULL;
 }
@@ -272,22 +275,21 @@ const ag__c_op *ag__c_op_of(const ag_node *node)
 bool ag__c_can_write(const ag__writing *w, const ag_node *node)
 {
     const ag__c_op *op = ag__c_op_of(node);
-    const bool      needs_plan = op && (op->write == write_unary || op->write == write_conv ||
-                                   op->write == write_max_pool2d || op->write == write_slice);
-    if (!op || (needs_plan && !node->attr)) /* a user's own by such a name has none */
-        return ag__c_fail(w, "%s cannot be written as C", node->op->name);
+    const char     *name = node->op->name;
+    if (!op)
+        return ag__c_fail(w, "%s cannot be written as C", name);
     for (int k = 0; k < node->n_in; k++) {
         if (node->in[k]->unrecorded)
             return ag__c_fail(w, "%s of what was not recorded (by detach, argmax and the like, or with gradients off)",
-                              op->name);
+                              name);
         const ag_shape *s = &node->in[k]->shape;
         if (op->write == write_binary && !ag_shape_equal(s, &node->out->shape))
-            return ag__c_fail(w, "%s of %s and %s: tensors of two shapes cannot be written as C", op->name,
+            return ag__c_fail(w, "%s of %s and %s: tensors of two shapes cannot be written as C", name,
                               AG_STR(&node->in[0]->shape), AG_STR(&node->in[1]->shape));
         if (ag_numel(s) > INT32_MAX / 16)
-            return ag__c_fail(w, "%s of %s: too large to be written as C", op->name, AG_STR(s));
+            return ag__c_fail(w, "%s of %s: too large to be written as C", name, AG_STR(s));
     }
-    if ((!strcmp(op->name, "batch_norm") || !strcmp(op->name, "dropout")) && node->training)
-        return ag__c_fail(w, "%s was recorded in training mode", op->name);
+    if ((node->op == &ag__batch_norm_op || node->op == &ag__dropout_op) && node->training)
+        return ag__c_fail(w, "%s was recorded in training mode", name);
     return true;
 }

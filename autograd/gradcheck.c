@@ -91,7 +91,7 @@ static bool run(check *c)
 ag_gradcheck_result ag_gradcheck(ag_gradcheck_fn *f, void *context, int n, ag_tensor *const *in, double step,
                                  double tolerance)
 {
-    ag_gradcheck_result result = {.ok = false, .message = "no input wants a gradient"};
+    ag_gradcheck_result result = {.ok = false, .message = ""};
     check               c = {f, context, n, in, step, tolerance, ag_tape_new(0), &result};
     bool                valid = f && in;
     for (int i = 0; valid && i < n; i++)

@@ -33,12 +33,11 @@ static ag_tape *common_tape(ag_tape *tape, const char *name, int n_in, ag_tensor
         ag_fail(tape, "%s: input %d is NULL", name, missing);
     else if (orphan >= 0)
         ag_fail(tape, "%s: input %d has failed: %s", name, orphan, ag_error(ag__no_tape()));
-    else if (stale)
-        ag__is_stale(stale, name);
     else if (other) {
         ag_fail(tape, "%s: inputs are on different tapes", name);
         ag_fail(other, "%s: inputs are on different tapes", name);
-    }
+    } else if (stale)
+        ag__is_stale(stale, name);
     return tape;
 }
 

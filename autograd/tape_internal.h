@@ -1,4 +1,4 @@
-/* The inside of a tape, for tape.c, op.c and tensor.c. */
+/* The inside of a tape, for autograd, and for nn, which says in which layer an error was. */
 #ifndef AG_TAPE_INTERNAL_H
 #define AG_TAPE_INTERNAL_H
 

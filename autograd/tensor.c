@@ -7,11 +7,13 @@
 #include "autograd/tape_internal.h"
 
 /* On a pass that has failed: memory of its own, as it may be written to before the failure is noticed. */
-static ag_tensor *stand_in(ag_tape *tape, ag_shape shape, int64_t n)
+static ag_tensor *stand_in(ag_tape *tape, ag_shape shape, ag_real *data)
 {
-    ag_tensor *t = ag__arena_alloc(&tape->tensors[tape->pass % 2], sizeof *t);
-    ag_real   *data = t ? ag__arena_alloc(&tape->arena, (size_t)n * sizeof *data) : NULL;
-    if (!data)
+    const int64_t n = data ? 0 : ag_numel(&shape);
+    ag_tensor    *t = ag__arena_alloc(&tape->tensors[tape->pass % 2], sizeof *t);
+    if (t && !data)
+        data = ag__arena_alloc(&tape->arena, (size_t)n * sizeof *data);
+    if (!t || !data)
         return ag__poison(tape);
     for (int64_t i = 0; i < n; i++)
         data[i] = (ag_real)NAN;
@@ -27,8 +29,8 @@ ag_tensor *ag__tensor_on(ag_tape *tape, const char *who, ag_shape shape, ag_real
     if (n < 0)
         return ag_fail(tape, "%s: %s is no shape: expected up to %d dimensions of at least 1", who, AG_STR(&shape),
                        AG_MAX_RANK);
-    if (tape->failed && tape != ag__no_tape() && !data)
-        return stand_in(tape, shape, n);
+    if (tape->failed && tape != ag__no_tape())
+        return stand_in(tape, shape, data);
     ag_tensor *t = ag__tensor_new(tape);
     if (t && !data)
         data = ag_tape_alloc(tape, (size_t)n * sizeof *data);

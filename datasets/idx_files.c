@@ -22,6 +22,8 @@ static bool read_header(struct ds_idx_part *p, int64_t size, ds_idx *header, tl_
     const size_t n = (uint64_t)size < sizeof b ? (size_t)size : sizeof b;
     if (!tl_file_read(p->file, p->path, 0, b, n, why))
         return false;
+    if (n >= 4 && !b[0] && !b[1] && b[2] == 8 && (b[3] < 1 || b[3] > DS_IDX_MAX_RANK))
+        return tl_fail_at(why, p->path, "has %d dimensions, expected 1 to %d", b[3], DS_IDX_MAX_RANK);
     const int rank = b[3] >= 1 && b[3] <= DS_IDX_MAX_RANK ? b[3] : 1;
     p->header = (int64_t)ds__idx_header(b, (size_t)size, p->path, rank, header, why);
     return p->header > 0;

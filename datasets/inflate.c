@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tools/checksum_internal.h"
+
 /* Section numbers are RFC 1951's. An error is recorded once, by `broken`; after it every step returns false. */
 
 enum {
@@ -308,22 +310,6 @@ static bool inflate_blocks(stream *s)
 
 /* ---- The zlib stream around them (RFC 1950). ---- */
 
-static uint32_t adler32(const uint8_t *bytes, size_t n)
-{
-    uint32_t low = 1, high = 0;
-    for (size_t done = 0; done < n;) {
-        size_t part = n - done < 5552 ? n - done : 5552; /* the most that cannot overflow */
-        for (size_t i = 0; i < part; i++) {
-            low += bytes[done + i];
-            high += low;
-        }
-        low %= 65521;
-        high %= 65521;
-        done += part;
-    }
-    return high << 16 | low;
-}
-
 static bool check_end(stream *s)
 {
     s->at -= s->count / 8;
@@ -334,14 +320,11 @@ static bool check_end(stream *s)
         return broken(s, "they end within their checksum");
     if (s->end - s->at > 4)
         return broken(s, "more bytes follow their end");
-#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    uint32_t stored = (uint32_t)s->at[0] << 24 | (uint32_t)s->at[1] << 16 | (uint32_t)s->at[2] << 8 | s->at[3];
-    uint32_t computed = adler32(s->out, s->made);
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* a fuzzer never guesses one */
+    const uint32_t stored = tl__big_endian(s->at), computed = tl__adler32(s->out, s->made);
     if (stored != computed)
         return tl_fail_at(s->why, s->path, "damaged compressed data: their Adler-32 is %08x, the file says %08x",
                           (unsigned)computed, (unsigned)stored);
-#else
-    (void)adler32; /* a fuzzer never guesses one */
 #endif
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include "datasets/inflate.h"
 #include "datasets/picture_internal.h"
+#include "tools/checksum_internal.h"
 #include "tools/file.h"
 
 /* The chunks are checked from first to last before storage is taken for what they hold. Section numbers are RFC 2083's.
@@ -32,48 +33,24 @@ typedef struct chunk {
     char           type[5];
 } chunk;
 
-static uint32_t big_endian(const uint8_t *b)
-{
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
 /* ---- Chunks (3.2). ---- */
-
-/* The checksum of section 15, four bits at a time. */
-static uint32_t crc32(const uint8_t *bytes, size_t n)
-{
-    uint32_t table[16], crc = 0xffffffffu;
-    for (uint32_t i = 0; i < 16; i++) {
-        table[i] = i;
-        for (int bit = 0; bit < 4; bit++)
-            table[i] = table[i] & 1 ? (table[i] >> 1) ^ 0xedb88320u : table[i] >> 1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        crc ^= bytes[i];
-        crc = (crc >> 4) ^ table[crc & 15];
-        crc = (crc >> 4) ^ table[crc & 15];
-    }
-    return ~crc;
-}
 
 static bool take_chunk(png *p, chunk *c)
 {
     size_t left = (size_t)(p->end - p->at);
     if (left < 12)
         return tl_fail_at(p->why, p->path, "ends before its IEND chunk");
-    c->length = big_endian(p->at);
+    c->length = tl__big_endian(p->at);
     c->data = p->at + 8;
     memcpy(c->type, p->at + 4, 4);
     c->type[4] = '\0';
     if (c->length > left - 12)
         return tl_fail_at(p->why, p->path, "ends within its %s chunk of %lu bytes", c->type, (unsigned long)c->length);
-#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    uint32_t stored = big_endian(c->data + c->length), computed = crc32(p->at + 4, (size_t)c->length + 4);
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* a fuzzer never guesses one */
+    uint32_t stored = tl__big_endian(c->data + c->length), computed = tl__crc32(0, p->at + 4, (size_t)c->length + 4);
     if (stored != computed)
         return tl_fail_at(p->why, p->path, "damaged: the CRC of its %s chunk is %08lx, the file says %08lx", c->type,
                           (unsigned long)computed, (unsigned long)stored);
-#else
-    (void)crc32; /* a fuzzer never guesses one */
 #endif
     p->at = c->data + c->length + 4;
     return true;
@@ -86,8 +63,8 @@ static bool read_header(png *p, const chunk *c)
         return tl_fail_at(p->why, p->path, "its first chunk is %s of %lu bytes, expected IHDR of 13", c->type,
                           (unsigned long)c->length);
     const uint8_t *b = c->data;
-    p->width = big_endian(b);
-    p->height = big_endian(b + 4);
+    p->width = tl__big_endian(b);
+    p->height = tl__big_endian(b + 4);
     p->depth = b[8];
     p->colour = b[9];
     p->channels = b[9] < sizeof channels ? channels[b[9]] : 0;
@@ -299,7 +276,7 @@ static uint8_t *gather_data(const png *p)
     if (!packed)
         tl_fail_at(p->why, p->path, "out of memory (%llu bytes)", (unsigned long long)p->data_bytes);
     for (uint64_t i = 0, done = 0; packed && i < p->data_chunks; i++) {
-        size_t n = big_endian(from);
+        size_t n = tl__big_endian(from);
         memcpy(packed + done, from + 8, n);
         done += n;
         from += n + 12;

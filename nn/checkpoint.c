@@ -55,15 +55,9 @@ static bool add(entries *e, entry new)
     return true;
 }
 
-static char *copy_text(const char *text)
-{
-    char *copy = malloc(strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
-}
-
 static bool add_parameter(void *context, const char *name, nn_parameter *p)
 {
-    return add(context, (entry){.name = copy_text(name),
+    return add(context, (entry){.name = tl_copy(name),
                                 .tensor = p->tensor,
                                 .is_count = p->is_count,
                                 .count = p->is_count ? (int64_t)p->tensor->data[0] : 0});
@@ -295,8 +289,9 @@ static void check_entry(const entry *e, const nn_stored_tensor *t, complaints *s
     else if (!(is_whole(e) ? t->dtype == NN_I64 : is_float(t->dtype)))
         complain(dtypes, "dtypes: ", "%.200s is %s, expected %s", t->name, nn_dtype_name(t->dtype),
                  is_whole(e) ? "I64" : "F32, F64, F16 or BF16");
-    else if (e->slot && e->state < 0 && !(nn_stored_value(t, 0) >= 0 && nn_stored_value(t, 0) < 0x1p53))
-        complain(dtypes, "steps: ", "%.200s is %s", t->name, TL_NUMBER(nn_stored_value(t, 0), 6));
+    else if (is_whole(e) && !(nn_stored_value(t, 0) >= 0 && nn_stored_value(t, 0) < 0x1p53))
+        complain(dtypes, e->slot ? "steps: " : "counts: ", "%.200s is %s", t->name,
+                 TL_NUMBER(nn_stored_value(t, 0), 6));
 }
 
 static bool shapes_agree(const entries *e, const nn_safetensors *file, complaints *c)

@@ -1,6 +1,6 @@
-/* Initialisers: first values of a parameter. Each draws once from rng and returns false, leaving the tensor as it is,
- * when the tensor is NULL or an argument makes no sense. fan_in and fan_out are PyTorch's: dimensions 1 and 0 of the
- * weight, times the size of the kernel for convolutions. */
+/* Initialisers: first values of a parameter. Each takes its numbers from rng and returns false, leaving the tensor as
+ * it is, when the tensor is NULL or an argument makes no sense. fan_in and fan_out are PyTorch's: dimensions 1 and 0 of
+ * the weight, times the size of the kernel for convolutions. */
 #ifndef NN_INIT_H
 #define NN_INIT_H
 

@@ -87,12 +87,6 @@ void nn_module_free(nn_module *m)
         free_tree(m);
 }
 
-static char *copy_name(const char *name)
-{
-    char *copy = malloc(strlen(name) + 1);
-    return copy ? strcpy(copy, name) : NULL;
-}
-
 static bool name_taken(const nn_module *m, const char *name)
 {
     for (const nn_module *c = m->first_child; c; c = c->next)
@@ -158,7 +152,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
                   name ? name : "NULL");
         return child;
     }
-    char *copy = name_fits(m, name) && depth_fits(m, depth_below(child)) ? copy_name(name) : NULL;
+    char *copy = name_fits(m, name) && depth_fits(m, depth_below(child)) ? tl_copy(name) : NULL;
     if (!copy) {
         set_error(m, "%s: out of memory", m->type->name);
         nn_module_free(child);
@@ -176,7 +170,7 @@ nn_module *nn_add_child(nn_module *m, const char *name, nn_module *child)
 static ag_tensor *add_entry(nn_module *m, const char *name, nn_parameter kind)
 {
     nn_parameter *p = malloc(sizeof *p);
-    char         *copy = copy_name(name);
+    char         *copy = tl_copy(name);
     if (!p || !copy || !kind.tensor) {
         set_error(m, "%s.%s: out of memory", m->type->name, name);
         free(p);

@@ -66,7 +66,7 @@ static ag_tensor *layer_norm_forward(nn_module *m, ag_tensor *x)
     const ag_shape *s = &x->shape;
     const int       first = s->rank - n->shape.rank;
     ag_shape        last = ag_shape_of(first >= 0 ? n->shape.rank : 0, s->dim + (first >= 0 ? first : 0));
-    if (ag_tensor_error(x) || first < 0 || !ag_shape_equal(&last, &n->shape))
+    if (first < 0 || !ag_shape_equal(&last, &n->shape))
         return ag_fail(x->tape, "LayerNorm: input %s, expected it to end with %s", AG_STR(s), AG_STR(&n->shape));
     if (n->weight)
         return ag_layer_norm(x, n->weight, n->bias, n->eps);

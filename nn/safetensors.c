@@ -91,7 +91,7 @@ double nn_stored_value(const nn_stored_tensor *t, int64_t i)
     case NN_I64: return (double)v.i64;
     case NN_F64: return v.f64;
     case NN_C64: return NAN;
-    case NN_BF16: v.u32 <<= 16; return (double)v.f32;
+    case NN_BF16: v.u32 = (uint32_t)v.u16 << 16; return (double)v.f32;
     default: return byte_float(t->dtype, v.u8);
     }
 }

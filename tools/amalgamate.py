@@ -255,7 +255,7 @@ def prefixed(piece):
     """What stands outside of braces, with linkage."""
     piece = PROTOTYPE.sub('HOURGLASS_API ', piece)
     piece = re.sub(r'^extern (?!")', 'HOURGLASS_EXTERN ', piece, flags=re.M)
-    piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\d*\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
+    piece = re.sub(r'^(const [\w *]+(?:\(\w+\)|\[\w*\])? = )', r'HOURGLASS_API \1', piece, flags=re.M)
     piece = re.sub(r'^(#define \w+\([\w, ]*\) +)(ag_tensor \*ag_##)', r'\1HOURGLASS_API \2', piece, flags=re.M)
     return re.sub(r'^(#define KERNEL\([\w, ]*\) )(result AGK)', r'\1HOURGLASS_API \2', piece, flags=re.M)
 

@@ -34,7 +34,7 @@ void tl_print_markup(FILE *f, const char *text)
 
 /* ---- Axes. ---- */
 
-/* The greatest of 1, 2, 5 times a power of ten that is at most a fifth of the range. */
+/* The greatest of 1, 2, 5 times a power of ten that is at most a quarter of the range. */
 double tl_tick_step(double range)
 {
     const double power = pow(10, floor(log10(range / 4)));

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "tools/checksum_internal.h"
+
 enum { WINDOW = 32768, HASHES = 32768, SHORTEST = 3, LONGEST = 258, DEEPEST = 32 };
 
 typedef struct deflate {
@@ -134,16 +136,6 @@ static void compress(deflate *d)
     put_bits(d, 0, 7); /* to the end of a byte; what is left is dropped */
 }
 
-static uint32_t adler32(const uint8_t *bytes, size_t n)
-{
-    uint32_t a = 1, b = 0;
-    for (size_t i = 0; i < n; i++) {
-        a = (a + bytes[i]) % 65521;
-        b = (b + a) % 65521;
-    }
-    return b << 16 | a;
-}
-
 uint8_t *tl_zlib(const uint8_t *bytes, size_t n, size_t *size)
 {
     if ((!bytes && n > 0) || !size)
@@ -154,7 +146,7 @@ uint8_t *tl_zlib(const uint8_t *bytes, size_t n, size_t *size)
     if (d.head && d.out) {
         put_bits(&d, 0x0178, 16);
         compress(&d);
-        const uint32_t sum = adler32(bytes, n);
+        const uint32_t sum = tl__adler32(bytes, n);
         for (int i = 24; i >= 0; i -= 8)
             d.out[d.size++] = (uint8_t)(sum >> i);
         *size = d.size;

@@ -20,7 +20,7 @@ static statistics statistics_of(const nn_stored_tensor *t)
     statistics s = {NAN, NAN, NAN, 0, 0};
     double     sum = 0;
     int64_t    n = 0;
-    for (int64_t i = 0; i < t->count; i++) {
+    for (int64_t i = 0; t->dtype != NN_C64 && i < t->count; i++) { /* complex numbers have no order */
         double x = nn_stored_value(t, i);
         if (isfinite(x)) {
             s.least = n == 0 || x < s.least ? x : s.least;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/checksum_internal.h"
 #include "tools/deflate.h"
 #include "tools/stream_internal.h"
 
@@ -14,11 +15,7 @@ typedef struct png {
 
 static void put(png *p, const uint8_t *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        p->crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            p->crc = p->crc & 1 ? (p->crc >> 1) ^ 0xedb88320u : p->crc >> 1;
-    }
+    p->crc = tl__crc32(p->crc, bytes, n);
     fwrite(bytes, 1, n, p->file);
 }
 
@@ -30,13 +27,13 @@ static void put_number(png *p, uint32_t x)
 static void begin_chunk(png *p, const char *type, uint32_t length)
 {
     put_number(p, length);
-    p->crc = 0xffffffffu;
+    p->crc = 0;
     put(p, (const uint8_t *)type, 4);
 }
 
 static void end_chunk(png *p)
 {
-    put_number(p, p->crc ^ 0xffffffffu);
+    put_number(p, p->crc);
 }
 
 /* The rows of an image, each after the byte of its filter: 0, none. */

@@ -252,6 +252,13 @@ uint64_t tl_hash_numbers(uint64_t hash, const void *numbers, int64_t n, size_t s
     return hash;
 }
 
+char *tl_copy(const char *text)
+{
+    const size_t size = text ? strlen(text) + 1 : 0;
+    char        *copy = size ? malloc(size) : NULL;
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
 bool tl_ends_with(const char *text, const char *end)
 {
     if (!end)

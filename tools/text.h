@@ -57,6 +57,9 @@ uint64_t tl_hash(uint64_t hash, const void *bytes, size_t n);
 /* The same of n numbers of `size` bytes, up to 8, in little-endian order: one hash on every machine. */
 uint64_t tl_hash_numbers(uint64_t hash, const void *numbers, int64_t n, size_t size);
 
+/* A copy to be freed; NULL for NULL, or if memory runs out. */
+char *tl_copy(const char *text);
+
 /* Whether `text` ends with `end`. */
 bool tl_ends_with(const char *text, const char *end);
 

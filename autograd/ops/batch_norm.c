@@ -8,6 +8,7 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/norm_internal.h"
+#include "autograd/ops/written_internal.h"
 
 enum { X, RUNNING_MEAN, RUNNING_VAR, WEIGHT, BIAS }; /* the inputs; the last two may be missing */
 
@@ -357,7 +358,7 @@ static void batch_norm_backward(const ag_node *node)
     for_channels(node->attr, backward_channels, backward_blocks, &j);
 }
 
-static const ag_op batch_norm_op = {"batch_norm", batch_norm_shape, batch_norm_forward, batch_norm_backward};
+const ag_op ag__batch_norm_op = {"batch_norm", batch_norm_shape, batch_norm_forward, batch_norm_backward};
 
 ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_tensor *running_mean,
                          ag_tensor *running_var, double momentum, double eps)
@@ -365,5 +366,5 @@ ag_tensor *ag_batch_norm(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_te
     ag__norm_affine(x, &weight, &bias);
     ag_tensor      *in[] = {x, running_mean, running_var, weight, bias};
     batch_norm_plan p = {.momentum = momentum, .eps = eps};
-    return ag_apply(&batch_norm_op, weight || bias ? 5 : 3, in, &p, sizeof p);
+    return ag_apply(&ag__batch_norm_op, weight || bias ? 5 : 3, in, &p, sizeof p);
 }

@@ -1,6 +1,7 @@
 /* Losses over classes with weights, label smoothing, and a class that counts for nothing: compositions. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/reduction_internal.h"
 
 typedef struct class_targets {
     ag_tensor *number; /* the class, 0 where it is ignored */
@@ -66,7 +67,7 @@ static ag_tensor *smooth(ag_tensor *log_p, const class_targets *t, const ag_clas
 static ag_tensor *class_loss(const char *name, ag_tensor *log_p, ag_tensor *target, const ag_class_options *o,
                              ag_reduction reduction)
 {
-    ag_tape *tape = log_p ? log_p->tape : target ? target->tape : NULL;
+    ag_tape *tape = log_p && log_p->tape ? log_p->tape : target ? target->tape : NULL;
     if (!log_p || !target)
         return ag_fail(tape, "%s: %s is NULL", name, log_p ? "the target" : "the input");
     if (ag_tensor_error(log_p) || ag_tensor_error(target))
@@ -77,10 +78,10 @@ static ag_tensor *class_loss(const char *name, ag_tensor *log_p, ag_tensor *targ
     if (!fits)
         return ag_fail(tape, "%s: input %s and target %s, expected (N, C, ...) and (N, ...)", name,
                        AG_STR(&log_p->shape), AG_STR(&target->shape));
-    if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1) ||
-        (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE))
-        return ag_fail(tape, "%s: label smoothing %g, expected 0 to 1; or reduction %d is none of the three", name,
-                       o->label_smoothing, (int)reduction);
+    if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1))
+        return ag_fail(tape, "%s: label smoothing %g, expected 0 to 1", name, o->label_smoothing);
+    if (!ag__is_reduction(reduction))
+        return ag_fail(tape, "%s: " AG__REDUCTIONS, name, (int)reduction);
     if (o->weight && (o->weight->shape.rank != 1 || o->weight->shape.dim[0] != log_p->shape.dim[1]))
         return ag_fail(tape, "%s: input %s and weight %s, expected one weight for each class", name,
                        AG_STR(&log_p->shape), AG_STR(&o->weight->shape));
@@ -100,5 +101,7 @@ ag_tensor *ag_nll_loss(ag_tensor *log_p, ag_tensor *target, ag_class_options opt
 ag_tensor *ag_cross_entropy_loss_with(ag_tensor *logits, ag_tensor *target, ag_class_options options,
                                       ag_reduction reduction)
 {
-    return class_loss("cross_entropy_loss", ag_log_softmax(logits, 1), target, &options, reduction);
+    if (logits && target) /* NULL is told below */
+        logits = ag_log_softmax(logits->tape ? logits : ag_on_tape(target->tape, logits), 1);
+    return class_loss("cross_entropy_loss", logits, target, &options, reduction);
 }

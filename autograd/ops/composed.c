@@ -1,6 +1,7 @@
 /* Ops that are a few lines of others. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/reduction_internal.h"
 
 ag_tensor *ag_min(ag_tensor *x, ag_axes axes, bool keepdim)
 {
@@ -35,8 +36,10 @@ ag_tensor *ag_stack(int n, ag_tensor *const *x, int axis)
     ag_tape   *tape = NULL;
     for (int i = 0; i < n && x && !tape; i++)
         tape = x[i] ? x[i]->tape : NULL;
-    if (n < 1 || n > MOST || !x || !x[0])
-        return ag_fail(tape, "stack: %d tensors, expected 1 to %d", n, MOST);
+    if (n < 1 || n > MOST || !x)
+        return ag_fail(tape, "stack: %d tensors, expected 1 to %d", x ? n : 0, MOST);
+    if (!x[0])
+        return ag_fail(tape, "stack: tensor 0 is NULL");
     const int rank = x[0]->shape.rank, at = axis < 0 ? axis + rank + 1 : axis;
     for (int i = 0; i < n; i++) {
         if (!x[i] || x[i]->shape.rank != rank || at < 0 || at > rank || rank == AG_MAX_RANK)
@@ -68,20 +71,22 @@ ag_tensor *ag_pad(ag_tensor *x, int axis, int64_t before, int64_t after, double 
         else if (shape.dim[at] > 0)
             part[n++] = ag_full(x->tape, shape, value);
     }
-    return n > 1 ? ag_concat(n, part, at) : x;
+    return ag_concat(n, part, at);
 }
 
 ag_tensor *ag_bce_with_logits_loss_weighted(ag_tensor *logits, ag_tensor *target, ag_tensor *pos_weight,
                                             ag_reduction reduction)
 {
     ag_tape *tape = logits && logits->tape ? logits->tape : target ? target->tape : NULL;
-    if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
-        return ag_fail(tape, "bce_with_logits_loss: reduction is %d", (int)reduction);
+    if (!ag__is_reduction(reduction))
+        return ag_fail(tape, "bce_with_logits_loss: " AG__REDUCTIONS, (int)reduction);
     if (!logits || !target || !pos_weight)
         return ag_fail(tape, "bce_with_logits_loss: an input is NULL");
     if (!ag_shape_equal(&logits->shape, &target->shape) && !ag_tensor_error(logits) && !ag_tensor_error(target))
         return ag_fail(tape, "bce_with_logits_loss: input %s and target %s, expected the same shape",
                        AG_STR(&logits->shape), AG_STR(&target->shape));
+    logits = ag_on_tape(tape, logits);
+    target = ag_on_tape(tape, target);
     pos_weight = ag_on_tape(tape, pos_weight);
     ag_tensor *weight = ag_shift(ag_mul(ag_shift(pos_weight, -1), target), 1);
     ag_tensor *loss = ag_add(ag_mul(ag_rsub(target, 1), logits), ag_mul(weight, ag_softplus(ag_neg(logits))));

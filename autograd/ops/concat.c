@@ -2,6 +2,7 @@
 #include "autograd/kernels/copy.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/written_internal.h"
 
 typedef struct concat_plan {
     int     axis;
@@ -56,12 +57,12 @@ static void concat_backward(const ag_node *node)
     }
 }
 
-static const ag_op concat_op = {"concat", concat_shape, concat_forward, concat_backward};
+const ag_op ag__concat_op = {"concat", concat_shape, concat_forward, concat_backward};
 
 ag_tensor *ag_concat(int n, ag_tensor *const *x, int axis)
 {
     concat_plan p = {.axis = axis};
     if (n < 1 || !x)
         return ag_fail(NULL, "concat: nothing to join");
-    return ag_apply(&concat_op, n, x, &p, sizeof p);
+    return ag_apply(&ag__concat_op, n, x, &p, sizeof p);
 }

@@ -1,5 +1,6 @@
-/* conv2d, and conv1d as a picture of height 1. */
+/* conv2d; conv1d is made of it in composed.c. */
 #include "autograd/ops/conv_internal.h"
+#include "autograd/ops/written_internal.h"
 
 static bool channels_fit(ag_node *node, const ag_conv_options *o)
 {
@@ -66,11 +67,11 @@ static void conv2d_backward(const ag_node *node)
         agk_conv_batch_output_sum(b, g, node->in[2]->grad, node->saved);
 }
 
-static const ag_op conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};
+const ag_op ag__conv2d_op = {"conv2d", conv2d_shape, conv2d_forward, conv2d_backward};
 
 ag_tensor *ag_conv2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options)
 {
     ag_tensor   *in[] = {x, weight, bias};
     ag_conv_plan p = {.options = options};
-    return ag_apply(&conv2d_op, bias ? 3 : 2, in, &p, sizeof p);
+    return ag_apply(&ag__conv2d_op, bias ? 3 : 2, in, &p, sizeof p);
 }

@@ -1,6 +1,7 @@
 /* conv_transpose2d: conv2d with the roles of input and output exchanged. Its plan is that of the convolution which
  * leads from its output back to its input. */
 #include "autograd/ops/conv_internal.h"
+#include "autograd/ops/written_internal.h"
 
 static bool channels_fit(ag_node *node, const ag_conv_options *o)
 {
@@ -72,12 +73,12 @@ static void conv_transpose2d_backward(const ag_node *node)
         agk_conv_batch_input_sum(b, g, node->in[2]->grad, node->saved);
 }
 
-static const ag_op conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,
-                                          conv_transpose2d_backward};
+const ag_op ag__conv_transpose2d_op = {"conv_transpose2d", conv_transpose2d_shape, conv_transpose2d_forward,
+                                       conv_transpose2d_backward};
 
 ag_tensor *ag_conv_transpose2d(ag_tensor *x, ag_tensor *weight, ag_tensor *bias, ag_conv_options options)
 {
     ag_tensor   *in[] = {x, weight, bias};
     ag_conv_plan p = {.options = options};
-    return ag_apply(&conv_transpose2d_op, bias ? 3 : 2, in, &p, sizeof p);
+    return ag_apply(&ag__conv_transpose2d_op, bias ? 3 : 2, in, &p, sizeof p);
 }

@@ -6,6 +6,7 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/index_internal.h"
+#include "autograd/ops/reduction_internal.h"
 
 /* Logits (N, C, ...), target (N, ...): (outer, classes, inner) and (outer, inner). */
 typedef struct cross_entropy_plan {
@@ -24,8 +25,8 @@ static bool cross_entropy_shape(ag_node *node)
     expected.rank--;
     if (x->rank < 2 || !ag_shape_equal(t, &expected))
         return ag_op_fail(node, "logits %s and target %s, expected (N, C, ...) and (N, ...)", AG_STR(x), AG_STR(t));
-    if (p->reduction != AG_MEAN && p->reduction != AG_SUM && p->reduction != AG_NONE)
-        return ag_op_fail(node, "reduction is %d, expected AG_MEAN, AG_SUM or AG_NONE", (int)p->reduction);
+    if (!ag__is_reduction(p->reduction))
+        return ag_op_fail(node, AG__REDUCTIONS, (int)p->reduction);
     p->outer = x->dim[0];
     p->classes = x->dim[1];
     p->inner = ag_numel(x) / (p->outer * p->classes);

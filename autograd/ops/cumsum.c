@@ -101,6 +101,7 @@ static void argmax_forward(ag_node *node)
 }
 
 static const ag_op argmax_op = {"argmax", argmax_shape, argmax_forward, NULL};
+static const ag_op argmin_op = {"argmin", argmax_shape, argmax_forward, NULL}; /* of -x */
 
 ag_tensor *ag_argmax(ag_tensor *x, int axis, bool keepdim)
 {
@@ -110,5 +111,7 @@ ag_tensor *ag_argmax(ag_tensor *x, int axis, bool keepdim)
 
 ag_tensor *ag_argmin(ag_tensor *x, int axis, bool keepdim)
 {
-    return ag_argmax(ag_neg(x), axis, keepdim);
+    axis_plan  p = {.at = {.axis = axis}, .keepdim = keepdim};
+    ag_tensor *less = ag_neg(x);
+    return ag_apply(&argmin_op, 1, &less, &p, sizeof p);
 }

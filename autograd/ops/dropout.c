@@ -3,6 +3,7 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/written_internal.h"
 
 #define GRAIN 16384
 
@@ -48,9 +49,9 @@ static void dropout_backward(const ag_node *node)
         agk()->add_product(ag_numel(&node->out->shape), node->out->grad, node->saved, dx);
 }
 
-static const ag_op dropout_op = {"dropout", dropout_shape, dropout_forward, dropout_backward};
+const ag_op ag__dropout_op = {"dropout", dropout_shape, dropout_forward, dropout_backward};
 
 ag_tensor *ag_dropout(ag_tensor *x, double p)
 {
-    return ag_apply(&dropout_op, 1, &x, &p, sizeof p);
+    return ag_apply(&ag__dropout_op, 1, &x, &p, sizeof p);
 }

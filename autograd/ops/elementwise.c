@@ -5,12 +5,11 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast_internal.h"
+#include "autograd/ops/written_internal.h"
 
 #define GRAIN 8192 /* elements that are worth a thread */
 
 /* ---- One input. ---- */
-
-static const ag_op unary_ops[AGK_UNARY_COUNT];
 
 static bool unary_shape(ag_node *node)
 {
@@ -20,7 +19,7 @@ static bool unary_shape(ag_node *node)
 
 static int unary_index(const ag_node *node)
 {
-    return (int)(node->op - unary_ops);
+    return (int)(node->op - ag__unary_ops);
 }
 
 static void unary_part(void *context, int64_t begin, int64_t end)
@@ -55,7 +54,7 @@ static void unary_backward(const ag_node *node)
         agk_parallel(ag_numel(&node->out->shape), GRAIN, unary_backward_part, &u);
 }
 
-static const ag_op unary_ops[AGK_UNARY_COUNT] = {
+const ag_op ag__unary_ops[AGK_UNARY_COUNT] = {
 #define UNARY(name, domain, y, dx) {#name, unary_shape, unary_forward, unary_backward},
 #include "autograd/kernels/elementwise.def"
 };
@@ -72,7 +71,7 @@ static ag_tensor *unary(int op, ag_tensor *x, double p, double q)
         return ag_mul(ag_square(x), x);
     op = op == AGK_UNARY_pow ? simple_power(p) : op;
     ag_real pq[2] = {(ag_real)p, (ag_real)q};
-    return ag_apply(&unary_ops[op], 1, &x, pq, sizeof pq);
+    return ag_apply(&ag__unary_ops[op], 1, &x, pq, sizeof pq);
 }
 
 #define UNARY(name, domain, y, dx)                                                                                     \
@@ -94,8 +93,6 @@ static ag_tensor *unary(int op, ag_tensor *x, double p, double q)
 
 /* ---- Two inputs, with broadcasting. ---- */
 
-static const ag_op binary_ops[AGK_BINARY_COUNT];
-
 static bool binary_shape(ag_node *node)
 {
     const ag_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
@@ -111,7 +108,7 @@ static bool binary_shape(ag_node *node)
 
 static int binary_index(const ag_node *node)
 {
-    return (int)(node->op - binary_ops);
+    return (int)(node->op - ag__binary_ops);
 }
 
 /* An operand from element `at` on; `row` is how far its next row of the innermost loop is. */
@@ -247,7 +244,7 @@ static void binary_backward(const ag_node *node)
     binary_backward_of(node, 1);
 }
 
-static const ag_op binary_ops[AGK_BINARY_COUNT] = {
+const ag_op ag__binary_ops[AGK_BINARY_COUNT] = {
 #define BINARY(name, domain, y, da, db) {#name, binary_shape, binary_forward, binary_backward},
 #include "autograd/kernels/elementwise.def"
 };
@@ -256,7 +253,7 @@ static ag_tensor *binary(int op, ag_tensor *a, ag_tensor *b)
 {
     ag_tensor   *in[] = {a, b};
     ag_broadcast plan = {.rows = 0};
-    return ag_apply(&binary_ops[op], 2, in, &plan, sizeof plan);
+    return ag_apply(&ag__binary_ops[op], 2, in, &plan, sizeof plan);
 }
 
 #define BINARY(name, domain, y, da, db)                                                                                \

@@ -44,7 +44,8 @@ static bool layer_norm_shape(ag_node *node)
     p->width = x->dim[x->rank - 1];
     if (node->n_in > WEIGHT) {
         const ag_shape *w = &node->in[WEIGHT]->shape;
-        ag_shape        last = ag_shape_of(w->rank <= x->rank ? w->rank : 0, x->dim + (x->rank - w->rank));
+        ag_shape        last = ag_shape_of(w->rank <= x->rank ? w->rank : 0,
+                                    x->dim + (w->rank <= x->rank ? x->rank - w->rank : 0));
         if (w->rank < 1 || w->rank > x->rank || !ag_shape_equal(w, &last) || !ag_shape_equal(w, &node->in[BIAS]->shape))
             return ag_op_fail(node, "weight %s and bias %s, expected both to be the last dimensions of input %s",
                               AG_STR(w), AG_STR(&node->in[BIAS]->shape), AG_STR(x));

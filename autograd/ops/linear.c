@@ -3,6 +3,7 @@
 #include "autograd/kernels/kernels.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/written_internal.h"
 
 /* x seen as a matrix: every axis but the last makes a row. */
 static int64_t rows_of(const ag_tensor *x)
@@ -57,10 +58,10 @@ static void linear_backward(const ag_node *node)
         agk_sum_columns(m, out, g, db);
 }
 
-static const ag_op linear_op = {"linear", linear_shape, linear_forward, linear_backward};
+const ag_op ag__linear_op = {"linear", linear_shape, linear_forward, linear_backward};
 
 ag_tensor *ag_linear(ag_tensor *x, ag_tensor *weight, ag_tensor *bias)
 {
     ag_tensor *in[] = {x, weight, bias};
-    return ag_apply(&linear_op, bias ? 3 : 2, in, NULL, 0);
+    return ag_apply(&ag__linear_op, bias ? 3 : 2, in, NULL, 0);
 }

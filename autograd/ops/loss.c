@@ -4,6 +4,7 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/reduction_internal.h"
 
 #define GRAIN 4096
 
@@ -25,8 +26,8 @@ static bool loss_shape(ag_node *node)
     ag_reduction    reduction = reduction_of(node);
     if (!ag_shape_equal(a, b))
         return ag_op_fail(node, "input %s and target %s differ in shape", AG_STR(a), AG_STR(b));
-    if (reduction != AG_MEAN && reduction != AG_SUM && reduction != AG_NONE)
-        return ag_op_fail(node, "reduction is %d, expected AG_MEAN, AG_SUM or AG_NONE", (int)reduction);
+    if (!ag__is_reduction(reduction))
+        return ag_op_fail(node, AG__REDUCTIONS, (int)reduction);
     node->out->shape = reduction == AG_NONE ? *a : AG_SCALAR;
     return reduction == AG_NONE || ag_op_save(node, agk_chunks(ag_numel(a)));
 }

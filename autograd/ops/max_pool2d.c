@@ -1,5 +1,6 @@
 /* max_pool2d. Saved: where in its plane each output was found. */
 #include "autograd/ops/pool_internal.h"
+#include "autograd/ops/written_internal.h"
 
 static bool max_pool2d_shape(ag_node *node)
 {
@@ -44,10 +45,10 @@ static void max_pool2d_backward(const ag_node *node)
         ag__pool_each_group(node, backward_groups, &j);
 }
 
-static const ag_op max_pool2d_op = {"max_pool2d", max_pool2d_shape, max_pool2d_forward, max_pool2d_backward};
+const ag_op ag__max_pool2d_op = {"max_pool2d", max_pool2d_shape, max_pool2d_forward, max_pool2d_backward};
 
 ag_tensor *ag_max_pool2d(ag_tensor *x, ag_pool_options options)
 {
     ag__pool_plan plan = {.o = options};
-    return ag_apply(&max_pool2d_op, 1, &x, &plan, sizeof plan);
+    return ag_apply(&ag__max_pool2d_op, 1, &x, &plan, sizeof plan);
 }

@@ -51,10 +51,17 @@ bool ag__pool_shape(ag_node *node)
         p->in[i] = x->dim[2 + i];
         if (!plan->adaptive)
             p->out[i] = output_size(o, i, p->in[i]);
+        if (p->out[i] < 1 && plan->adaptive)
+            return ag_op_fail(node, "a result of %lld x %lld, expected at least 1 x 1", (long long)p->out[0],
+                              (long long)p->out[1]);
         if (p->out[i] < 1)
-            return ag_op_fail(node, "input %s is smaller than the window of %lld x %lld, or no output is asked for",
-                              AG_STR(x), (long long)o->kernel[0], (long long)o->kernel[1]);
+            return ag_op_fail(node, "input %s is smaller than the window of %lld x %lld%s", AG_STR(x),
+                              (long long)o->kernel[0], (long long)o->kernel[1],
+                              o->dilation[0] > 1 || o->dilation[1] > 1 ? ", dilated" : "");
     }
+    node->out->shape = AG_SHAPE(x->dim[0], x->dim[1], p->out[0], p->out[1]);
+    if (ag_numel(&node->out->shape) < 0)
+        return ag_op_fail(node, "the result's shape %s is too large", AG_STR(&node->out->shape));
     for (int i = 0; i < 2; i++) {
         if (plan->adaptive && adaptive_is_even(p))
             o->kernel[i] = o->stride[i] = p->in[i] / p->out[i];
@@ -63,7 +70,6 @@ bool ag__pool_shape(ag_node *node)
         p->padding[i] = o->padding[i];
         p->dilation[i] = o->dilation[i] ? o->dilation[i] : 1;
     }
-    node->out->shape = AG_SHAPE(x->dim[0], x->dim[1], p->out[0], p->out[1]);
     return true;
 }
 

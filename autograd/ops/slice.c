@@ -3,6 +3,7 @@
 #include "autograd/op.h"
 #include "autograd/ops.h"
 #include "autograd/ops/slice_internal.h"
+#include "autograd/ops/written_internal.h"
 
 /* As Python counts: from the end if negative, and clipped to what is there. */
 static int64_t position(int64_t at, int64_t size)
@@ -65,12 +66,12 @@ static void slice_backward(const ag_node *node)
     agk_copy_rows(p->blocks, p->piece, node->out->grad, p->piece, dx.add, dx.data + p->offset, p->block);
 }
 
-static const ag_op slice_op = {"slice", slice_shape, slice_forward, slice_backward};
+const ag_op ag__slice_op = {"slice", slice_shape, slice_forward, slice_backward};
 
 ag_tensor *ag_slice(ag_tensor *x, int axis, int64_t begin, int64_t end)
 {
     ag__slice_plan p = {.axis = axis, .begin = begin, .end = end};
-    return ag_apply(&slice_op, 1, &x, &p, sizeof p);
+    return ag_apply(&ag__slice_op, 1, &x, &p, sizeof p);
 }
 
 int ag_chunk(ag_tensor *x, int chunks, int axis, ag_tensor **piece)

@@ -5,28 +5,13 @@
 #include "autograd/kernels/threadpool.h"
 #include "autograd/op.h"
 #include "autograd/ops.h"
-
-/* The input as (outer, n, inner). */
-typedef struct along {
-    int     axis;
-    int64_t outer, n, inner;
-} along;
+#include "autograd/ops/index_internal.h"
 
 static bool find_axis(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    along          *a = node->attr;
-    int             axis = ag_axis_index(x, a->axis);
-    if (axis < 0)
-        return ag_op_fail(node, "%s has no axis %d", AG_STR(x), a->axis);
-    a->axis = axis;
-    a->n = x->dim[axis];
-    a->outer = a->inner = 1;
-    for (int i = 0; i < axis; i++)
-        a->outer *= x->dim[i];
-    for (int i = axis + 1; i < x->rank; i++)
-        a->inner *= x->dim[i];
-    return true;
+    ag__axis       *a = node->attr;
+    return ag__axis_of(x, a->axis, a) || ag_op_fail(node, "%s has no axis %d", AG_STR(x), a->axis);
 }
 
 static bool same_shape(ag_node *node)
@@ -39,28 +24,28 @@ enum { FAR = 1024, SHORT = 64, EACH = 16 * SHORT };
 
 /* Columns that are taken at a time: 64 or more, all blocks about the same; and 256 where rows lie far apart, as the
  * lines of one column then share few places of a cache. */
-static int64_t block_of(const along *a)
+static int64_t block_of(const ag__axis *a)
 {
     const int64_t blocks = a->inner < 128 ? 1 : a->inner / 64;
     return a->inner >= FAR ? 256 : (a->inner + 16 * blocks - 1) / (16 * blocks) * 16;
 }
 
 /* A block of columns: where it begins, and how many there are. */
-static int64_t columns_of(const along *a, int64_t item, int64_t *begin)
+static int64_t columns_of(const ag__axis *a, int64_t item, int64_t *begin)
 {
     const int64_t size = block_of(a), blocks = (a->inner + size - 1) / size, from = item % blocks * size;
-    *begin = item / blocks * a->n * a->inner + from;
+    *begin = item / blocks * a->size * a->inner + from;
     return a->inner - from < size ? a->inner - from : size;
 }
 
 /* Runs `rows` over the rows, or `columns` over blocks of columns. */
-static void run(const along *a, agk_body *rows, agk_body *columns, void *context)
+static void run(const ag__axis *a, agk_body *rows, agk_body *columns, void *context)
 {
     const int64_t size = block_of(a);
     if (a->inner == 1)
-        agk_parallel(a->outer, 2048 / a->n + 1, rows, context);
+        agk_parallel(a->outer, 2048 / a->size + 1, rows, context);
     else
-        agk_parallel(a->outer * ((a->inner + size - 1) / size), 2048 / (a->n * size) + 1, columns, context);
+        agk_parallel(a->outer * ((a->inner + size - 1) / size), 2048 / (a->size * size) + 1, columns, context);
 }
 
 typedef struct gradient {
@@ -81,7 +66,7 @@ static void backward_rows(const gradient *j, int64_t begin, int64_t end,
                           void (*kernel)(int64_t, int64_t, const ag_real *, const ag_real *, ag_real *))
 {
     const ag_tensor *y = j->node->out;
-    const int64_t    n = ((const along *)j->node->attr)->n, most = AGK_ZEROED / n / 16 * 16 + 16;
+    const int64_t    n = ((const ag__axis *)j->node->attr)->size, most = AGK_ZEROED / n / 16 * 16 + 16;
     for (int64_t i = begin, rows; i < end; i += rows) {
         rows = end - i < most ? end - i : most;
         kernel(rows, n, y->data + i * n, y->grad + i * n, gradient_at(j, i * n, 1, rows * n, 0));
@@ -92,10 +77,10 @@ static void backward_columns(const gradient *j, int64_t begin, int64_t end,
                              void (*kernel)(int64_t, int64_t, int64_t, const ag_real *, const ag_real *, ag_real *))
 {
     const ag_tensor *y = j->node->out;
-    const along     *a = j->node->attr;
+    const ag__axis  *a = j->node->attr;
     for (int64_t i = begin, at; i < end; i++) {
         const int64_t width = columns_of(a, i, &at);
-        kernel(a->n, width, a->inner, y->data + at, y->grad + at, gradient_at(j, at, a->n, width, a->inner));
+        kernel(a->size, width, a->inner, y->data + at, y->grad + at, gradient_at(j, at, a->size, width, a->inner));
     }
 }
 
@@ -111,17 +96,17 @@ static void run_backward(const ag_node *node, agk_body *rows, agk_body *columns)
 static void softmax_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    const int64_t  n = ((const along *)node->attr)->n;
+    const int64_t  n = ((const ag__axis *)node->attr)->size;
     agk()->softmax(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin * n);
 }
 
 static void softmax_columns(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
-    const along   *a = node->attr;
+    const ag_node  *node = context;
+    const ag__axis *a = node->attr;
     for (int64_t i = begin, at; i < end; i++) {
         const int64_t width = columns_of(a, i, &at);
-        agk()->softmax_columns(a->n, width, a->inner, node->in[0]->data + at, node->out->data + at);
+        agk()->softmax_columns(a->size, width, a->inner, node->in[0]->data + at, node->out->data + at);
     }
 }
 
@@ -152,17 +137,17 @@ static const ag_op softmax_op = {"softmax", same_shape, softmax_forward, softmax
 static void log_softmax_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    const int64_t  n = ((const along *)node->attr)->n;
+    const int64_t  n = ((const ag__axis *)node->attr)->size;
     agk()->log_softmax(end - begin, n, node->in[0]->data + begin * n, node->out->data + begin * n);
 }
 
 static void log_softmax_columns(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
-    const along   *a = node->attr;
+    const ag_node  *node = context;
+    const ag__axis *a = node->attr;
     for (int64_t i = begin, at; i < end; i++) {
         const int64_t width = columns_of(a, i, &at);
-        agk()->log_softmax_columns(a->n, width, a->inner, node->in[0]->data + at, node->out->data + at);
+        agk()->log_softmax_columns(a->size, width, a->inner, node->in[0]->data + at, node->out->data + at);
     }
 }
 
@@ -193,7 +178,7 @@ static const ag_op log_softmax_op = {"log_softmax", same_shape, log_softmax_forw
 static bool logsumexp_shape(ag_node *node)
 {
     const ag_shape *x = &node->in[0]->shape;
-    const along    *a = node->attr;
+    const ag__axis *a = node->attr;
     if (!find_axis(node))
         return false;
     for (int i = 0; i < x->rank; i++)
@@ -205,7 +190,7 @@ static bool logsumexp_shape(ag_node *node)
 static void logsumexp_rows(void *context, int64_t begin, int64_t end)
 {
     const ag_node *node = context;
-    const int64_t  n = ((const along *)node->attr)->n;
+    const int64_t  n = ((const ag__axis *)node->attr)->size;
     const ag_real *x = node->in[0]->data;
     ag_real       *y = node->out->data, *log_p = node->saved;
     agk()->logsumexp(end - begin, n, x + begin * n, y + begin);
@@ -215,14 +200,14 @@ static void logsumexp_rows(void *context, int64_t begin, int64_t end)
 
 static void logsumexp_columns(void *context, int64_t begin, int64_t end)
 {
-    const ag_node *node = context;
-    const along   *a = node->attr;
+    const ag_node  *node = context;
+    const ag__axis *a = node->attr;
     for (int64_t i = begin, at; i < end; i++) {
-        const int64_t width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
-        agk()->logsumexp_columns(a->n, width, a->inner, node->in[0]->data + at,
+        const int64_t width = columns_of(a, i, &at), outer = at / (a->size * a->inner);
+        agk()->logsumexp_columns(a->size, width, a->inner, node->in[0]->data + at,
                                  node->out->data + outer * a->inner + at % a->inner);
         const ag_real *x = node->in[0]->data + at, *y = node->out->data + outer * a->inner + at % a->inner;
-        agk()->binary(AGK_BINARY_sub, a->n, width, (agk_operand){x, 1, a->inner}, (agk_operand){y, 1, 0},
+        agk()->binary(AGK_BINARY_sub, a->size, width, (agk_operand){x, 1, a->inner}, (agk_operand){y, 1, 0},
                       (ag_real *)node->saved + at, a->inner);
     }
 }
@@ -236,7 +221,7 @@ static void logsumexp_rows_backward(void *context, int64_t begin, int64_t end)
 {
     const gradient *j = context;
     const ag_real  *log_p = j->node->saved;
-    const int64_t   n = ((const along *)j->node->attr)->n;
+    const int64_t   n = ((const ag__axis *)j->node->attr)->size;
     ag_real         each[EACH]; /* of short rows, the gradient of each element's row */
     for (int64_t r = begin, rows; r < end; r += rows) {
         const ag_real *g = j->node->out->grad + r;
@@ -255,11 +240,11 @@ static void logsumexp_columns_backward(void *context, int64_t begin, int64_t end
 {
     const gradient *j = context;
     const ag_real  *log_p = j->node->saved;
-    const along    *a = j->node->attr;
+    const ag__axis *a = j->node->attr;
     for (int64_t i = begin, at; i < end; i++) {
-        const int64_t  width = columns_of(a, i, &at), outer = at / (a->n * a->inner);
+        const int64_t  width = columns_of(a, i, &at), outer = at / (a->size * a->inner);
         const ag_real *g = j->node->out->grad + outer * a->inner + at % a->inner;
-        for (int64_t k = 0; k < a->n; k++, at += a->inner)
+        for (int64_t k = 0; k < a->size; k++, at += a->inner)
             agk()->add_exp_product(width, g, log_p + at, gradient_at(j, at, 1, width, 0));
     }
 }
@@ -275,15 +260,15 @@ static const ag_op logsumexp_op = {"logsumexp", logsumexp_shape, logsumexp_forwa
 
 ag_tensor *ag_softmax(ag_tensor *x, int axis)
 {
-    return ag_apply(&softmax_op, 1, &x, &(along){.axis = axis}, sizeof(along));
+    return ag_apply(&softmax_op, 1, &x, &(ag__axis){.axis = axis}, sizeof(ag__axis));
 }
 
 ag_tensor *ag_log_softmax(ag_tensor *x, int axis)
 {
-    return ag_apply(&log_softmax_op, 1, &x, &(along){.axis = axis}, sizeof(along));
+    return ag_apply(&log_softmax_op, 1, &x, &(ag__axis){.axis = axis}, sizeof(ag__axis));
 }
 
 ag_tensor *ag_logsumexp(ag_tensor *x, int axis)
 {
-    return ag_apply(&logsumexp_op, 1, &x, &(along){.axis = axis}, sizeof(along));
+    return ag_apply(&logsumexp_op, 1, &x, &(ag__axis){.axis = axis}, sizeof(ag__axis));
 }

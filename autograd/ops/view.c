@@ -1,6 +1,7 @@
 /* Ops that share their input's data: reshape, flatten, on_tape, detach. */
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/ops/written_internal.h"
 
 /* ---- reshape. ---- */
 
@@ -28,11 +29,11 @@ static bool reshape_shape(ag_node *node)
     return true;
 }
 
-static const ag_op reshape_op = {"reshape", reshape_shape, NULL, ag_view_backward};
+const ag_op ag__reshape_op = {"reshape", reshape_shape, NULL, ag_view_backward};
 
 ag_tensor *ag_reshape(ag_tensor *x, ag_shape shape)
 {
-    return ag_apply(&reshape_op, 1, &x, &shape, sizeof shape);
+    return ag_apply(&ag__reshape_op, 1, &x, &shape, sizeof shape);
 }
 
 /* ---- flatten. ---- */
@@ -59,12 +60,12 @@ static bool flatten_shape(ag_node *node)
     return true;
 }
 
-static const ag_op flatten_op = {"flatten", flatten_shape, NULL, ag_view_backward};
+const ag_op ag__flatten_op = {"flatten", flatten_shape, NULL, ag_view_backward};
 
 ag_tensor *ag_flatten(ag_tensor *x, int first, int last)
 {
     int range[] = {first, last};
-    return ag_apply(&flatten_op, 1, &x, range, sizeof range);
+    return ag_apply(&ag__flatten_op, 1, &x, range, sizeof range);
 }
 
 /* ---- on_tape and detach. ---- */
@@ -76,12 +77,12 @@ static bool same_shape(ag_node *node)
     return true;
 }
 
-static const ag_op on_tape_op = {"on_tape", same_shape, NULL, ag_view_backward};
+const ag_op        ag__on_tape_op = {"on_tape", same_shape, NULL, ag_view_backward};
 static const ag_op detach_op = {"detach", same_shape, NULL, NULL};
 
 ag_tensor *ag_on_tape(ag_tape *tape, ag_tensor *t)
 {
-    return ag_apply_on(tape, &on_tape_op, 1, &t, NULL, 0);
+    return ag_apply_on(tape, &ag__on_tape_op, 1, &t, NULL, 0);
 }
 
 ag_tensor *ag_detach(ag_tensor *t)

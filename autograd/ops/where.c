@@ -67,7 +67,7 @@ ag_tensor *ag_where(ag_tensor *condition, ag_tensor *a, ag_tensor *b)
     bool       fits = true;
     for (int i = 0; i < 3; i++) {
         if (!in[i])
-            return ag_fail(tape, "where: input %d is NULL", i);
+            return ag_apply(&where_op, 3, in, NULL, 0); /* which says so on the others' tape */
         tape = in[i]->tape ? in[i]->tape : tape;
         fits = fits && common_shape(&shape, &in[i]->shape, &shape);
     }

@@ -314,12 +314,13 @@ static bool write_walk(const train_images *m, const train_table *images, const c
         pixels[i] = (uint8_t)(255 * (v > 0 ? v < 1 ? v : 1 : 0) + 0.5);
     }
     bool ok = tl_output_open(&out, path, why);
-    if (ok) {
-        tl_apng_write(out.stream, pixels, images->rows, width, height, 1, MILLISECONDS, NULL);
-        ok = tl_output_close(&out, why);
+    if (ok && !tl_apng_write(out.stream, pixels, images->rows, width, height, 1, MILLISECONDS, NULL) &&
+        !ferror(out.stream)) {
+        tl_output_abandon(&out);
+        ok = tl_fail(why, "out of memory");
     }
     free(pixels);
-    return ok;
+    return ok && tl_output_close(&out, why);
 }
 
 static bool draw_walk(editing *e, tl_error *why)

@@ -205,18 +205,11 @@ static bool parse_record(train_history *h, char *line)
     return false;
 }
 
-static char *copy_of(const char *text)
-{
-    size_t size = text ? strlen(text) + 1 : 0;
-    char  *copy = size ? malloc(size) : NULL;
-    return copy ? memcpy(copy, text, size) : NULL;
-}
-
 bool train_sums_parse(train_sums *s, const char *text)
 {
     if (!s || !text)
         return false;
-    char *copy = copy_of(text);
+    char *copy = tl_copy(text);
     bool  ok = copy && parse_sums(s, copy);
     free(copy);
     return ok;
@@ -224,7 +217,7 @@ bool train_sums_parse(train_sums *s, const char *text)
 
 bool train_history_parse(train_history *h, const char *text)
 {
-    char *copy = copy_of(text);
+    char *copy = h ? tl_copy(text) : NULL;
     bool  ok = copy != NULL;
     for (char *line = copy, *end; ok && *line; line = end + 1) {
         end = strchr(line, '\n');

@@ -49,7 +49,8 @@ typedef struct train_history {
     train_record *at;
 } train_history;
 
-/* Appends a record, whose sums the history owns from then on. False when memory runs out; they are then freed. */
+/* Appends a record, whose sums the history owns from then on. False when memory runs out; they are then freed.
+ * Nothing happens if the history is NULL. */
 bool train_history_add(train_history *h, train_record record);
 void train_history_drop_last(train_history *h);
 void train_history_free(train_history *h);

@@ -123,8 +123,10 @@ static bool write_svg(train_images *m, const tl_points *points, tl_error *why)
     tl_output f;
     if (!train_folder_file(&m->job->folder, "codes.svg", path, sizeof path, why) || !tl_output_open(&f, path, why))
         return false;
-    tl_points_svg(f.stream, points);
-    return tl_output_close(&f, why);
+    if (tl_points_svg(f.stream, points) || ferror(f.stream))
+        return tl_output_close(&f, why);
+    tl_output_abandon(&f);
+    return tl_fail(why, "out of memory");
 }
 
 /* `axes` names two of the code's numbers, or is NULL for the principal components. */
@@ -199,8 +201,10 @@ static ag_tensor *divergence_rows(void *program, const train_batch *b)
 static bool show_spread(train_images *m, const centred *c, const train_table *images, tl_page *page, tl_error *why)
 {
     train_table kl = {0};
-    if (m->program->divergence && !train__map_rows(m, divergence_rows, (void *)m->program, images, &kl, why))
+    if (m->program->divergence && !train__map_rows(m, divergence_rows, (void *)m->program, images, &kl, why)) {
+        free(kl.at);
         return false;
+    }
     double *mean_kl = kl.at ? column_means(&kl) : NULL, *k = tl_array(c->width, 1, sizeof *k);
     for (int64_t i = 0; k && i < c->width; i++)
         k[i] = (double)(i + 1);

@@ -38,6 +38,8 @@ static void add_weights(estimate *e, const ag_tensor *w, int64_t n, int64_t k)
 {
     for (int64_t i = 0; i < n * k; i++) {
         const double log_w = (double)w->data[i], most = fmax(e->best[i / k], log_w);
+        if (log_w == -INFINITY) /* adds nothing; and less itself it is NaN */
+            continue;
         e->sum[i / k] = e->sum[i / k] * exp(e->best[i / k] - most) + exp(log_w - most);
         e->best[i / k] = most;
     }

@@ -221,8 +221,10 @@ static bool show_norms(const train_report_page *r, train_run *run, tl_page *page
     tl_page_section(page, "Weights and gradients");
     for (int first = 0; first < r->n_norms && first < SHOWN; first += LINES)
         ok = ok && norm_chart(r, page, names, first, false) && norm_chart(r, page, names, first, true);
+    char more[64];
+    snprintf(more, sizeof more, "Only the first %d parameters are drawn.", SHOWN);
     if (r->n_norms > SHOWN)
-        tl_page_text(page, "Only the first 24 parameters are drawn.");
+        tl_page_text(page, more);
     free(names);
     return ok;
 }

@@ -287,7 +287,8 @@ static bool reconstruct(train_images *m, const char *from, const char *name, boo
                           : read_images(m, from, &t[0], why);
     if (ok && test)
         train_to_range(m, t[0].rows, t[0].at);
-    if (ok && corrupt && (ok = train__corrupt(m, &t[0], &noisy, why))) {
+    if (ok && corrupt) {
+        ok = train__corrupt(m, &t[0], &noisy, why);
         free(t[0].at);
         t[0] = noisy;
     }

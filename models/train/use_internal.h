@@ -4,9 +4,7 @@
 
 #include "models/train/images.h"
 
-enum { TRAIN_USES = 8 };
-
-/* The options that the program's model can serve, into a table of TRAIN_USES. */
+/* The options that the program's model can serve, into a table that has room for all, and for its end: images->uses. */
 void train__use_options(train_images *images, tl_option *to);
 
 /* Whether exactly one use is asked for, and can be had. */

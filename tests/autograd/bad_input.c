@@ -115,6 +115,33 @@ Test(bad_input, shapes)
     ag_tape_free(tape);
 }
 
+/* What a composed op refuses is told on the tape of the inputs that are there; parameters go with any tape. */
+Test(bad_input, of_composed_ops)
+{
+    const ag_class_options none = {0};
+    ag_tensor             *p = ag_parameter_new(AG_SHAPE(2, 3)), *same = ag_parameter_new(AG_SHAPE(2, 3));
+    tape = ag_tape_new(0);
+    REFUSED("where: input 0 is NULL", ag_where(NULL, S(2), S(2)));
+    REFUSED("where: input 1 is NULL", ag_where(S(2), NULL, S(2)));
+    REFUSED("where: input 0 is NULL", ag_masked_fill(S(2), NULL, 0));
+    REFUSED("cross_entropy_loss: the input is NULL", ag_cross_entropy_loss_with(NULL, S(2), none, AG_MEAN));
+    REFUSED("cross_entropy_loss: the target is NULL", ag_cross_entropy_loss_with(S(2, 3), NULL, none, AG_MEAN));
+    REFUSED("nll_loss: input (2, 3) and target (5)", ag_nll_loss(p, S(5), none, AG_MEAN));
+    REFUSED("nll_loss: reduction is 7, expected AG_MEAN", ag_nll_loss(S(2, 3), S(2), none, (ag_reduction)7));
+    REFUSED("cross_entropy_loss: label smoothing 2, expected 0 to 1",
+            ag_cross_entropy_loss_with(S(2, 3), S(2), (ag_class_options){.label_smoothing = 2}, AG_MEAN));
+    REFUSED("argmin: (2, 3) has no axis 2", ag_argmin(S(2, 3), 2, false));
+    REFUSED("stack: tensor 0 is NULL", ag_stack(2, (ag_tensor *[]){NULL, S(2)}, 0));
+    ag_tape_reset(tape);
+    ag_tensor *target = ag_zeros(tape, AG_SHAPE(2)), *zeros = ag_zeros(tape, AG_SHAPE(2, 3));
+    ag_tensor *losses[] = {ag_cross_entropy_loss_with(p, target, none, AG_MEAN), ag_nll_loss(p, target, none, AG_MEAN),
+                           ag_bce_with_logits_loss_weighted(p, zeros, ag_ones(tape, AG_SHAPE(3)), AG_MEAN),
+                           ag_bce_with_logits_loss_weighted(zeros, same, ag_ones(tape, AG_SHAPE(3)), AG_MEAN)};
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        cr_expect(isfinite(ag_item(losses[i])), "loss %d: %s", (int)i, ag_error(tape) ? ag_error(tape) : "");
+    ag_parameter_free(p), ag_parameter_free(same), ag_tape_free(tape);
+}
+
 Test(bad_input, products_and_losses)
 {
     tape = ag_tape_new(0);

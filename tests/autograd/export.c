@@ -167,6 +167,28 @@ static void check_refused(const char *part, FILE *to, const char *name, const ag
     cr_expect(!ag_export_c(to, name, in, out, NULL, 0));
 }
 
+/* An op of the user's own, by the name of one that can be written. */
+static bool like_input(ag_node *node)
+{
+    node->out->shape = node->in[0]->shape;
+    node->out->data = node->in[0]->data;
+    return true;
+}
+
+/* batch_norm's statistics become constants: not where they are computed from the input. */
+Test(export, refuses_batch_norm_by_the_input)
+{
+    ag_tape   *tape = ag_tape_new(1);
+    FILE      *null = fopen("/dev/null", "w");
+    ag_tensor *x = values(tape, AG_SHAPE(2, 3), 1), *mean = ag_zeros(tape, AG_SHAPE(3)),
+              *var = ag_ones(tape, AG_SHAPE(3));
+    ag_tensor *scale = ag_shift(ag_sum(ag_square(x), AG_AXES(0), false), 1);
+    ag_set_training(tape, false);
+    check_refused("batch_norm by a weight that is computed", null, "f", x,
+                  ag_batch_norm(x, scale, ag_zeros(tape, AG_SHAPE(3)), mean, var, 0.1, 1e-5));
+    fclose(null), ag_tape_free(tape);
+}
+
 Test(export, refuses)
 {
     ag_tape   *tape = ag_tape_new(1), *another = ag_tape_new(1);
@@ -178,9 +200,17 @@ Test(export, refuses)
     check_refused("identifier", null, "", x, y);
     check_refused("identifier", null, "a-b", x, y);
     check_refused("identifier", null, "1", x, y);
+    check_refused("identifier", null, "double", x, y);
+    check_refused("identifier", null, "op_linear", x, y);
     check_refused("not of one tape", null, "f", NULL, y);
     check_refused("not of one tape", null, "f", x, NULL);
     check_refused("not of one tape", null, "f", elsewhere, y);
+    ag_tensor *p = ag_parameter_new(AG_SHAPE(3, 3));
+    check_refused("linear by a weight that is computed", null, "f", x, ag_linear(x, ag_on_tape(tape, p), NULL));
+    check_refused(
+        "gelu cannot be written as C", null, "f", x,
+        ag_apply(&(ag_op){.name = "gelu", .shape = like_input, .backward = ag_view_backward}, 1, &x, NULL, 0));
+    ag_parameter_free(p);
     check_refused("needs no gradient", null, "f", random_input(tape, AG_SHAPE(2), 3), y);
     check_refused("does not depend on the input", null, "f", y, ag_tanh(x));
     check_refused("softmax cannot be written as C", null, "f", x, ag_softmax(x, 1));

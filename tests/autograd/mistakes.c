@@ -27,7 +27,7 @@ Test(mistakes, a_parameter_changed_between_forward_and_backward)
     cr_assert(ag_backward(loss_a) && nn_step(o, a), "%s", ag_error(a));
     ag_real before = nn_parameter_named(m, "0.weight")->grad[0];
     cr_assert(!ag_backward(loss_b));
-    check_error(b, "backward: linear: a parameter of shape (2");
+    check_error(b, "backward: linear: one of its parameters"); /* which of the two nobody knows */
     check_error(b, "was changed after this pass had used it");
     cr_assert(nn_parameter_named(m, "0.weight")->grad[0] == before, "gradients are as they were");
     nn_optimizer_free(o), nn_module_free(m), ag_tape_free(a), ag_tape_free(b);
@@ -65,6 +65,11 @@ Test(mistakes, every_writer_is_noticed)
         writers[i](p);
         cr_assert(!ag_backward(loss) && strstr(ag_error(tape), "was changed"), "writer %d", (int)i);
     }
+    ag_tape_reset(tape);
+    ag_tensor *x = ag_requires_grad(ag_ones(tape, AG_SHAPE(4))), *of_x = ag_sum(ag_square(x), AG_ALL, false);
+    ag_written(x);
+    cr_assert(!ag_backward(of_x));
+    check_error(tape, "backward: square: an input was changed");
     ag_tape_reset(tape);
     ag_tensor *loss = square_of(tape, p);
     ag_written(NULL);
@@ -183,7 +188,7 @@ Test(mistakes, gradcheck_says_what_is_wrong)
 {
     ag_tensor          *p = ag_parameter_new(AG_SHAPE(2));
     ag_gradcheck_result r = ag_gradcheck(itself, NULL, 1, &p, 1e-3, 1e-3);
-    cr_assert(r.ok, "%s", r.message);
+    cr_assert(r.ok && !strstr(r.message, "no input"), "%s", r.message);
     r = ag_gradcheck(orphan, NULL, 1, &p, 1e-3, 1e-3);
     cr_assert(!r.ok && strstr(r.message, "put a parameter on a tape with ag_on_tape"), "%s", r.message);
     ag_parameter_free(p);

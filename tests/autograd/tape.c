@@ -165,6 +165,11 @@ Test(tape, tapes_do_not_mix)
     ag_add(ag_scalar(one, 1), ag_scalar(two, 1));
     check_error(one, "add: inputs are on different tapes");
     check_error(two, "add: inputs are on different tapes");
+    ag_tape_reset(one), ag_tape_reset(two);
+    ag_tensor *x = ag_scalar(one, 1), *old = ag_scalar(two, 1);
+    ag_tape_reset(two);
+    ag_add(x, old);
+    check_error(one, "add: inputs are on different tapes");
     ag_tape_free(one), ag_tape_free(two);
 }
 
@@ -279,6 +284,9 @@ Test(tape, tensors_of_a_failed_pass_may_be_written_to)
     ag_tensor *made[] = {ag_empty(tape, AG_SHAPE(2000)), ag_zeros(tape, AG_SHAPE(2000))};
     for (int i = 0; i < 2; i++)
         memset(made[i]->data, 0, 2000 * sizeof(ag_real));
+    ag_real    own[3] = {1, 2, 3};
+    ag_tensor *wrapped = ag_wrap(tape, AG_SHAPE(3), own);
+    cr_assert(wrapped->data == own && own[2] == 3 && ag_tensor_error(wrapped));
     cr_assert(!strcmp(ag_error(tape), "one") && ag_tensor_error(made[0]) && isnan(ag_item(ag_ones(tape, AG_SCALAR))));
     ag_written(ag_zeros(NULL, AG_SCALAR));
     ag_tape_free(tape);

@@ -315,7 +315,11 @@ Test(windows, refuse)
     REFUSED("avg_pool2d: input (1, 1, 2, 9) is smaller than the window of 3 x 3",
             ag_avg_pool2d(S(1, 1, 2, 9), ((ag_pool_options){.kernel = {3, 3}})));
     REFUSED("avg_pool2d: input (2, 9), expected four", ag_avg_pool2d(S(2, 9), ((ag_pool_options){.kernel = {1, 1}})));
-    REFUSED("adaptive_avg_pool2d: ", ag_adaptive_avg_pool2d(S(1, 1, 2, 9), 0, 1));
+    REFUSED("adaptive_avg_pool2d: a result of 0 x 1, expected at least 1 x 1",
+            ag_adaptive_avg_pool2d(S(1, 1, 2, 9), 0, 1));
+    REFUSED("adaptive_avg_pool2d: the result's shape", ag_adaptive_avg_pool2d(S(1, 1, 2, 9), INT64_MAX, 4));
+    REFUSED("max_pool2d: input (1, 1, 4, 4) is smaller than the window of 3 x 3, dilated",
+            ag_max_pool2d(S(1, 1, 4, 4), ((ag_pool_options){.kernel = {3, 3}, .dilation = {2, 2}})));
     REFUSED("upsample_nearest2d: factors 0 and 2", ag_upsample_nearest2d(S(1, 1, 2, 2), 0, 2));
     REFUSED("batch_norm: running_mean (3), expected (2) for input (4, 2)",
             ag_batch_norm(S(4, 2), NULL, NULL, S(3), S(2), 0.1, 1e-5));

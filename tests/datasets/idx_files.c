@@ -94,6 +94,13 @@ Test(idx_files, wrong_files_are_refused)
     write_images(WIDTH, 16 + 6 * ROW - 10);
     refuse("too short");
     write_images(WIDTH, 0);
+    FILE *many = fopen(paths[1], "wb");
+    cr_assert(many &&
+              fwrite("\0\0\10\5"
+                     "24 bytes that are sizes.",
+                     1, 28, many) == 28 &&
+              fclose(many) == 0);
+    refuse("has 5 dimensions, expected 1 to 4");
     cr_assert(unlink(paths[1]) == 0);
     refuse("No such file");
     cr_assert(mkfifo(paths[1], 0600) == 0);

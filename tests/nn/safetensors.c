@@ -227,7 +227,7 @@ Test(safetensors, values_of_every_dtype)
     cr_assert(value_of(NN_I32, "\xfe\xff\xff\xff") == -2 && value_of(NN_U32, "\0\0\0\x80") == 2147483648.0);
     cr_assert(value_of(NN_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff") == -2 &&
               value_of(NN_U64, "\0\0\0\0\0\0\0\x80") == 0x1p63);
-    cr_assert(value_of(NN_F32, &(float){1.5f}) == 1.5 && value_of(NN_F64, &(double){-0.1}) == -0.1);
+    cr_assert(value_of(NN_F32, "\0\0\xc0\x3f") == 1.5 && value_of(NN_F64, "\0\0\0\0\0\0\xd0\xbf") == -0.25);
     cr_assert(value_of(NN_F16, "\0\x3c") == 1 && value_of(NN_F16, "\1\0") == 0x1p-24 &&
               value_of(NN_F16, "\xff\x7b") == 65504);
     cr_assert(value_of(NN_F16, "\0\xfc") == -INFINITY && isnan(value_of(NN_F16, "\1\x7c")));
@@ -323,6 +323,25 @@ Test(checkpoint, says_all_that_does_not_fit_and_changes_nothing)
               !nn_save(NULL, path_of("m"), &why));
     cr_assert(!nn_save(k, NULL, &why) && !nn_save(k, "", &why) && !nn_save(k, "/nonexistent/x", &why));
     nn_module_free(m), nn_module_free(k);
+}
+
+/* A count is a whole number that a double holds. */
+Test(checkpoint, counts_have_bounds)
+{
+    static const char *const counts[] = {"\xff\xff\xff\xff\xff\xff\xff\x7f", "\xff\xff\xff\xff\xff\xff\xff\xff"};
+    nn_module               *m = make_net(4);
+    nn_safetensors           s;
+    nn_reset_parameters(m, 1);
+    cr_assert(nn_save(m, path_of("counts"), &why) && nn_safetensors_read(path_of("counts"), &s, &why), "%s", why.text);
+    for (int i = 0; i < 2; i++) {
+        for (int64_t k = 0; k < s.n_tensors; k++)
+            if (s.tensor[k].dtype == NN_I64)
+                s.tensor[k].data = counts[i];
+        cr_assert(nn_safetensors_write(path_of("other"), s.n_tensors, s.tensor, 0, NULL, &why), "%s", why.text);
+        cr_assert(!nn_load(m, path_of("other"), true, &why) && strstr(why.text, "counts: 1.num_batches_tracked is"),
+                  "%s", why.text);
+    }
+    nn_safetensors_free(&s), nn_module_free(m);
 }
 
 Test(checkpoint, other_dtypes_are_converted)
