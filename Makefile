@@ -316,6 +316,7 @@ coverage: $(BUILD)/f32-cov/tests/run $(PROGRAM_SRC:%.c=$(BUILD)/f32-cov/programs
 	@find $(BUILD)/f32-cov -name '*.gcda' -delete
 	-$(call run_tests,f32-cov,f32-cov/programs)
 	-python3 tests/null_calls.py $(BUILD)/f32-cov/libhourglass.a $(CC) --coverage
+	-tests/failures.py --every 10 $(BUILD)/f32-cov/programs
 	gcovr --root . --exclude-throw-branches --gcov-ignore-parse-errors --filter '(autograd|nn|datasets|models/train|tools)/' --exclude 'tools/bench/' \
 		--txt $(BUILD)/f32-cov/coverage.txt --print-summary $(BUILD)/f32-cov
 

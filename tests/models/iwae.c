@@ -277,7 +277,7 @@ Test(iwae, program)
     snprintf(whole, sizeof whole, "%s", last_line());
     snprintf(command, sizeof command,
              "%s --data %s/data --batch 64 %s --threads 2 --save-every 1 --out %s/run > /dev/null & "
-             "while ! [ -s %s/run/checkpoint.safetensors ]; do sleep 0.01; done; kill $!; wait",
+             "while kill -0 $! && ! [ -s %s/run/checkpoint.safetensors ]; do sleep 0.01; done; kill $!; wait",
              program("iwae_mnist"), folder, options, folder, folder);
     run_command(command, output, sizeof output);
     cr_expect(file_is_there("run/samples.png") && !file_is_there("run/nll.csv"));
@@ -292,10 +292,11 @@ Test(iwae, stopped_while_it_estimates)
 {
     char command[1024];
     make_data();
-    snprintf(command, sizeof command,
-             "%s --data %s/data --hidden 16 --steps 1 --nll 300000 --quiet --out %s/run & "
-             "while ! [ -s %s/run/samples.png ]; do sleep 0.01; done; kill $!; wait $!; echo ended with $?",
-             program("iwae_mnist"), folder, folder, folder);
+    snprintf(
+        command, sizeof command,
+        "%s --data %s/data --hidden 16 --steps 1 --nll 300000 --quiet --out %s/run & "
+        "while kill -0 $! && ! [ -s %s/run/samples.png ]; do sleep 0.01; done; kill $!; wait $!; echo ended with $?",
+        program("iwae_mnist"), folder, folder, folder);
     run_command(command, output, sizeof output);
     cr_expect(strstr(output, "ended with 143"), "%s", output);
     cr_expect(file_is_there("run/model.safetensors"));
