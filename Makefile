@@ -1,7 +1,8 @@
 # Hourglass. `make help` lists the targets. A new source file needs no edit here: the folder says what it is.
 
 VERSION   := $(shell sed -n 's/.*define AG_VERSION "\(.*\)"/\1/p' autograd/runtime.h)
-SOVERSION := 0
+# Before 1.0 a minor version may change the interface.
+SOVERSION := $(basename $(VERSION))
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -57,6 +58,12 @@ endif
 ifeq (0,$(MAKELEVEL))
 ifeq (,$(filter -j%,$(MAKEFLAGS)))
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+endif
+# `make clean all`: what is removed must not be what is being built.
+ifneq (,$(filter clean,$(MAKECMDGOALS)))
+ifneq (clean,$(strip $(MAKECMDGOALS)))
+.NOTPARALLEL:
 endif
 endif
 SILENT := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
@@ -155,8 +162,10 @@ $(COMMIT_H): $(STAMP)
 
 # The library as one file, of which the variants *-one are made.
 ONE_FILE := $(BUILD)/amalgamation/hourglass.c
+$(ONE_FILE:.c=.h): $(ONE_FILE)
+	@[ -e $@ ] || { rm -f $< && $(MAKE) --no-print-directory $<; }
 $(ONE_FILE): tools/amalgamate.py $(STAMP) $(MATH_TEXT) $(COMMIT_H) $(LIB_SRC) $(SIMD_SRC) $(wildcard $(LIB_DIRS:%=%/*.h) $(LIB_DIRS:%=%/*.def) autograd/kernels/simd/*.h)
-	@python3 tools/amalgamate.py $(VERSION) $(@D) --build $(BUILD) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable
+	@python3 tools/amalgamate.py $(VERSION) $(@D) --build $(BUILD) --headers $(HEADERS) --sources $(LIB_SRC) --simd $(SIMD_SRC) --isas avx512 avx2 neon portable $(if $(SILENT),> /dev/null)
 
 # Tests of what starts no thread, or starts them as others do, too: not for ThreadSanitizer, under which all is slow.
 ONE_THREAD := $(wildcard tests/datasets/* tests/tools/*) $(addprefix tests/nn/,modules.c safetensors.c) \
@@ -258,20 +267,21 @@ endif
 demo: $(BIN)models/vae_mnist ## train the variational autoencoder and draw what it makes
 	$(BIN)models/vae_mnist
 
+FOLDER = PROGRAMS=$(call quote,$(if $(BIN),$(BIN:%/=%),.))
 zoo: $(PROGRAMS) ## train every model with three seeds on data/mnist and print the README's table
-	tools/zoo.sh
+	$(FOLDER) tools/zoo.sh
 
 papers: $(PROGRAMS) ## train what published tables say (hours), and print their values beside ours; goes on where it was cut off
-	tools/papers.sh
+	$(FOLDER) tools/papers.sh
 
 papers-quick: $(PROGRAMS) ## 400 or 1,500 steps of each of them, whose results must lie in a band
-	@tools/papers.sh --quick
+	@$(FOLDER) tools/papers.sh --quick
 
 gallery: $(PROGRAMS) ## draw the pictures of models/gallery anew, from data/mnist and synthetic digits
-	tools/gallery.sh
+	$(FOLDER) tools/gallery.sh
 
 check-gallery: $(PROGRAMS) ## the programs draw what they drew when the gallery was drawn
-	@tools/gallery.sh --check
+	@$(FOLDER) tools/gallery.sh --check
 
 bench: $(BIN)tools/bench/bench ## measure the machine, the workloads and their kernels
 	$(BIN)tools/bench/bench
@@ -294,7 +304,7 @@ test: $(BUILD)/f32/tests/run $(BUILD)/f64/tests/run $(PROGRAMS) check-layers che
 	$(call run_tests,f32,f32/programs)
 check: test ## test, as others call it
 
-amalgamation: $(ONE_FILE) ## the library as one file, build/amalgamation/hourglass.c with hourglass.h; needs python3
+amalgamation: $(ONE_FILE) $(ONE_FILE:.c=.h) ## the library as one file, build/amalgamation/hourglass.c with hourglass.h; needs python3
 
 ONE_TESTS ?= f64 f32
 test-amalgamation: $(ONE_TESTS:%=$(BUILD)/%-one/tests/run) $(PROGRAM_SRC:%.c=$(BUILD)/f32-one/programs/%) ## the tests, with the library compiled from its one file; ONE_TESTS=f32: in float only
@@ -392,7 +402,7 @@ check-docs: ## the code in the READMEs is the tree's, the table of ops is curren
 	@tools/ops_table.sh --check $(if $(SILENT),> /dev/null)
 
 check-examples: $(BUILD)/f32/libhourglass.a ## the programs of models/examples print what they say
-	@CC=$(call quote,$(CC)) tests/examples.sh $(call quote,echo -I$(CURDIR) $(abspath $<) $(LIBS)) $(CPPFLAGS) $(CFLAGS) \
+	@CC=$(call quote,$(CC)) tests/examples.sh $(call quote,echo -Itree $(if $(filter /%,$<),$<,tree/$<) $(LIBS)) $(CPPFLAGS) $(CFLAGS) \
 		$(LDFLAGS) $(if $(SILENT),> /dev/null)
 
 ops-table: ## write the table of ops in autograd/README.md
@@ -415,7 +425,7 @@ TELL_LOADER = @$(if $(DESTDIR),,$(if $(SEARCHED),$(LDCONFIG) 2>/dev/null || echo
 install: $(LIBRARIES) $(PROGRAMS) ## headers, libraries, pkg-config files, programs with man pages and completion; PREFIX, DESTDIR, ...
 	@install -d $(BINDIR) $(DATA)/man/man1 $(DATA)/bash-completion/completions $(DATA)/zsh/site-functions
 	@for p in $(INSTALLED); do n=$${p##*/}; install -m 755 $$p $(BINDIR)/$$n || exit 1; \
-		tools/man.sh ./$$p > $(DATA)/man/man1/$$n.1 2>/dev/null || rm -f $(DATA)/man/man1/$$n.1; \
+		tools/man.sh $$p > $(DATA)/man/man1/$$n.1 2>/dev/null || rm -f $(DATA)/man/man1/$$n.1; \
 		install -m 644 tools/completion.bash $(DATA)/bash-completion/completions/$$n || exit 1; done
 	@printf '%s\n' '#compdef $(notdir $(INSTALLED))' _gnu_generic > $(DATA)/zsh/site-functions/_hourglass
 	@for h in $(HEADERS); do install -D -m 644 $$h $(INC)/$$h || exit 1; done
@@ -453,7 +463,7 @@ uninstall: ## removes what install put there
 # Outside git, what is there is what was in the tarball.
 DIST := hourglass-$(VERSION)
 ONE  := hourglass-amalgamation-$(VERSION)
-dist: $(ONE_FILE) ## two tarballs: of the sources, and of the library as one file
+dist: $(ONE_FILE) $(ONE_FILE:.c=.h) ## two tarballs: of the sources, and of the library as one file
 	@if [ -e .git ]; then git archive --prefix=$(DIST)/ -o $(DIST).tar.gz HEAD; else \
 		tar -czf $(DIST).tar.gz --sort=name --owner=0 --group=0 --transform 's,^,$(DIST)/,S' $(PROGRAMS:%=--exclude=%) \
 			Makefile README.md LICENSE .ci .clang-format .gitignore autograd nn models datasets tests tools; fi

@@ -35,6 +35,12 @@ conv_ae *conv_ae_new(conv_ae_config c)
     if (!m)
         return NULL;
     m->config = c;
+    if (conv_ae_code_side(c.height) < 1 || conv_ae_code_side(c.width) < 1) {
+        NN_CHILD(m, encoder,
+                 nn_failed("ConvAutoencoder", "images of %lld x %lld, expected at least 16 x 16", (long long)c.height,
+                           (long long)c.width));
+        return m;
+    }
     NN_CHILD(m, encoder,
              nn_sequential(nn_conv2d(c.channels, c.first, 3, 3, 1), nn_relu(), nn_max_pool2d(2, 2),
                            nn_conv2d(c.first, c.second, 3, 2, 1), nn_relu(), nn_max_pool2d(2, 1)));

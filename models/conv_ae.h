@@ -5,7 +5,7 @@
 #include "nn/nn.h"
 
 typedef struct conv_ae_config {
-    int64_t channels, height, width; /* of an image; at least 13 pixels high and wide */
+    int64_t channels, height, width; /* of an image; at least 16 pixels high and wide */
     int64_t first, second;           /* channels inside: 16 and 8 in the tutorial */
 } conv_ae_config;
 

@@ -48,11 +48,15 @@ static ag_tensor *decode(void *context, ag_tensor *code)
 /* The mean squared error before and after, over the test set. */
 static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
 {
-    double  before = 0, after = 0;
-    int64_t seen = 0;
+    ag_tape *tape = train_image_tape(m);
+    double   before = 0, after = 0;
+    int64_t  seen = 0;
     for (int64_t n; seen < m->test.count; seen += n) {
         n = m->phase.batch < m->test.count - seen ? m->phase.batch : m->test.count - seen;
-        ag_tensor *x = train_test_images(m, seen, n).x, *noisy = denoising_ae_corrupt(p->model, x);
+        const ag_rng rng = *ag_tape_rng(tape); /* the noise goes on from batch to batch */
+        ag_tensor   *x = train_test_images(m, seen, n).x;
+        *ag_tape_rng(tape) = rng;
+        ag_tensor *noisy = denoising_ae_corrupt(p->model, x);
         before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
         after += ag_item(ag_mse_loss(denoising_ae_forward(p->model, noisy), x, AG_MEAN)) * (double)n;
     }
@@ -106,7 +110,10 @@ static bool check(void *context, const train_job *job, tl_error *why)
 {
     const denoising_program *p = context;
     (void)job;
-    return !(p->tutorial && p->config.conv) || tl_fail(why, "--tutorial and --conv: expected one of them");
+    if (p->tutorial && p->config.conv)
+        return tl_fail(why, "--tutorial and --conv: expected one of them");
+    return !(p->tutorial && p->config.noise == DENOISING_SALTPEPPER) ||
+           tl_fail(why, "--noise saltpepper: not with --tutorial, whose pixels are standardised");
 }
 
 static bool build(void *context, train_images *m, tl_error *why)

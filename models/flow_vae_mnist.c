@@ -172,8 +172,8 @@ int main(int argc, char **argv)
            {"flows", TL_INT, &p.flows, 0, FLOW_VAE_MOST_FLOWS, "N", "flows of the posterior", false},
            {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
            {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
-            "nats of the KL divergence of the whole code that cost nothing", false},
-           {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples; 0: not", false},
+            "nats of KL divergence, for the whole code, that are not penalised", false},
+           {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood with N samples; 0: do not", false},
            TL_OPTIONS_END,
     };
     return train_image_main(

@@ -155,6 +155,8 @@ static bool build(void *context, train_images *m, tl_error *why)
 {
     iwae_program   *p = context;
     nn_adam_options adam = nn_adam_defaults(m->job->options.lr);
+    /* As in the authors' code (github.com/yburda/iwae), where the paper has beta1 0.9 and no start of the squares at 1.
+     * Their gradient is a sum over the batch, ours a mean, so that eps weighs more here. */
     adam.beta1 = 0.99;
     adam.eps = 1e-4;
     adam.initial_exp_avg_sq = 1;
@@ -191,9 +193,9 @@ int main(int argc, char **argv)
         {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N",
          "steps over which the weight of log p(z) - log q(z | x) rises to 1", false},
         {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
-         "nats of the KL divergence of each number of the code that cost nothing", false},
-        {"nll", TL_INT, &p.nll, 0, 1e9, "N", "estimate the test images' likelihood by N samples (paper: 5000); 0: not",
-         false},
+         "nats of KL divergence, for each number of the code, that are not penalised", false},
+        {"nll", TL_INT, &p.nll, 0, 1e9, "N",
+         "estimate the test images' likelihood with N samples (paper: 5000); 0: do not", false},
         TL_OPTIONS_END,
     };
     const int status = train_image_main(

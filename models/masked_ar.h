@@ -1,5 +1,6 @@
 /* A masked autoregressive network: Germain, Gregor, Murray, Larochelle: "MADE: masked autoencoder for distribution
- * estimation", 2015. Output i depends on the inputs before i alone, in their order or in the reverse. */
+ * estimation", 2015. Output i depends on the inputs before i, in their order or in the reverse, and,
+ * except for the first, on the context. */
 #ifndef MODELS_MASKED_AR_H
 #define MODELS_MASKED_AR_H
 

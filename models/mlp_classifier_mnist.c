@@ -33,7 +33,7 @@ static bool step(void *context, train_step *s)
     return train_minimize(s, entropy, &p->optimizer);
 }
 
-/* The classifier's code are the logits. */
+/* The classifier's code is its logits. */
 static ag_tensor *encode(void *context, const train_batch *b)
 {
     return mlp_classifier_forward(((classifier_program *)context)->model, b->x);

@@ -127,8 +127,8 @@ static bool read_tokens(const poem_program *p, const char *option, const char *t
         if (n < expected)
             token[n] = (ag_real)found;
     }
-    return n == expected || tl_fail(why, "--%s: \"%s\" has %lld characters, expected %lld", option, text, (long long)n,
-                                    (long long)expected);
+    return n == expected || tl_fail(why, "--%s: \"%s\" is %lld characters long, expected %lld", option, text,
+                                    (long long)n, (long long)expected);
 }
 
 /* ---- What a trained model is used for. ---- */
@@ -339,7 +339,7 @@ int main(int argc, char **argv)
            {"latent", TL_INT, &p.latent, 1, 4096, "N", "numbers in the code of a couplet", false},
            {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
            {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
-            "nats of the KL divergence of each number of the code that cost nothing", false},
+            "nats of KL divergence, for each number of the code, that are not penalised", false},
            TL_OPTIONS_END,
     };
     tl_option uses[] = {

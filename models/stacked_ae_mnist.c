@@ -137,6 +137,16 @@ static bool draw_filters(const stacked_program *p, train_images *m, tl_error *wh
     return train_draw_grid(m, "filters.png", "what units of the first layer weigh", filters, COLUMNS, why);
 }
 
+/* Whether a phase has made an epoch. */
+static bool has_begun(const train_images *m, int phase)
+{
+    const train_history *h = &m->job->run.history;
+    for (int64_t i = 0; i < h->n; i++)
+        if (h->at[i].phase == phase)
+            return true;
+    return false;
+}
+
 static bool draw(void *context, train_images *m, tl_error *why)
 {
     stacked_program *p = context;
@@ -144,14 +154,14 @@ static bool draw(void *context, train_images *m, tl_error *why)
     double           error[2];
     if (p->deep)
         return train_draw_reconstructions(m, why);
-    error[0] = NAN; /* with --plain there is no pre-trained network */
-    if (!draw_filters(p, m, why) || (!p->only_plain && !test_error(p, m, false, &error[0], why)) ||
-        !test_error(p, m, true, &error[1], why) ||
+    error[0] = error[1] = NAN; /* of a network that is not there, or not trained yet */
+    if (!draw_filters(p, m, why) || (has_begun(m, FINE_TUNING) && !test_error(p, m, false, &error[0], why)) ||
+        (has_begun(m, PLAIN) && !test_error(p, m, true, &error[1], why)) ||
         !train_folder_file(&m->job->folder, "errors.csv", path, sizeof path, why) || !write_errors(error, path, why))
         return false;
-    if (!m->job->options.quiet && !p->only_plain)
+    if (!m->job->options.quiet && isfinite(error[0]) && isfinite(error[1]))
         printf("test error: %.2f %% pre-trained, %.2f %% without\n", 100 * error[0], 100 * error[1]);
-    else if (!m->job->options.quiet)
+    else if (!m->job->options.quiet && isfinite(error[1]))
         printf("test error: %.2f %% without pre-training\n", 100 * error[1]);
     return true;
 }
@@ -191,12 +201,19 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    static const char *const own[] = {"hidden", "pretrain-epochs", "pretrain-lr", "plain"};
+    static const char *const own[] = {"hidden", "plain", "pretrain-epochs", "pretrain-lr"};
+    const stacked_program   *p = context;
     for (int i = 0; i < 4; i++)
-        if (((stacked_program *)context)->deep && train_given(job, own[i]))
+        if (p->deep && train_given(job, own[i]))
             return tl_fail(why, "--%s: not with --deep, whose layers are 784-1000-500-250-30, trained together",
                            own[i]);
-    return true;
+    for (int i = 2; i < 4; i++)
+        if (p->only_plain && train_given(job, own[i]))
+            return tl_fail(why, "--%s: not with --plain, which pre-trains nothing", own[i]);
+    return p->deep || p->only_plain || !job->options.keep_best ||
+           tl_fail(
+               why,
+               "--keep-best: only with --deep or --plain; else two networks are compared after equally many epochs");
 }
 
 /* Its decoder gives logits. */

@@ -134,7 +134,7 @@ int main(int argc, char **argv)
           {"latent", TL_INT, &p.latent, 1, 1e5, "N", "numbers in the code", false},
           {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to 1", false},
           {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
-           "nats of KL divergence that each number of a code may have for nothing", false},
+           "nats of KL divergence, for each number of the code, that are not penalised", false},
           {"weight", TL_REAL, &p.weight, 0, 1, "X",
            "of the features' error in the decoder's loss; the adversary has the rest", false},
           TL_OPTIONS_END,

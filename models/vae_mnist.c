@@ -130,9 +130,10 @@ int main(int argc, char **argv)
           {"hidden", TL_INT, &p.hidden, 1, 1e6, "N", "units of the standard variant's hidden layers", false},
           {"latent", TL_INT, &p.latent, 1, 1e6, "N", "numbers in the code; 2 draws the latent plane too", false},
           {"beta", TL_REAL, &p.beta, 0, 1e6, "X", "weight of the KL term", false},
-          {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to that", false},
+          {"kl-warmup", TL_INT, &p.kl_warmup, 0, 1e9, "N", "steps over which the KL term's weight rises to --beta",
+           false},
           {"free-bits", TL_REAL, &p.free_bits, 0, 1e6, "X",
-           "nats of KL divergence that each number of a code may have for nothing", false},
+           "nats of KL divergence, for each number of the code, that are not penalised", false},
           {"interpolate", TL_FLAG, &p.interpolate, 0, 0, NULL, "draw straight lines between test digits", false},
           TL_OPTIONS_END,
     };

@@ -4,7 +4,7 @@
 set -eu
 
 draws='ag_(rand|randn|bernoulli|rand_like|randn_like|bernoulli_like|dropout)\('
-bad=$(git ls-files '*.c' '*.cpp' 2> /dev/null | grep -vE '^tests/support/samples.c|^tools/bench/ops.c' | xargs awk -v draws="$draws" '
+bad=$(find autograd nn datasets models tools tests -name '*.c' -o -name '*.cpp' | grep -vE '^tests/support/samples.c|^tools/bench/ops.c' | xargs awk -v draws="$draws" '
     FNR == 1 { statement = "" }
     { line = $0; sub(/\/\/.*/, "", line); sub(/^#.*/, "", line); statement = statement " " line }
     /[;{}]/ { n = gsub(draws, "", statement); if (n > 1) print FILENAME ":" FNR ": " n " random draws in one statement"; statement = "" }')

@@ -13,6 +13,7 @@ shift
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cp models/examples/* "$dir"
+ln -s "$PWD" "$dir/tree" # whose path may have spaces
 mkdir "$dir/bin"
 
 # cc and c++ as the comments type them, with every warning an error; cc as C++ where IN_CPP is set.

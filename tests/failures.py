@@ -211,7 +211,7 @@ class Sweep:
         first = sorted({stack: i for i, stack in reversed(list(enumerate(stacks)))}.values())
         files = listing(folder)
         return [pool.submit(self.fail, name, words, trained, done.stdout, files, call, on)
-                for i, call in enumerate(first) for on in (False, True) if (2 * i + on) % every == 0]
+                for i, call in enumerate(first) for on in (False, True) if (i + on * (every // 2)) % every == 0]
 
 
 def listing(folder):

@@ -31,8 +31,9 @@ trap 'rm -rf "$at"' EXIT
 cd "$at" || exit 2
 wrong=0
 
+exec 3>&2
 complain() {
-    echo "  wrong: $*" >&2
+    echo "  wrong: $*" >&3
     wrong=$((wrong + 1))
 }
 

@@ -44,18 +44,19 @@ mixed hourglass -DAG_DOUBLE with
 mixed hourglass-f64 -UAG_DOUBLE without
 
 # CMake and Meson find it.
-cat > "$dir/CMakeLists.txt" <<'EOF'
+version=$(pkg-config --modversion hourglass)
+cat > "$dir/CMakeLists.txt" <<EOF
 cmake_minimum_required(VERSION 3.13)
 project(consumer C)
-find_package(hourglass 0.1 REQUIRED)
+find_package(hourglass ${version%.*} REQUIRED)
 add_executable(xor xor.c)
 target_link_libraries(xor hourglass::hourglass)
 add_executable(xor64 xor.c)
 target_link_libraries(xor64 hourglass::f64)
 EOF
-cat > "$dir/meson.build" <<'EOF'
+cat > "$dir/meson.build" <<EOF
 project('consumer', 'c')
-executable('xor', 'xor.c', dependencies: dependency('hourglass', version: '>= 0.1'))
+executable('xor', 'xor.c', dependencies: dependency('hourglass', version: '>= ${version%.*}'))
 EOF
 if command -v cmake > /dev/null; then
     { cmake -S "$dir" -B "$dir/cmake" -DCMAKE_PREFIX_PATH="$dir/.local" && cmake --build "$dir/cmake"; } > "$dir/log" 2>&1 ||

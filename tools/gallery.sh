@@ -6,7 +6,13 @@
 #                                 report needs chromium, and stays as it is without.
 #   tools/gallery.sh --check      in seconds: five steps on synthetic digits draw the same as when the gallery was drawn
 set -eu
+programs=${PROGRAMS:-.} # the folder of models/, with the programs in it
 
+case "${1:-}" in
+'' | --check) ;;
+-h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+*) echo "$0: unknown option $1; see $0 --help" >&2; exit 2 ;;
+esac
 gallery=models/gallery
 data=${MNIST:-data/mnist}
 at=$(mktemp -d)
@@ -21,7 +27,7 @@ denoised_synthetic.png:denoised.png:synthetic:denoising_ae_mnist"
 
 # The hash of what a program draws after five steps.
 sketch() { # program and options, picture
-    models/$1 --data synthetic --steps 5 --quiet --overwrite --out "$at/sketch" > /dev/null
+    "$programs/models/"$1 --data synthetic --steps 5 --quiet --overwrite --out "$at/sketch" > /dev/null
     sha256sum < "$at/sketch/$2" | cut -c 1-16
 }
 
@@ -41,13 +47,13 @@ echo "$pictures" > "$at/pictures"
 : > "$at/sketches"
 while IFS=: read -r picture from digits command; do
     echo "models/$command"
-    models/$command --data "$digits" --quiet --overwrite --out "$at/run" > /dev/null
+    "$programs/models/"$command --data "$digits" --quiet --overwrite --out "$at/run" > /dev/null
     cp "$at/run/$from" "$gallery/$picture"
     echo "$picture $(sketch "$command" "$from")" >> "$at/sketches"
 done < "$at/pictures"
 cp "$at/sketches" $gallery/sketches
 if command -v chromium > /dev/null; then
-    models/vae_mnist --latent 2 --data synthetic --quiet --overwrite --out "$at/run" > /dev/null
+    "$programs/models/vae_mnist" --latent 2 --data synthetic --quiet --overwrite --out "$at/run" > /dev/null
     chromium --headless --no-sandbox --hide-scrollbars --window-size=1245,2060 --screenshot="$at/report.png" "file://$at/run/report.html" 2> /dev/null
     cp "$at/report.png" $gallery/report.png
 fi

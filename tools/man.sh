@@ -5,10 +5,12 @@
 set -eu
 export LC_ALL=C
 name=${1##*/}
-"$1" --help | awk -v name="$name" '
+help=$("$1" --help)
+printf '%s\n' "$help" | awk -v name="$name" '
     function plain(text) { gsub(/\\/, "\\e", text); gsub(/-/, "\\-", text); sub(/^\./, "\\\\\&.", text); return text }
     NR == 1 { sub(/^usage: [^ ]*/, ""); usage = $0; next }
-    NR == 2 { about = $0 == "" ? "a command of Hourglass" : $0; title(); next }
+    !titled && $0 != "" { about = about (about == "" ? "" : "\n") $0; next }
+    !titled { title() }
     /^options:$/ { print ".SH OPTIONS"; options = 1; next }
     options && /^  [^ ]/ {
         line = substr($0, 3)
@@ -17,8 +19,12 @@ name=${1##*/}
         print ".TP\n.B " plain(line); if (help != "") print plain(help); next }
     options { sub(/^ +/, ""); print plain($0); next }
     { print plain($0) }
-    function title() {
-        short = about; sub(/\. .*|\.$/, "", short)
+    END { if (!titled) title() }
+    function title(    short, line, n, i) {
+        titled = 1
+        if (about == "") about = "a command of Hourglass"
+        short = about; gsub(/\n/, " ", short); sub(/(\. |; ).*|\.$/, "", short)
         print ".TH " toupper(name) " 1 \"\" Hourglass\n.SH NAME\n" plain(name) " \\- " plain(tolower(substr(short, 1, 1)) substr(short, 2))
-        print ".SH SYNOPSIS\n.B " plain(name) plain(usage) "\n.SH DESCRIPTION\n" plain(about)
+        print ".SH SYNOPSIS\n.B " plain(name) plain(usage) "\n.SH DESCRIPTION"
+        n = split(about, line, "\n"); for (i = 1; i <= n; i++) print plain(line[i])
     }'

@@ -7,6 +7,7 @@
 # SEEDS="1 2 3" sets other seeds. Runs that are there already are not made again. The last column is what
 # tools/bench/peer.py --quality --seeds 1 2 3 4 5 prints with PyTorch 2.13.
 set -eu
+programs=${PROGRAMS:-.} # the folder of models/, with the programs in it
 
 case "${1:-}" in
 -h | --help)
@@ -21,6 +22,7 @@ if [ "${1:-}" = --all ]; then
 fi
 data=${1:-data/mnist}
 out=${2:-runs/zoo}
+case $out in *' '*) echo "$0: $out: a folder without spaces, please" >&2; exit 2 ;; esac
 seeds=${SEEDS:-1 2 3}
 
 # workload NAME COLUMN FORMAT PYTORCH PROGRAM OPTIONS [FILE]: trains it with each seed; a row of the table with mean and deviation
@@ -32,7 +34,7 @@ workload() {
     for seed in $seeds; do
         run=$out/$name-$seed
         if [ ! -f "$run/done" ]; then
-            "models/$1" --data "$data" --seed "$seed" --out "$run" --quiet $2 > "$run.weights" 2>&1 || { cat "$run.weights" >&2; exit 1; }
+            "$programs/models/$1" --data "$data" --seed "$seed" --out "$run" --overwrite --quiet $2 > "$run.weights" 2>&1 || { cat "$run.weights" >&2; exit 1; }
             touch "$run/done"
         fi
         values="$values $(awk -F, -v column="$column" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == column) at = i }

@@ -84,7 +84,7 @@ static bool build(void *context, train_images *images, tl_error *why)
         return tl_fail(why, "images of %d pixels, expected %d", (int)(images->height * images->width), PIXELS);
     nn_module *model = (nn_module *)(p->model = cvae_new());
     train_set_model(images->job, model, &p->adam, "adam", nn_adam(model, nn_adam_defaults(images->job->options.lr)));
-    images->phase.sum_loss = true; /* vae_loss adds over the batch: so do --shards */
+    images->phase.sum_loss = true; /* the loss is a sum over the batch, so those of --shards are added */
     images->job->input.rank = -1;  /* no summary: the model takes more than one input */
     return true;
 }

@@ -46,8 +46,10 @@ static bool read_csv(const char *path, table *t, tl_error *why)
     while (ok && *next) {
         char *end;
         t->at[n++] = (ag_real)strtod(next, &end);
+        end += *end == '\r' && end[1] == '\n'; /* a file from Windows */
         const char after = *end ? *end : '\n';
-        ok = !isspace((unsigned char)*next) && end > next && after == (n % t->columns ? ',' : '\n');
+        ok = !isspace((unsigned char)*next) && end > next && isfinite(t->at[n - 1]) &&
+             after == (n % t->columns ? ',' : '\n');
         next = *end ? end + 1 : end;
     }
     t->rows = n / t->columns;

@@ -60,7 +60,7 @@ Test(poem_vae, writes_completes_and_interpolates)
     snprintf(options, sizeof options, "%s --from 春風過空山，秋月來深谷。 --to 古木繞前溪，新竹連後庭。", load);
     cr_assert(poem("", options) == 0 && lines(output) == 9, "%s", output);
     snprintf(options, sizeof options, "%s --complete 春風", load);
-    cr_assert(poem("", options) == 1 && strstr(output, "--complete: \"春風\" has 2 characters, expected 5"), "%s",
+    cr_assert(poem("", options) == 1 && strstr(output, "--complete: \"春風\" is 2 characters long, expected 5"), "%s",
               output);
     snprintf(options, sizeof options, "%s --complete 春風過空龘", load);
     cr_assert(poem("", options) == 1 && strstr(output, "does not know the character \"龘\""), "%s", output);
