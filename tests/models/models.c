@@ -149,6 +149,7 @@ Test(models, refuse_impossible_sizes)
     mlp_ae_config none = {.widths = 1};
     nn_module    *bad[] = {&mlp_ae_new(&none)->base,
                            &conv_ae_new((conv_ae_config){1, 28, 0, 6, 4})->base,
+                           &conv_ae_new((conv_ae_config){1, 15, 28, 6, 4})->base,
                            &conv_vae_new((conv_vae_config){1, 30, 28, 4, 6, 5})->base,
                            &denoising_ae_new((denoising_ae_config){1, 28, 30, 8, 0, true, DENOISING_MASKING, 0.1})->base,
                            &vae_new((vae_config){0, 5, 2})->base,
