@@ -204,7 +204,8 @@ int main(int argc, char **argv)
             .name = "iwae_mnist",
             .about =
                 "Trains an importance-weighted autoencoder on images whose pixels are drawn anew, black or white, each time.\n"
-                "metrics.csv has the loss, -L_k in nats; nll.csv the likelihood of the test images (--nll).",
+                "metrics.csv has the loss, -L_k in nats; nll.csv the likelihood of the test images (--nll).\n"
+                "The length of a run is --stages or --steps, not --epochs.",
             .options = options,
             .variant = variant,
             .defaults = defaults,

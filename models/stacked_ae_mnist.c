@@ -307,7 +307,8 @@ int main(int argc, char **argv)
             .about =
                 "Pre-trains the layers of a classifier as denoising autoencoders, one after the other, and fine-tunes it;\n"
                 "then trains the same network without. metrics.csv has the loss and the error on a sixth of the training\n"
-                "images, kept apart, and the norm of each layer's gradient; errors.csv the errors on the test images.",
+                "images, kept apart, and the norm of each layer's gradient; errors.csv the errors on the test images.\n"
+                "--epochs and --steps are those of the classifiers, --pretrain-epochs those of each layer.",
             .options = options,
             .variant = variant,
             .defaults = defaults,

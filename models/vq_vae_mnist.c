@@ -298,7 +298,7 @@ int main(int argc, char **argv)
             .about =
                 "Trains a vector-quantised autoencoder on images of digits, then an autoregressive prior over its codes.\n"
                 "metrics.csv has the loss, its parts and the codebook's perplexity, then the prior's -log p of a code in nats;\n"
-                "codebook.csv how often each vector is used.",
+                "codebook.csv how often each vector is used. --epochs and --steps are the autoencoder's, --prior-epochs the prior's.",
             .options = options,
             .variant = variant,
             .check = check,
