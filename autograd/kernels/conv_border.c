@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* Reals of a plane, rounded up. */
+/* Reals of a plane, rounded up; behind the last row are the zeros that others find before the next. */
 static int64_t size_of(const agk__border *b)
 {
-    const int64_t size = b->phases[0] * b->part[0] * b->phases[1] * b->part[1];
+    const int64_t size = b->phases[0] * b->part[0] * b->phases[1] * b->part[1] + b->before[1];
     return (size + AGK_BORDER_SLACK + AGK_BORDER_SLACK - 1) / AGK_BORDER_SLACK * AGK_BORDER_SLACK;
 }
 

@@ -73,7 +73,7 @@ static bands bands_of(const agk__conv_job *j, int64_t band)
     bands         s = {.b = agk__border_of_band(j, band), .band = band, .count = (rows + band - 1) / band};
     const int64_t lines = (s.b.phases[0] * s.b.part[0] * s.b.phases[1] * s.b.part[1] + AGK_LANES - 1) / AGK_LANES;
     s.step = (lines + 1 - lines % 2) * AGK_LANES; /* odd: channels do not share places in the cache */
-    s.size = j->depth * s.step + AGK_BORDER_SLACK;
+    s.size = j->depth * s.step + s.b.before[1] + AGK_BORDER_SLACK;
     return s;
 }
 
@@ -198,7 +198,7 @@ static void target_band(const planes_job *p, const channels *c, int64_t band)
     const int64_t        length = workspace ? LINE : SHORT;
     for (const phase *f = p->phase; f < p->phase + p->phases; f++) {
         const int64_t top = band * p->bands.band, end = agk__least(top + p->bands.band, f->count[0]),
-                      fit = length / p->bands.b.part[1];
+                      fit = (length - f->count[1]) / p->bands.b.part[1] + 1;
         const bool fits = rows_fit(p, f);
         for (int64_t y = top; fits && y < end; y++)
             target_row(p, f, c, top, y);

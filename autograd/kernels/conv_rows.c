@@ -32,9 +32,9 @@ static ag_real *planes_at(const row_job *r, int64_t planes, int64_t i, const ag_
 }
 
 /* How many rows of a phase are computed as one: as many as fit a line. */
-static int64_t rows_at_once(const agk__phase *v, const agk__border *b, int64_t y)
+static int64_t rows_at_once(const agk__phase *v, const agk__phase *h, const agk__border *b, int64_t y)
 {
-    const int64_t fit = (LINE - AGK_BORDER_SLACK) / b->part[1];
+    const int64_t fit = (LINE - AGK_BORDER_SLACK - h->count) / b->part[1] + 1;
     return agk__least(fit > 1 ? fit : 1, v->count - y);
 }
 
@@ -116,7 +116,7 @@ static void target_plane(const row_job *r, const agk__phase *v, const agk__phase
     for (int64_t i = 0; i < phases; i++)
         find_taps(r, v, &h[i], channel / j->rows, channel % j->rows, source, &w[i]);
     for (int64_t y = 0, many; y < v->count; y += many) {
-        many = rows_at_once(v, &r->b, y);
+        many = rows_at_once(v, h, &r->b, y);
         for (int64_t x = 0, wide; x < h->count; x += wide) {
             wide = many > 1 ? h->count : agk__least(h->count - x, LINE - AGK_BORDER_SLACK);
             for (int64_t i = 0; i < phases; i++)
@@ -172,7 +172,7 @@ static void add_products(const row_job *r, const ag_real *g, const ag_real *cons
 {
     const int64_t pitch = r->b.part[1], width = r->h->count;
     for (int64_t y = 0, many; y < r->v->count; y += many) {
-        many = rows_at_once(r->v, &r->b, y);
+        many = rows_at_once(r->v, r->h, &r->b, y);
         for (int64_t x = 0, wide; x < width; x += wide) {
             wide = many > 1 ? width : agk__least(width - x, LINE - AGK_BORDER_SLACK);
             const int64_t n = (many - 1) * pitch + wide;

@@ -134,12 +134,21 @@ static void compute(const agk_conv *c, const ag_real *x, const ag_real *w, const
     free(memory);
 }
 
+/* What a kernel reads without having written it shows. */
+static void spoil(int64_t n, ag_real *memory)
+{
+    for (int64_t i = 0; memory && i < n; i++)
+        memory[i] = (ag_real)NAN;
+}
+
 /* The same by the direct way, of which `add` adds to what is there; without the bias' gradient. */
 static void compute_directly(const agk_conv *c, const ag_real *x, const ag_real *w, const ag_real *g,
                              const ag_real *bias, bool add, ag_real *all)
 {
     int64_t  nx = c->batch * c->in_channels * area(c->in), ny = c->batch * c->out_channels * area(c->out);
     ag_real *workspace = malloc((size_t)agk_conv_direct_workspace_size(c) * sizeof *workspace);
+    spoil(agk_conv_direct_workspace_size(c), workspace);
+    spoil(AGK_WORKSPACE, agk_workspace());
     agk_conv_direct_forward(c, x, w, bias, add, all, workspace);
     agk_conv_direct_input_gradient(c, g, w, NULL, add, all + ny, workspace);
     agk_conv_direct_weight_gradient(c, x, g, false, all + ny + nx, workspace);
@@ -305,7 +314,7 @@ static void check_convolution(const agk_conv *c)
 /* Channels beyond a tile and beyond a patch, a kernel of more taps than are done at a time, blocks that are not full,
  * groups, borders, kernels of one pixel, sums of those that wait to be added in several turns, rows and strides too
  * long for the memory that a band of pixels has, planes of many bands, rows of whole vectors, weights of few pixels in
- * parts. */
+ * parts, borders and reaches wider than the slack behind a plane, results wider than the bordered input. */
 Test(conv, every_table_as_plain_loops)
 {
     static const int64_t cases[][13] = {
@@ -339,7 +348,10 @@ Test(conv, every_table_as_plain_loops)
         {4, 40, 20, 1, 33, 32, 1, 1, 1, 2, 0, 0, 1},     {2, 3, 14, 1, 60, 48, 3, 5, 1, 1, 1, 2, 1},
         {3, 4, 13, 1, 9, 32, 3, 3, 1, 1, 1, 1, 1},       {1, 4, 14, 2, 40, 131, 3, 3, 1, 1, 1, 1, 1},
         {3, 4, 13, 1, 9, 24, 3, 3, 1, 1, 1, 1, 1},       {2, 3, 13, 1, 9, 32, 4, 4, 2, 2, 1, 1, 1},
-        {1, 130, 171, 1, 4, 3, 5, 5, 1, 1, 2, 2, 1},
+        {1, 130, 171, 1, 4, 3, 5, 5, 1, 1, 2, 2, 1},     {1, 16, 24, 1, 29, 29, 3, 3, 1, 1, 3, 3, 1},
+        {1, 16, 24, 1, 30, 30, 2, 2, 1, 1, 2, 2, 1},     {1, 16, 16, 1, 1, 500, 1, 99, 1, 1, 0, 0, 1},
+        {1, 4, 4, 1, 1, 1000, 1, 3, 1, 1, 0, 300, 300},  {1, 4, 4, 4, 1, 1000, 1, 3, 1, 1, 0, 300, 300},
+        {1, 4, 5, 1, 1, 1200, 1, 3, 1, 1, 0, 256, 128},  {1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 478, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int64_t *v = cases[i];

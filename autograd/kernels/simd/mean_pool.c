@@ -234,6 +234,17 @@ static void block_means_backward(const agk_pool *p, const ag_real *g, bool add, 
 
 /* ---- Windows of any form, a row of them: as strips, but of as many columns as a line holds. ---- */
 
+/* The first window from ox on that has a column at `from` or later. */
+static int64_t first_window(const agk_pool *p, int64_t ox, int64_t from)
+{
+    for (int64_t left, right; ox < p->out[1]; ox++) {
+        span_of(p, 1, ox, &left, &right);
+        if (right > from)
+            break;
+    }
+    return ox;
+}
+
 /* The columns that window ox has of n from `from` on. */
 static int64_t columns_inside(const agk_pool *p, int64_t ox, int64_t from, int64_t n, int64_t *first)
 {
@@ -258,13 +269,16 @@ static void mean_any_row(const agk_pool *p, int64_t oy, ag_real count, const ag_
     span_of(p, 0, oy, &top, &bottom);
     for (int64_t ox = 0; ox < p->out[1]; ox++)
         y[ox] = 0;
-    for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
+    for (int64_t from = 0, begin = 0, first; from < p->in[1]; from += LINE) {
         const int64_t n = least(p->in[1] - from, LINE);
         memset(line, 0, (size_t)n * sizeof *line);
         for (int64_t row = top; row < bottom; row++)
             AGK(add)(n, x + row * p->in[1] + from, line);
-        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+        begin = first_window(p, begin, from);
+        for (int64_t ox = begin; ox < p->out[1]; ox++) {
             const int64_t wide = columns_inside(p, ox, from, n, &first);
+            if (first >= n)
+                break;
             y[ox] += wide < LANES ? few_sum(wide, line + first) : AGK(sum)(wide, line + first);
         }
     }
@@ -277,11 +291,14 @@ static void mean_any_row_backward(const agk_pool *p, int64_t oy, ag_real count, 
     ag_real line[LINE];
     int64_t top, bottom;
     span_of(p, 0, oy, &top, &bottom);
-    for (int64_t from = 0, first; from < p->in[1]; from += LINE) {
+    for (int64_t from = 0, begin = 0, first; from < p->in[1]; from += LINE) {
         const int64_t n = least(p->in[1] - from, LINE);
         memset(line, 0, (size_t)n * sizeof *line);
-        for (int64_t ox = 0; ox < p->out[1]; ox++) {
+        begin = first_window(p, begin, from);
+        for (int64_t ox = begin; ox < p->out[1]; ox++) {
             const int64_t wide = columns_inside(p, ox, from, n, &first);
+            if (first >= n)
+                break;
             const ag_real share = g[ox] / (count * columns[ox]);
             for (int64_t c = first; c < first + wide; c++)
                 line[c] += share;
