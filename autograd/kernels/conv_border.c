@@ -97,11 +97,11 @@ static void copy_pairs(int64_t n, const ag_real *restrict from, ag_real *restric
 static void copy_columns(const agk__border *b, int64_t width, const ag_real *from, ag_real *to)
 {
     const int64_t phases = b->phases[1], x = b->before[1];
-    int64_t       done = 0;
+    const int64_t done = phases == 1 ? width : phases == 2 ? width / 2 * 2 : 0;
     if (phases == 1)
-        agk()->copy_rows(1, (done = width), from, 0, false, to + x, 0);
+        agk()->copy_rows(1, done, from, 0, false, to + x, 0);
     else if (phases == 2)
-        copy_pairs((done = width / 2 * 2) / 2, from, to + column_place(b, x), to + column_place(b, x + 1));
+        copy_pairs(done / 2, from, to + column_place(b, x), to + column_place(b, x + 1));
     for (int64_t k = done; k < width && k < done + phases; k++) {
         ag_real *row = to + column_place(b, k + x);
         for (int64_t i = k; i < width; i += phases)

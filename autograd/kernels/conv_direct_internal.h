@@ -1,4 +1,4 @@
-/* What the two direct ways of a convolution share: which pixels meet. conv_direct.c chooses between them. */
+/* What the direct ways of a convolution share: which pixels meet. conv_direct.c chooses between them. */
 #ifndef AG_CONV_DIRECT_INTERNAL_H
 #define AG_CONV_DIRECT_INTERNAL_H
 

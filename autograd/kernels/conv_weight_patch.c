@@ -324,7 +324,7 @@ void agk__weight_patch_gradient(const agk__weight_plan *p, const agk__weight_pat
     j.x = j.g + g_size(p, p->some_out);
     j.pairs = j.x + x_size(p, p->some_in, p->some_taps);
     memset(j.sums, 0, (size_t)(j.g - j.sums) * sizeof *j.sums);
-    if (has_pairs_of_planes(p)) /* numbers beyond the last pair are never written */
+    if (has_pairs_of_planes(p)) /* most numbers beyond the last pair are never written */
         memset(j.x, 0, (size_t)(j.pairs - j.x) * sizeof *j.x);
     add_segment(&j);
     put_sums(&j);

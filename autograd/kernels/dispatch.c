@@ -74,9 +74,10 @@ static const agk_table *choose(void)
 const agk_table *agk(void)
 {
     const agk_table *table = atomic_load_explicit(&in_use, memory_order_acquire);
-    if (!table)
-        agk_use(table = choose());
-    return table;
+    if (table)
+        return table;
+    const agk_table *chosen = choose(); /* unless another thread has set one meanwhile */
+    return atomic_compare_exchange_strong(&in_use, &table, chosen) ? chosen : table;
 }
 
 void agk_use(const agk_table *table)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -69,8 +70,8 @@ int ag_threads(void)
         n = cpus();
     if (n > AG_MAX_THREADS)
         n = AG_MAX_THREADS;
-    atomic_store(&pool.threads, n);
-    return n;
+    int unset = 0; /* unless another thread has set it meanwhile */
+    return atomic_compare_exchange_strong(&pool.threads, &unset, n) ? n : unset;
 }
 
 /* Between two looks at what another thread is to change. */
@@ -159,13 +160,24 @@ static void forget_workers(void)
     in_body = false;
 }
 
+static bool create_worker(int index, const pthread_attr_t *attributes)
+{
+    return pthread_create(&pool.worker[index], attributes, worker_main, (void *)(intptr_t)(index + 1)) == 0;
+}
+
+/* Signals are for the application's own threads. A program with much thread-local memory, which lies in the stack,
+ * needs the default one. */
 static bool start_worker(int index)
 {
     pthread_attr_t with_stack;
+    sigset_t       all, before;
     if (pthread_attr_init(&with_stack) != 0)
         return false;
-    bool ok = pthread_attr_setstacksize(&with_stack, STACK) == 0 &&
-              pthread_create(&pool.worker[index], &with_stack, worker_main, (void *)(intptr_t)(index + 1)) == 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool ok = (pthread_attr_setstacksize(&with_stack, STACK) == 0 && create_worker(index, &with_stack)) ||
+                    create_worker(index, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&with_stack);
     return ok;
 }

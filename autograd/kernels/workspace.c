@@ -14,9 +14,16 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t  at_end;
 static bool           has_key;
 
+/* At the end of a thread; what still computes then takes new memory. */
+static void forget(void *memory)
+{
+    free(memory);
+    workspace = NULL;
+}
+
 static void make_key(void)
 {
-    has_key = pthread_key_create(&at_end, free) == 0;
+    has_key = pthread_key_create(&at_end, forget) == 0;
 }
 
 ag_real *agk_workspace(void)

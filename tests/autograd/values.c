@@ -26,6 +26,43 @@ Test(values, kinks)
     ag_tape_free(tape);
 }
 
+/* As PyTorch has them: NaN has no sign, and both operands of maximum get its gradient; -0 stays -0. */
+Test(values, of_nan_zero_and_far_out)
+{
+    ag_tape   *tape = ag_tape_new(0);
+    ag_tensor *n = ag_requires_grad(ag_scalar(tape, NAN)), *one = ag_requires_grad(ag_scalar(tape, 1)),
+              *zero = ag_scalar(tape, -0.0);
+    cr_assert(ag_item(ag_sign(n)) == 0 && !signbit(ag_item(ag_sign(zero))));
+    cr_assert(signbit(ag_item(ag_tanh(zero))) && signbit(ag_item(ag_log1p(zero))));
+    cr_assert(ag_backward(ag_add(ag_maximum(n, one), ag_minimum(one, n))));
+    cr_assert(ag_item(ag_abs(ag_scalar(tape, -2))) == 2 && (double)n->grad[0] == 2 && (double)one->grad[0] == 2);
+    ag_tape_reset(tape);
+    cr_assert(ag_backward(ag_l1_loss(n = ag_requires_grad(ag_scalar(tape, NAN)), ag_scalar(tape, 0), AG_SUM)) &&
+              (double)n->grad[0] == 0);
+    ag_tape_reset(tape);
+    ag_tensor *loss = ag_bce_loss(ag_scalar(tape, 1e-8), ag_scalar(tape, 0), AG_SUM);
+    cr_assert(fabs(ag_item(loss) / 1e-8 - 1) < 1e-6, "%g", ag_item(loss));
+    const double far[] = {1e13, 3e15, 1e20, 3e38, -3e38};
+    for (int i = 0; i < 5; i++)
+        cr_assert(fabs(ag_item(ag_sin(ag_scalar(tape, far[i])))) <= 1 &&
+                  fabs(ag_item(ag_cos(ag_scalar(tape, far[i])))) <= 1);
+    cr_assert(isnan(ag_item(ag_sin(ag_scalar(tape, INFINITY)))) && isnan(ag_item(ag_cos(ag_scalar(tape, NAN)))));
+    ag_tape_free(tape);
+}
+
+/* Long sums do not lose what is added to a large float. */
+Test(values, long_sums)
+{
+    enum { N = 2000000 };
+    ag_tape     *tape = ag_tape_new(0);
+    ag_tensor   *x = ag_full(tape, AG_SHAPE(1, N), 0.1), *sum = ag_sum(x, AG_AXES(1), false);
+    const double tenth = (double)(ag_real)0.1;
+    cr_assert(fabs(ag_item(sum) / (tenth * N) - 1) < 2e-6, "%.9g", ag_item(sum));
+    cr_assert(fabs((double)ag_cumsum(x, 1)->data[N - 1] / (tenth * N) - 1) < 1e-7);
+    cr_assert(fabs((double)ag_logsumexp(x, 1)->data[0] - log((double)N) - tenth) < 1e-5);
+    ag_tape_free(tape);
+}
+
 Test(values, special)
 {
     const ag_real inf = (ag_real)INFINITY;

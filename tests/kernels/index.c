@@ -72,10 +72,11 @@ static void check_cumsum(const agk_table *t, int64_t size, int64_t inner, bool r
 {
     inputs();
     for (int64_t j = 0; j < inner; j++) {
-        ag_real sum = 0;
+        double sum = 0;
         for (int64_t k = 0; k < size; k++) {
             const int64_t at = (reverse ? size - 1 - k : k) * inner + j;
-            wanted[at] = sum += x[at];
+            sum += (double)x[at];
+            wanted[at] = (ag_real)sum;
         }
     }
     t->cumsum(size, inner, x, reverse, false, y);

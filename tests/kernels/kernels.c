@@ -32,6 +32,7 @@
 #define r_gauss_pdf(x)          (exp(-(x) * (x) / 2) / sqrt(2 * 3.14159265358979323846))
 #define r_pow_gradient(g, x, p) ((g) * (p)*pow(x, (p)-1))
 #define r_log_floor(x)          fmax(log(x), -100)
+#define r_log_rest_floor(x)     fmax(log1p(-(x)), -100)
 #define r_bce(x, t)             (-(t)*log(x) - (1 - (t)) * log(1 - (x)))
 #define r_bce_with_logits(x, t) (log1p(exp(x)) - (x) * (t))
 

@@ -63,7 +63,7 @@ INLINE void few_step(int rows, const ag_real *a, vec row, vec *sum)
         sum[r] = vec_fma(vec_splat(a[r]), row, sum[r]);
 }
 
-/* The sums of VL outputs go on by the steps from `done` to p + VL - 1. Numbers `rows` of A for each step follow each other in a. */
+/* The sums of VL outputs go on by the steps from `done` to p + VL - 1. a holds, step by step, one number of each row of A. */
 INLINE void few_steps(int rows, const few *f, int64_t first, int64_t p, int64_t done, const ag_real *a, vec *sum)
 {
     vec row[VL];
@@ -120,7 +120,7 @@ INLINE void few_squares(int rows, int blocks, const few *f, const int64_t *first
             few_step(rows, a + p * rows, vec_load(now[b] + (p - last) * VL), sum[b]);
 }
 
-/* Of up to `rows` rows VL outputs from each of `first` on. `rows` and `blocks` are compile-time constants at every call; more blocks than
+/* Computes, for up to `rows` rows, the VL outputs that begin at each of `first`. `rows` and `blocks` are compile-time constants at every call; more blocks than
  * one hide the latency of each other's sums. Each line of B is used up before the next block's are read, as columns may share places in
  * the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
 INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first, int64_t done, const ag_real *a)

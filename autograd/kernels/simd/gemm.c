@@ -311,7 +311,7 @@ static void swapped(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b,
     ag_real *panel = workspace ? workspace : small;
     for (int64_t j = 0; j < m; j += NR)
         for (int64_t p = 0, depth, width = least(m - j, NR); p < k; p += depth) {
-            depth = depth_of(k - p, !workspace ? KC_SMALL : b.row != 1 ? KC_TALL : KC);
+            depth = depth_of(k - p, workspace ? KC : KC_SMALL);
             pack(depth, width, (agk_matrix){a.data + j * a.row + p * a.col, a.col, a.row}, panel);
             for (int64_t i = 0; i < n; i += SIDE_ROWS) {
                 int64_t rows = least(n - i, SIDE_ROWS);

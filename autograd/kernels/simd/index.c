@@ -9,10 +9,10 @@ void AGK(select)(int64_t n, const ag_real *condition, const ag_real *a, const ag
     }
 }
 
-void AGK(select_gradient)(int64_t n, const ag_real *condition, bool of, const ag_real *g, bool add, ag_real *d)
+void AGK(select_gradient)(int64_t n, const ag_real *condition, bool where_true, const ag_real *g, bool add, ag_real *d)
 {
     for (int64_t i = 0; i < n; i++) {
-        ag_real u = (condition[i] != 0) == of ? g[i] : 0;
+        ag_real u = (condition[i] != 0) == where_true ? g[i] : 0;
         d[i] = add ? d[i] + u : u;
     }
 }
@@ -34,14 +34,14 @@ void AGK(scatter_add)(int64_t n, const ag_real *x, int64_t stride, const ag_real
 
 enum { COLUMNS = 64 }; /* that are gone down together */
 
-/* Along the last axis: one chain. */
+/* Along the last axis: one chain, in double as in PyTorch. */
 static void cumsum_row(int64_t size, const ag_real *x, bool reverse, bool add, ag_real *y)
 {
     const int64_t step = reverse ? -1 : 1;
-    ag_real       sum = 0;
+    double        sum = 0;
     for (int64_t k = 0, at = reverse ? size - 1 : 0; k < size; k++, at += step) {
-        sum += x[at];
-        y[at] = add ? y[at] + sum : sum;
+        sum += (double)x[at];
+        y[at] = add ? y[at] + (ag_real)sum : (ag_real)sum;
     }
 }
 
@@ -53,12 +53,12 @@ void AGK(cumsum)(int64_t size, int64_t inner, const ag_real *x, bool reverse, bo
     }
     for (int64_t first = 0; first < inner; first += COLUMNS) {
         const int64_t n = inner - first < COLUMNS ? inner - first : COLUMNS;
-        ag_real       sum[COLUMNS] = {0};
+        double        sum[COLUMNS] = {0};
         for (int64_t k = 0; k < size; k++) {
             const int64_t at = (reverse ? size - 1 - k : k) * inner + first;
             for (int64_t j = 0; j < n; j++) {
-                sum[j] += x[at + j];
-                y[at + j] = add ? y[at + j] + sum[j] : sum[j];
+                sum[j] += (double)x[at + j];
+                y[at + j] = add ? y[at + j] + (ag_real)sum[j] : (ag_real)sum[j];
             }
         }
     }

@@ -24,6 +24,8 @@
 /* Sums keep this many partial sums, whatever the vector width: so all instruction sets give the same bits. */
 #define LANES 32
 
+enum { SUMMED = 4096 }; /* numbers of a row that are added up in ag_real; longer rows go by so many */
+
 INLINE int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -18,7 +18,7 @@ INLINE ag_real r_abs(ag_real x)
 
 INLINE ag_real r_sign(ag_real x)
 {
-    return x > 0 ? 1 : x < 0 ? -1 : x; /* NaN and 0 as they are */
+    return (ag_real)(x > 0) - (ag_real)(x < 0); /* 0 of NaN, as in PyTorch */
 }
 
 INLINE ag_real r_max(ag_real a, ag_real b)
@@ -194,7 +194,8 @@ INLINE float r_log1p(float x)
 {
     float u = 1 + x, y = r_log(u);
     float corrected = y + (x - (u - 1)) / u;
-    return u > 0 && u < INFINITY ? corrected : y;
+    y = u > 0 && u < INFINITY ? corrected : y;
+    return x == 0 ? x : y; /* -0 as it is */
 }
 
 /* At most 2 ulp. */
@@ -208,6 +209,7 @@ INLINE float r_tanh(float x)
     float small = r_fma(x * s, p, x);
     float big = 1 - 2 / (exp_within(a > 10 ? 20 : 2 * a) + 1);
     big = x < 0 ? -big : big;
+    small = x == 0 ? x : small; /* -0 as it is */
     return a < 0.625f ? small : big;
 }
 
@@ -261,14 +263,16 @@ INLINE void r_cos_sin_turn(float t, float *c, float *s)
 }
 
 /* Of x radians. The quarter turns come off in double, 2 / pi in two parts, so that zeros of sine and cosine keep their relative
- * precision; beyond 10^7 it falls. */
+ * precision; beyond 10^12 it falls, and beyond 3 10^15 the results are only bounded. */
 INLINE void r_cos_sin(float x, float *c, float *s)
 {
-    const double most = 6.36619772367581382433e-01, rest = -3.93573533503649717638e-17;
-    double wide = (double)x, whole = wide * most + 6755399441055744.0 - 6755399441055744.0;
-    double bounded = whole > -2e9 && whole < 2e9 ? whole : 0;
+    const double most = 6.36619772367581382433e-01, rest = -3.93573533503649717638e-17, magic = 6755399441055744.0;
+    double wide = (double)x, whole = wide * most + magic - magic;
+    double quarter = whole - 4 * (whole / 4 + magic - magic); /* exact */
     double r = __builtin_fma(wide, most, -whole) + wide * rest;
-    quarter_turns((uint32_t)(int32_t)bounded & 3u, (float)r, c, s);
+    r = whole > -2e15 && whole < 2e15 ? r : wide - wide; /* 0, and NaN of infinity */
+    quarter = quarter >= -2 && quarter <= 2 ? quarter : 0;
+    quarter_turns((uint32_t)(int32_t)quarter & 3u, (float)r, c, s);
 }
 
 INLINE float r_sin(float x)
@@ -407,9 +411,16 @@ INLINE ag_real r_log_floor(ag_real x)
     return y < -100 ? -100 : y;
 }
 
+/* log(1 - x), likewise. */
+INLINE ag_real r_log_rest_floor(ag_real x)
+{
+    ag_real y = r_log1p(-x);
+    return y < -100 ? -100 : y;
+}
+
 INLINE ag_real r_bce(ag_real x, ag_real target)
 {
-    return (target - 1) * r_log_floor(1 - x) - target * r_log_floor(x);
+    return (target - 1) * r_log_rest_floor(x) - target * r_log_floor(x);
 }
 
 /* The same of sigmoid(x), without cancellation; at infinity what (1 - target) x - log(sigmoid(x)) gives, PyTorch's form. */

@@ -37,7 +37,7 @@ static void fill_line(const strip *t, int64_t s, const ag_real *row, ag_real bor
 INLINE int64_t tap_at(const strip *t, const agk_pool *p, int64_t k)
 {
     const int64_t c = k * p->dilation[1], s = p->stride[1];
-    return s == 1 ? c : c % s * t->part + c / s;
+    return c % s * t->part + c / s;
 }
 
 /* The first place of a window, or -1 where it has none. */

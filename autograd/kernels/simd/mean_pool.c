@@ -114,7 +114,7 @@ static void mean_strip(const agk_pool *p, const strip *t, int64_t oy, ag_real co
 static void mean_strip_backward(const agk_pool *p, const strip *t, int64_t oy, ag_real count, const ag_real *columns, const ag_real *g,
                                 ag_real *dx)
 {
-    ag_real line[LINE + 2 * AGK_LANES], sorted[LINE + 2 * AGK_LANES], padded[2 * LINE + 2 * AGK_LANES], *share = padded + LINE / 2 + AGK_LANES;
+    ag_real line[LINE + 2 * AGK_LANES], sorted[LINE + 2 * AGK_LANES], padded[LINE + LINE / 2 + 2 * AGK_LANES], *share = padded + LINE / 2 + AGK_LANES;
     int64_t begin, end, low, high;
     const int64_t wide = columns_of(p, t, &low, &high), s = p->stride[1], reach = p->kernel[1] / s + 1;
     span_of(p, 0, oy, &begin, &end);

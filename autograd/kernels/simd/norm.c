@@ -1,4 +1,4 @@
-/* Batch norm and layer norm. Sums run over a fixed number of lanes; short of PART elements they are added up in double. */
+/* Batch norm and layer norm. Sums run over a fixed number of lanes, of about PART elements in ag_real; these are added up in double. */
 #include "autograd/kernels/simd/side.h"
 
 enum { PART = 4096 }; /* elements that are summed in ag_real, about */

@@ -8,7 +8,7 @@ enum {
     TALL = 1024    /* narrow rows whose sums are worth being kept some times over */
 };
 
-ag_real AGK(sum)(int64_t n, const ag_real *x)
+static ag_real sum_part(int64_t n, const ag_real *x)
 {
     vec sum[LANE_VECTORS];
     UNROLL for (int v = 0; v < LANE_VECTORS; v++)
@@ -21,6 +21,17 @@ ag_real AGK(sum)(int64_t n, const ag_real *x)
         if (i < n)
             sum[v] += vec_load_up_to(n - i, x + i, 0); /* no sum is -0: 0 changes none */
     return vectors_total(sum);
+}
+
+/* In double from part to part: a large float swallows what is added to it. */
+ag_real AGK(sum)(int64_t n, const ag_real *x)
+{
+    double total = 0;
+    if (n <= SUMMED)
+        return sum_part(n, x);
+    for (; n > 0; n -= SUMMED, x += SUMMED)
+        total += (double)sum_part(least(n, SUMMED), x);
+    return (ag_real)total;
 }
 
 ag_real AGK(dot)(int64_t n, const ag_real *x, const ag_real *y)

@@ -15,14 +15,14 @@ enum {
 
 /* m rows of C, while B stays in registers. n and k are compile-time constants at every call, and whether a.col is 1. */
 INLINE void small_rows(int n, int k, bool dense, int64_t m, agk_matrix a, agk_matrix b, const ag_real *init, int64_t ldinit,
-                       ag_real *restrict c, int64_t ldc)
+                       ag_real *c, int64_t ldc)
 {
     const int64_t step = dense ? 1 : a.col;
     ag_real       w[SMALL_SIDE][SMALL_SIDE];
     UNROLL for (int p = 0; p < k; p++)
         UNROLL for (int j = 0; j < n; j++)
             w[p][j] = b.data[p * b.row + j * b.col];
-    for (int64_t i = 0; i < m; i++)
+    INDEPENDENT for (int64_t i = 0; i < m; i++) /* init may be c */
         UNROLL for (int j = 0; j < n; j++) {
             ag_real sum = init ? init[i * ldinit + j] : 0;
             UNROLL for (int p = 0; p < k; p++)
@@ -70,8 +70,8 @@ typedef void small_fn(int64_t length, agk_matrix a, agk_matrix b, const ag_real 
     X(3, 1) X(3, 2) X(3, 3) X(3, 4) X(4, 1) X(4, 2) X(4, 3) X(4, 4)
 EACH_SMALL(SMALL_FUNCTIONS)
 
-/* The function for a product, and the length of its loop; NULL if two sides are larger, if there is hardly anything to do, or if a way of
- * few_rows.h is better: along k a factor lies contiguous. */
+/* The function for a product, and the length of its loop; NULL where two sides are larger, where there is too little to do to be worth a
+ * call, or where few_rows.h is faster, because a factor is contiguous along k. */
 static small_fn *small_of(int64_t m, int64_t n, int64_t k, agk_matrix a, agk_matrix b, int64_t *length)
 {
     static small_fn *const functions[SMALL_SIDE * SMALL_SIDE][2] = {EACH_SMALL(SMALL_NAMES)};

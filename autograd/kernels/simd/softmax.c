@@ -28,8 +28,13 @@ static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
 {
     enum { PART = 16 * LANES };
     ag_real part[PART], lane[LANES];
+    double  total = 0;
     lanes_zero(lane);
     for (int64_t i = 0; i < n; i += PART) {
+        if (i > 0 && i % SUMMED == 0) {
+            total += (double)lanes_total(lane);
+            lanes_zero(lane);
+        }
         const int64_t width = n - i < PART ? n - i : PART;
         for (int64_t k = 0; k < width; k++)
             part[k] = r_exp(x[i + k] - shift);
@@ -39,7 +44,7 @@ static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
             for (int l = 0; l < LANES; l++)
                 lane[l] += part[k + l];
     }
-    return lanes_total(lane);
+    return n <= SUMMED ? lanes_total(lane) : (ag_real)(total + (double)lanes_total(lane));
 }
 
 /* What is taken off before exp: the largest element. As +0 where it is -0: of zeros either may be found. */
