@@ -48,6 +48,9 @@ echo "$rows" | while IFS='|' read -r row paper others data command quickly; do
         command="$(echo "$command" | sed 's/--nll .*/--nll 20/') --steps ${quickly%% *}"
     fi
     if [ -e "$out/nll.csv" ] && [ -e "$out/fingerprint" ]; then
+        weights=$(cat "$out/fingerprint")
+    else
+        [ -e "$out/checkpoint.safetensors" ] && command="$command --resume $out/checkpoint.safetensors"
         said=$("$programs/models/"$command --data "$folder" --quiet --out "$out") || exit 1
         weights=$(printf '%s\n' "$said" | sed -n 's/^weights //p')
         echo "$weights" > "$out/fingerprint"
