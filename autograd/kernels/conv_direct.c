@@ -75,6 +75,14 @@ static bool by_planes(const agk_conv *c)
     return 5 * (double)c->batch * (double)pixels <= 4 * (double)AGK_LANES * (double)agk__area(c->out);
 }
 
+/* Groups of few channels: interleaving them costs more than their products. */
+static bool of_thin_groups(const agk_conv *c)
+{
+    const int64_t few_channels = 8, many_pixels = 400;
+    return c->groups > 1 && c->in_channels / c->groups <= few_channels && c->out_channels / c->groups <= few_channels &&
+           agk__area(c->out) >= many_pixels && fits_planes(c);
+}
+
 /* Images of few channels, such as colours: there is less to do than to move, if the input needs no gradient. */
 static bool of_images(const agk_conv *c)
 {
@@ -89,7 +97,8 @@ bool agk_conv_is_direct(const agk_conv *c, bool needs_input_gradient)
         return true;
     if (c->kernel[0] > AGK_MOST_TAPS || c->kernel[1] > AGK_MOST_TAPS)
         return false;
-    return by_rows(c) || agk__conv_is_pointwise(c) || by_planes(c) || (!needs_input_gradient && of_images(c));
+    return by_rows(c) || agk__conv_is_pointwise(c) || by_planes(c) || of_thin_groups(c) ||
+           (!needs_input_gradient && of_images(c));
 }
 
 typedef struct way {
