@@ -3,6 +3,7 @@
 #include "autograd/kernels/threadpool.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -100,6 +101,33 @@ Test(threadpool, works_after_fork)
     ag_set_threads(1);
 }
 #endif
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* What the application has blocked waits for it, and does not end up on a worker. */
+Test(threadpool, takes_no_signals)
+{
+    tally    t = {0};
+    sigset_t one, waiting;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    signal(SIGUSR1, count_signal);
+    cr_assert(ag_set_threads(3));
+    agk_parallel(ITEMS, 1, visit, &t);
+    pthread_sigmask(SIG_BLOCK, &one, NULL);
+    kill(getpid(), SIGUSR1);
+    agk_parallel(ITEMS, 1, visit, &t);
+    cr_assert(signals == 0 && sigpending(&waiting) == 0 && sigismember(&waiting, SIGUSR1) == 1);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+    cr_assert(signals == 1 && all_visited(&t, ITEMS, 2));
+    ag_set_threads(1);
+}
 
 Test(threadpool, refuses_bad_settings)
 {
