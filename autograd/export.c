@@ -54,49 +54,46 @@ static int inputs_of(const ag_node *node)
     return node->op == &ag__batch_norm_op ? 1 : node->n_in;
 }
 
-static bool is_input_of_any(const ag_node *const *nodes, int64_t n, const ag_tensor *t)
+/* Whether t is an input of any node: of all its inputs, or of those that are written. */
+static bool is_input_of_any(const ag_node *const *nodes, int64_t n, const ag_tensor *t, bool all)
 {
     for (int64_t i = 0; i < n; i++)
-        for (int k = 0; k < inputs_of(nodes[i]); k++)
+        for (int k = 0; k < (all ? nodes[i]->n_in : inputs_of(nodes[i])); k++)
             if (nodes[i]->in[k] == t)
                 return true;
     return false;
 }
 
-/* Whether t is computed from the input of the file. */
-static bool is_of_input(const ag__writing *w, const ag_tensor *t)
-{
-    ag__writing all = {.nodes = NULL};
-    const bool  whole = !t->tape || ag_visit_nodes(t->tape, collect, &all);
-    bool        of = t == w->in || !whole; /* where memory runs out nobody knows */
-    int64_t     kept = 0;
-    for (int64_t i = 0; !of && i < all.n; i++) {
-        bool on_way = all.nodes[i]->out == t;
-        for (int64_t k = 0; k < kept && !on_way; k++)
-            for (int j = 0; j < all.nodes[k]->n_in; j++)
-                on_way |= all.nodes[k]->in[j] == all.nodes[i]->out;
-        for (int j = 0; on_way && j < all.nodes[i]->n_in; j++)
-            of |= all.nodes[i]->in[j] == w->in;
-        if (on_way)
-            all.nodes[kept++] = all.nodes[i];
-    }
-    free(all.nodes);
-    return of;
-}
-
-/* Keeps what `out` needs, the newest first. */
-static bool find_way(ag__writing *w)
+/* The nodes after `in` that `out` needs, the newest first. False if memory runs out. */
+static bool find_needed(ag__writing *w, bool all)
 {
     if (!ag_visit_nodes(w->out->tape, collect, w))
-        return ag__c_fail(w, "out of memory");
+        return false;
     int64_t kept = 0;
     for (int64_t i = 0; i < w->n; i++) {
         const ag_node *node = w->nodes[i];
-        if (node->out != w->in && (node->out == w->out || is_input_of_any(w->nodes, kept, node->out)))
+        if (node->out != w->in && (node->out == w->out || is_input_of_any(w->nodes, kept, node->out, all)))
             w->nodes[kept++] = node;
     }
     w->n = kept;
-    return is_input_of_any(w->nodes, kept, w->in) || ag__c_fail(w, "the result does not depend on the input");
+    return true;
+}
+
+static bool find_way(ag__writing *w)
+{
+    if (!find_needed(w, false))
+        return ag__c_fail(w, "out of memory");
+    return is_input_of_any(w->nodes, w->n, w->in, false) || ag__c_fail(w, "the result does not depend on the input");
+}
+
+/* Whether t is computed from the input of the file, or memory runs out, and nobody knows. */
+static bool is_of_input(const ag__writing *w, const ag_tensor *t)
+{
+    ag__writing way = {.in = w->in, .out = t};
+    const bool  of = t == w->in ||
+                    (t->tape && (!find_needed(&way, true) || is_input_of_any(way.nodes, way.n, w->in, true)));
+    free(way.nodes);
+    return of;
 }
 
 /* ---- Names: x, t3 of a node, w3_1 of a node's constant. ---- */

@@ -82,11 +82,8 @@ static bool classify(void *context, train_step *s)
 /* The last accuracy of a phase on the test images; NaN before it has begun. */
 static double last_accuracy(const train_run *run, int phase)
 {
-    double accuracy = NAN;
-    for (int64_t i = 0; i < run->history.n; i++)
-        if (run->history.at[i].phase == phase)
-            accuracy = train_sums_get(&run->history.at[i].test, "accuracy");
-    return accuracy;
+    const train_record *last = train_history_last(&run->history, phase);
+    return last ? train_sums_get(&last->test, "accuracy") : NAN;
 }
 
 static bool write_accuracy(const augmentation_program *p, train_images *m, tl_error *why)

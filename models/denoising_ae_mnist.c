@@ -48,15 +48,12 @@ static ag_tensor *decode(void *context, ag_tensor *code)
 /* The mean squared error before and after, over the test set. */
 static bool report_errors(denoising_program *p, train_images *m, tl_error *why)
 {
-    ag_tape *tape = train_image_tape(m);
-    double   before = 0, after = 0;
-    int64_t  seen = 0;
+    double  before = 0, after = 0;
+    int64_t seen = 0;
+    train_image_tape(m); /* the noise goes on from batch to batch, and is the same each time */
     for (int64_t n; seen < m->test.count; seen += n) {
         n = m->phase.batch < m->test.count - seen ? m->phase.batch : m->test.count - seen;
-        const ag_rng rng = *ag_tape_rng(tape); /* the noise goes on from batch to batch */
-        ag_tensor   *x = train_test_images(m, seen, n).x;
-        *ag_tape_rng(tape) = rng;
-        ag_tensor *noisy = denoising_ae_corrupt(p->model, x);
+        ag_tensor *x = train_next_test_images(m, seen, n).x, *noisy = denoising_ae_corrupt(p->model, x);
         before += ag_item(ag_mse_loss(noisy, x, AG_MEAN)) * (double)n;
         after += ag_item(ag_mse_loss(denoising_ae_forward(p->model, noisy), x, AG_MEAN)) * (double)n;
     }

@@ -137,26 +137,17 @@ static bool draw_filters(const stacked_program *p, train_images *m, tl_error *wh
     return train_draw_grid(m, "filters.png", "what units of the first layer weigh", filters, COLUMNS, why);
 }
 
-/* Whether a phase has made an epoch. */
-static bool has_begun(const train_images *m, int phase)
-{
-    const train_history *h = &m->job->run.history;
-    for (int64_t i = 0; i < h->n; i++)
-        if (h->at[i].phase == phase)
-            return true;
-    return false;
-}
-
 static bool draw(void *context, train_images *m, tl_error *why)
 {
-    stacked_program *p = context;
-    char             path[4200];
-    double           error[2];
+    stacked_program     *p = context;
+    const train_history *h = &m->job->run.history;
+    char                 path[4200];
+    double               error[2];
     if (p->deep)
         return train_draw_reconstructions(m, why);
     error[0] = error[1] = NAN; /* of a network that is not there, or not trained yet */
-    if (!draw_filters(p, m, why) || (has_begun(m, FINE_TUNING) && !test_error(p, m, false, &error[0], why)) ||
-        (has_begun(m, PLAIN) && !test_error(p, m, true, &error[1], why)) ||
+    if (!draw_filters(p, m, why) || (train_history_last(h, FINE_TUNING) && !test_error(p, m, false, &error[0], why)) ||
+        (train_history_last(h, PLAIN) && !test_error(p, m, true, &error[1], why)) ||
         !train_folder_file(&m->job->folder, "errors.csv", path, sizeof path, why) || !write_errors(error, path, why))
         return false;
     if (!m->job->options.quiet && isfinite(error[0]) && isfinite(error[1]))
@@ -201,13 +192,14 @@ static void defaults(void *context, train_options *o, train_image_use *use)
 
 static bool check(void *context, const train_job *job, tl_error *why)
 {
-    static const char *const own[] = {"hidden", "plain", "pretrain-epochs", "pretrain-lr"};
-    const stacked_program   *p = context;
-    for (int i = 0; i < 4; i++)
+    static const char *const own[] = {"pretrain-epochs", "pretrain-lr", "hidden", "plain"};
+    enum { PRETRAINING = 2, OWN = 4 }; /* how many are of pre-training, and in all */
+    const stacked_program *p = context;
+    for (int i = 0; i < OWN; i++)
         if (p->deep && train_given(job, own[i]))
             return tl_fail(why, "--%s: not with --deep, whose layers are 784-1000-500-250-30, trained together",
                            own[i]);
-    for (int i = 2; i < 4; i++)
+    for (int i = 0; i < PRETRAINING; i++)
         if (p->only_plain && train_given(job, own[i]))
             return tl_fail(why, "--%s: not with --plain, which pre-trains nothing", own[i]);
     return p->deep || p->only_plain || !job->options.keep_best ||

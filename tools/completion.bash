@@ -1,11 +1,11 @@
 # Completion of Hourglass's programs in bash: their --help lists their options, and the values where these are few.
+_hourglass_programs="adversarial_ae_mnist augmentation_mnist conv_ae_mnist cvae_mnist denoising_ae_mnist flow_vae_mnist iwae_mnist \
+    mlp_ae_mnist mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist vq_vae_mnist"
 _hourglass() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} help values
     COMPREPLY=()
-    local programs="adversarial_ae_mnist augmentation_mnist conv_ae_mnist cvae_mnist denoising_ae_mnist flow_vae_mnist iwae_mnist \
-        mlp_ae_mnist mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist vq_vae_mnist"
     if [ "${COMP_WORDS[0]##*/}" = hourglass ]; then
-        [ "$COMP_CWORD,${COMP_WORDS[1]}" != 2,train ] || mapfile -t COMPREPLY < <(compgen -W "$programs" -- "$word")
+        [ "$COMP_CWORD,${COMP_WORDS[1]}" != 2,train ] || mapfile -t COMPREPLY < <(compgen -W "$_hourglass_programs" -- "$word")
         [ "$COMP_CWORD" -ne 1 ] || mapfile -t COMPREPLY < <(compgen -W \
             "train resume inspect compare generate reconstruct denoise encode decode score edit export --help --version" -- "$word")
         return
@@ -22,6 +22,5 @@ _hourglass() {
     [[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$(grep -o '^  [-h, ]*--[a-z-]*' <<< "$help" | tr -d ' ,' |
         sed 's/^-h//')" -- "$word")
 }
-complete -o default -F _hourglass hourglass hourglass-compare hourglass-inspect \
-    adversarial_ae_mnist augmentation_mnist conv_ae_mnist cvae_mnist denoising_ae_mnist flow_vae_mnist iwae_mnist mlp_ae_mnist \
-    mlp_classifier_mnist poem_vae stacked_ae_mnist vae_gan_mnist vae_mnist vq_vae_mnist
+# shellcheck disable=SC2086
+complete -o default -F _hourglass hourglass hourglass-compare hourglass-inspect $_hourglass_programs

@@ -33,7 +33,7 @@ agk__conv_job agk__conv_job_of(const agk_conv *c, bool forward)
 
 /* ---- The choice, and the entries. ---- */
 
-/* Whether the source with its border, as they copy it, is not much larger than the images are: wide padding
+/* Whether the source with its border, as the direct ways copy it, is not much larger than the images are: wide padding
  * and dilation may make it so. */
 static bool has_small_borders(const agk_conv *c)
 {

@@ -103,6 +103,14 @@ bool train_history_add(train_history *h, train_record record)
     return true;
 }
 
+const train_record *train_history_last(const train_history *h, int phase)
+{
+    int64_t i = h ? h->n : 0;
+    while (i > 0 && h->at[i - 1].phase != phase)
+        i--;
+    return i > 0 ? &h->at[i - 1] : NULL;
+}
+
 void train_history_drop_last(train_history *h)
 {
     if (!h)

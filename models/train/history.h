@@ -53,6 +53,10 @@ typedef struct train_history {
  * Nothing happens if the history is NULL. */
 bool train_history_add(train_history *h, train_record record);
 void train_history_drop_last(train_history *h);
+
+/* The last record of a phase; NULL if there is none. */
+const train_record *train_history_last(const train_history *h, int phase);
+
 void train_history_free(train_history *h);
 
 /* As text, one line a record, and back; the text of sums alone. To be freed by the caller; NULL, or false, when memory

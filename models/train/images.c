@@ -181,6 +181,16 @@ train_batch train_test_images(train_images *m, int64_t first, int64_t n)
     return b;
 }
 
+train_batch train_next_test_images(train_images *m, int64_t first, int64_t n)
+{
+    ag_rng           *rng = m ? ag_tape_rng(m->job->run.tape) : NULL;
+    const ag_rng      before = rng ? *rng : (ag_rng){0};
+    const train_batch b = train_test_images(m, first, n);
+    if (rng)
+        *rng = before;
+    return b;
+}
+
 /* ---- Opening them. ---- */
 
 /* A model that is used needs images only to compare itself with, or for their mean and deviation. */

@@ -86,6 +86,9 @@ struct train_image_program {
  * evaluate. Fewer if the set has fewer; x and y are poison if that fails. */
 train_batch train_test_images(train_images *images, int64_t first, int64_t n);
 
+/* The same, but the tape's random numbers go on, so that what is drawn differs from batch to batch. */
+train_batch train_next_test_images(train_images *images, int64_t first, int64_t n);
+
 /* The job's tape, reset and set to evaluate, with the same random numbers each time. */
 ag_tape *train_image_tape(train_images *images);
 

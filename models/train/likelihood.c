@@ -16,15 +16,6 @@ ag_tensor *train_binarise(ag_tensor *x)
     return ag_lt(u, x);
 }
 
-/* Test images on the job's tape, whose random numbers go on. */
-static ag_tensor *load_test(train_images *m, int64_t first, int64_t n)
-{
-    const ag_rng rng = *ag_tape_rng(m->job->run.tape);
-    ag_tensor   *x = train_test_images(m, first, n).x;
-    *ag_tape_rng(m->job->run.tape) = rng;
-    return x;
-}
-
 /* What an estimate works on. `best` and `sum` are those of a log-sum-exp that grows chunk by chunk. */
 typedef struct estimate {
     train_images         *images;
@@ -49,7 +40,7 @@ static bool add_images(estimate *e, int64_t first, int64_t n)
 {
     const int64_t size = e->images->height * e->images->width;
     ag_tape      *tape = e->images->job->run.tape;
-    ag_tensor    *drawn = train_binarise(load_test(e->images, first, n));
+    ag_tensor    *drawn = train_binarise(train_next_test_images(e->images, first, n).x);
     ag_real      *x = ag_tensor_error(drawn) ? NULL : malloc((size_t)(n * size) * sizeof *x);
     if (!x)
         return false;

@@ -173,9 +173,7 @@ static bool show_metrics(train_run *run, tl_page *page)
     bool ok = true;
     tl_page_section(page, "Loss and other metrics");
     for (int phase = 0; phase <= run->phase; phase++) {
-        const train_record *last = NULL;
-        for (int64_t i = 0; i < run->history.n; i++)
-            last = run->history.at[i].phase == phase ? &run->history.at[i] : last;
+        const train_record *last = train_history_last(&run->history, phase);
         for (int i = 0; last && i < last->train.n; i++)
             ok = ok && metric_chart(run, phase, last->train.at[i].name, put_on_page, page);
         for (int i = 0; last && i < last->test.n; i++) /* of the test alone: accuracy */

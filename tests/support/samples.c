@@ -282,10 +282,10 @@ SAMPLE(adaptive_avg_pool2d_sample, ag_adaptive_avg_pool2d(IN(0), 3, 2))
 SAMPLE(upsample_nearest2d_sample, ag_upsample_nearest2d(IN(0), 2, 3))
 SAMPLE(batch_norm_train, batch_norm_of(tape, IN(0), in[1], in[2], true))
 SAMPLE(batch_norm_eval, batch_norm_of(tape, IN(0), in[1], in[2], false))
+SAMPLE(batch_norm_scale, batch_norm_of(tape, IN(0), in[1], NULL, true))
 SAMPLE(layer_norm_sample, ag_layer_norm(IN(0), in[1], in[2], 1e-5))
 SAMPLE(group_norm_sample, ag_group_norm(IN(0), 2, in[1], in[2], 1e-5))
 SAMPLE(group_norm_plain, ag_group_norm(IN(0), 3, NULL, NULL, 1e-5))
-SAMPLE(batch_norm_scale, batch_norm_of(tape, IN(0), in[1], NULL, true))
 SAMPLE(layer_norm_scale, ag_layer_norm(IN(0), in[1], NULL, 1e-5))
 SAMPLE(group_norm_shift, ag_group_norm(IN(0), 2, NULL, in[1], 1e-5))
 SAMPLE(layer_norm_plain, ag_layer_norm(IN(0), NULL, NULL, 1e-5))
@@ -416,8 +416,8 @@ const op_sample op_samples[] = {
     {"upsample_nearest2d", "", upsample_nearest2d_sample, {R}, picture_sets, false},
     {"batch_norm", "train", batch_norm_train, {R, R, R}, batch_norm_sets, false},
     {"batch_norm", "eval", batch_norm_eval, {R, R, R}, batch_norm_sets, false},
-    {"layer_norm", "weight", layer_norm_sample, {R, R, R}, layer_norm_sets, false},
     {"batch_norm", "scale", batch_norm_scale, {R, R}, scale_sets, false},
+    {"layer_norm", "weight", layer_norm_sample, {R, R, R}, layer_norm_sets, false},
     {"layer_norm", "scale", layer_norm_scale, {R, R}, scale_sets, false},
     {"group_norm", "shift", group_norm_shift, {R, R}, scale_sets, false},
     {"layer_norm", "plain", layer_norm_plain, {R}, deep_sets, false},

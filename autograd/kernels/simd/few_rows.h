@@ -120,9 +120,9 @@ INLINE void few_squares(int rows, int blocks, const few *f, const int64_t *first
             few_step(rows, a + p * rows, vec_load(now[b] + (p - last) * VL), sum[b]);
 }
 
-/* Computes, for up to `rows` rows, the VL outputs that begin at each of `first`. `rows` and `blocks` are compile-time constants at every call; more blocks than
- * one hide the latency of each other's sums. Each line of B is used up before the next block's are read, as columns may share places in
- * the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
+/* Computes, for up to `rows` rows, the VL outputs that begin at each of `first`. `rows` and `blocks` are compile-time constants at every
+ * call; more blocks than one hide the latency of each other's sums. Each line of B is used up before the next block's are read, as columns
+ * may share places in the first cache, and more than eight lines do not fit one. Outputs before `done` are there already. */
 INLINE void few_blocks(int rows, int blocks, const few *f, const int64_t *first, int64_t done, const ag_real *a)
 {
     vec        sum[FEW_BLOCKS][FEW];

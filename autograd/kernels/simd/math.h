@@ -404,18 +404,15 @@ INLINE float r_gauss_cdf(float x)
 
 #endif
 
-/* log x, at least -100: PyTorch's guard in binary cross entropy. */
+/* log x and log(1 - x), at least -100: PyTorch's guard in binary cross entropy. */
 INLINE ag_real r_log_floor(ag_real x)
 {
-    ag_real y = r_log(x);
-    return y < -100 ? -100 : y;
+    return r_max(r_log(x), -100);
 }
 
-/* log(1 - x), likewise. */
 INLINE ag_real r_log_rest_floor(ag_real x)
 {
-    ag_real y = r_log1p(-x);
-    return y < -100 ? -100 : y;
+    return r_max(r_log1p(-x), -100);
 }
 
 INLINE ag_real r_bce(ag_real x, ag_real target)

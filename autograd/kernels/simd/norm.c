@@ -1,7 +1,5 @@
-/* Batch norm and layer norm. Sums run over a fixed number of lanes, of about PART elements in ag_real; these are added up in double. */
+/* Batch norm and layer norm. Sums run over a fixed number of lanes, of about SUMMED elements in ag_real; these are added up in double. */
 #include "autograd/kernels/simd/side.h"
-
-enum { PART = 4096 }; /* elements that are summed in ag_real, about */
 
 /* Sums of p and of p q by lanes, q being x - centre, and p the same, or g, or g w. */
 typedef struct two_sums {
@@ -55,10 +53,10 @@ INLINE void add_rows(int64_t rows, int64_t n, int64_t stride, const ag_real *x, 
     int64_t  held = 0;
     for (int64_t r = 0; r < rows; r++, x += stride, g = g ? g + stride : NULL)
         for (int64_t from = 0, some; from < n; from += some) {
-            some = n - from < PART ? n - from : PART;
+            some = n - from < SUMMED ? n - from : SUMMED;
             add_row(some, x + from, g ? g + from : NULL, w ? w + from : NULL, centre, &s);
             held += some;
-            if (held >= PART) {
+            if (held >= SUMMED) {
                 flush(&s, first, second);
                 held = 0;
             }

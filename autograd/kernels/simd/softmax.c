@@ -27,6 +27,7 @@ static ag_real exp_row(int64_t n, const ag_real *x, ag_real shift, ag_real *y)
 static ag_real exp_sum(int64_t n, const ag_real *x, ag_real shift)
 {
     enum { PART = 16 * LANES };
+    _Static_assert(SUMMED % PART == 0, "parts end where AGK(sum) begins anew");
     ag_real part[PART], lane[LANES];
     double  total = 0;
     lanes_zero(lane);
