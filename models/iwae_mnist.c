@@ -155,8 +155,8 @@ static bool build(void *context, train_images *m, tl_error *why)
 {
     iwae_program   *p = context;
     nn_adam_options adam = nn_adam_defaults(m->job->options.lr);
-    /* As in the authors' code (github.com/yburda/iwae). Their gradient is a sum over the batch, ours a mean, so that eps
-     * weighs more here. */
+    /* As in the authors' code (github.com/yburda/iwae). Their gradient is a sum over the batch, ours a mean, so that
+     * eps weighs more here. */
     adam.beta1 = 0.99;
     adam.eps = 1e-4;
     adam.initial_exp_avg_sq = 1;
